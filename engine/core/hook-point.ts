@@ -1,0 +1,54 @@
+import { TillerError } from './errors.ts';
+import { nearest } from './nearest.ts';
+
+/** Residual-stream sites of a block, in the order the model reaches them. */
+export const streamSites = ['hook_resid_pre', 'hook_resid_mid', 'hook_resid_post'] as const;
+export type StreamSite = (typeof streamSites)[number];
+
+/** A parsed address: `hook_embed`, or a stream site of one block. TransformerLens spelling. */
+export type HookPoint = { readonly site: 'hook_embed' } | { readonly site: StreamSite; readonly block: number };
+
+/** `blocks.15.hook_resid_post` and back. */
+export function formatHookPoint(point: HookPoint): string {
+  return point.site === 'hook_embed' ? point.site : `blocks.${point.block}.${point.site}`;
+}
+
+/** Every hook point this engine can tap (and, `hook_embed` aside, edit) in a model of `blocks` blocks. */
+export function listHookPoints(blocks: number): string[] {
+  const names = ['hook_embed'];
+  for (let block = 0; block < blocks; block++) for (const site of streamSites) names.push(`blocks.${block}.${site}`);
+  return names;
+}
+
+/** Parses an address; throws `hook_point_not_found` with the nearest names. */
+export function parseHookPoint(name: string, blocks: number, param?: string): HookPoint {
+  if (name === 'hook_embed') return { site: 'hook_embed' };
+  const match = /^blocks\.(\d+)\.(hook_resid_(?:pre|mid|post))$/.exec(name);
+  const block = Number(match?.[1]);
+  if (!match || block >= blocks) {
+    throw new TillerError('hook_point_not_found', `No hook point '${name}' in this model of ${blocks} blocks.`, {
+      param,
+      suggestions: nearest(name, listHookPoints(blocks)),
+    });
+  }
+  return { site: match[2] as StreamSite, block };
+}
+
+/**
+ * One spelling for each place: `blocks.L.hook_resid_post` and `blocks.(L+1).hook_resid_pre` are the same stream, and so are
+ * `hook_embed` and `blocks.0.hook_resid_pre` in models without position embeddings. The canonical form is `hook_resid_pre`
+ * for the stream that enters block 0, `hook_resid_post` otherwise.
+ */
+export function canonicalHookPoint(point: HookPoint): HookPoint {
+  if (point.site === 'hook_resid_pre' && point.block > 0) return { site: 'hook_resid_post', block: point.block - 1 };
+  return point;
+}
+
+/** Sorts by the order in which a forward pass reaches the places. */
+export function compareHookPoints(a: HookPoint, b: HookPoint): number {
+  return depth(a) - depth(b);
+}
+
+function depth(point: HookPoint): number {
+  return point.site === 'hook_embed' ? -1 : point.block * streamSites.length + streamSites.indexOf(point.site);
+}

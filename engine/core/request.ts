@@ -1,0 +1,99 @@
+import type { Edit, PositionContext } from './edit.ts';
+
+/** How the next token is chosen. Neutral values switch a rule off. */
+export interface SamplingParameters {
+  /** 0 = greedy. */
+  readonly temperature: number;
+  readonly topP: number;
+  /** 0 = off. */
+  readonly topK: number;
+  readonly minP: number;
+  /** > 1 makes seen tokens (prompt and generated) less likely; 1 = off. Keskar et al. 2019, as in transformers. */
+  readonly repetitionPenalty: number;
+  /** OpenAI's penalties, over generated tokens only. */
+  readonly frequencyPenalty: number;
+  readonly presencePenalty: number;
+  /** Added to logits, by token id. */
+  readonly logitBias: ReadonlyMap<number, number>;
+  readonly seed: number;
+}
+
+export interface StopRules {
+  readonly maxTokens: number;
+  /** End-of-sequence and stop tokens cannot be chosen before this many tokens. */
+  readonly minTokens: number;
+  readonly strings: readonly string[];
+  readonly tokenIds: readonly number[];
+  /** Keep going past the model's own end tokens. */
+  readonly ignoreEos: boolean;
+  /** Keep the matched stop string in the text (vLLM's include_stop_str_in_output). */
+  readonly includeStopString: boolean;
+}
+
+/** One sequence to generate. n choices are n requests. */
+export interface GenerateRequest {
+  readonly id: string;
+  readonly promptTokenIds: Int32Array;
+  readonly sampling: SamplingParameters;
+  readonly stop: StopRules;
+  /** How many alternatives to report for each generated token; null = no log-probabilities at all. 0–20. */
+  readonly logprobs: number | null;
+  /** The same for prompt tokens (the first has none). */
+  readonly promptLogprobs: number | null;
+  readonly edits: readonly Edit[];
+  readonly positionContext: PositionContext;
+  /** Milliseconds since the epoch after which the request is given up. */
+  readonly deadline: number | null;
+  readonly signal: AbortSignal | null;
+}
+
+export interface TokenLogprob {
+  readonly tokenId: number;
+  readonly logprob: number;
+  /** Most likely first. */
+  readonly top: readonly { readonly tokenId: number; readonly logprob: number }[];
+}
+
+export type FinishReason = 'stop' | 'length';
+
+/** What a request tells its caller, in this order: prompt once, token any number of times, finish once. */
+export type GenerationEvent =
+  | {
+      readonly type: 'prompt';
+      /** For each prompt token; the first is null. Null when not asked for. */
+      readonly logprobs: readonly (TokenLogprob | null)[] | null;
+      readonly queueMilliseconds: number;
+    }
+  | {
+      readonly type: 'token';
+      readonly tokenId: number;
+      /** Text that has become certain; '' while half a character or a possible stop string is held back. */
+      readonly text: string;
+      readonly logprob: TokenLogprob | null;
+    }
+  | {
+      readonly type: 'finish';
+      readonly reason: FinishReason;
+      /** The stop string or token id that ended it; null for the model's own end or for length. */
+      readonly stopReason: string | number | null;
+      /** Text held back until now. */
+      readonly text: string;
+      readonly promptTokens: number;
+      readonly completionTokens: number;
+      /** One entry for each of the request's edits; what was really done. */
+      readonly edits: readonly EditReport[];
+    };
+
+/** What one edit did over a whole request. Raw units. */
+export interface EditReport {
+  /** Tokens written to. */
+  readonly tokens: number;
+  /** Tokens that positions named but that were left alone as attention sinks. */
+  readonly sinkTokens: number;
+  readonly coefficient: { readonly min: number; readonly max: number } | null;
+  /** Mean of ‖Δ‖/‖x‖ over the tokens written to. */
+  readonly relativeDose: number | null;
+  /** a before and after, over the tokens written to; null for an edit that reads nothing. */
+  readonly readBefore: { readonly min: number; readonly max: number; readonly mean: number } | null;
+  readonly readAfter: { readonly min: number; readonly max: number; readonly mean: number } | null;
+}

@@ -1,0 +1,73 @@
+import type { Edit, EditReading } from './edit.ts';
+
+/** One row's share of a step. */
+export interface RowStep {
+  /** The request this row works for. */
+  readonly requestId: string;
+  /** Row of the KV cache. */
+  readonly slot: number;
+  /** Input tokens of this step; one in a decode step. */
+  readonly tokens: Int32Array;
+  /** Absolute position of tokens[0]; the number of tokens already in the slot. */
+  readonly start: number;
+  /** For which of the tokens logits are wanted. */
+  readonly logits: 'none' | 'last' | 'all';
+  /** Edits with their positions mask over `tokens` (1 = touch). Edits whose mask is all zero may be left out. */
+  readonly edits: readonly { readonly edit: Edit; readonly mask: Float32Array }[];
+  /** Hook points whose activations are wanted, canonical spelling; empty for none. */
+  readonly taps: readonly string[];
+}
+
+/**
+ * One scheduler decision, executed as one graph run. Prefill: exactly one row, any number of tokens. Decode: one token a
+ * row, slots contiguous and in ascending order.
+ */
+export interface StepPlan {
+  readonly kind: 'prefill' | 'decode';
+  readonly rows: readonly RowStep[];
+}
+
+/** Logits of one position. `full()` is a view into memory that the next step overwrites. */
+export interface LogitsRow {
+  /** The largest logits, descending, and their token ids. */
+  readonly topValues: Float32Array;
+  readonly topTokenIds: Int32Array;
+  readonly logSumExp: number;
+  full(): Float32Array;
+}
+
+export interface RowResult {
+  readonly requestId: string;
+  /** One entry for each position asked for. */
+  readonly logits: readonly LogitsRow[];
+  /** In the order of RowStep.edits. */
+  readonly readings: readonly EditReading[];
+  /** Tap name → [tokens, d_model], row major; copies. */
+  readonly taps: ReadonlyMap<string, Float32Array>;
+}
+
+/** What runs steps. The only boundary behind which ONNX Runtime lives; tests inject scripted ones. */
+export interface Executor {
+  readonly slots: number;
+  /** Tokens that one slot can hold. */
+  readonly context: number;
+  /** Most tokens that one prefill step takes. */
+  readonly maxChunk: number;
+  /** Builds what the hook points need, off the event loop, so that `run` does not have to. */
+  prepare(sites: { readonly edits: readonly string[]; readonly taps: readonly string[] }): Promise<void>;
+  run(plan: StepPlan): Promise<readonly RowResult[]>;
+  /** Copies the first `tokens` positions of a slot's cache to another slot. */
+  copySlot(from: number, to: number, tokens: number): void;
+  /** The slot's content is not needed any more: its memory may go back. */
+  freeSlot(slot: number): void;
+  /** Graph runs and variants so far, for metrics. */
+  statistics(): ExecutorStatistics;
+  close(): Promise<void>;
+}
+
+export interface ExecutorStatistics {
+  readonly runs: number;
+  readonly variantsBuilt: number;
+  readonly variantsCached: number;
+  readonly keyValueBytes: number;
+}

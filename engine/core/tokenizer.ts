@@ -1,0 +1,36 @@
+/** Text to token ids and back. engine/tokenizer implements it; everybody else sees only this. */
+export interface Tokenizer {
+  readonly vocabularySize: number;
+  /** Ids that are special wherever they stand (chat markers, end of text). */
+  readonly specialTokenIds: ReadonlySet<number>;
+  /**
+   * Token ids of `text`. Special tokens spelled out in the text become their ids. `addSpecialTokens` lets the tokenizer
+   * prepend what it itself prepends (nothing, for many models).
+   */
+  encode(text: string, options: { readonly addSpecialTokens: boolean }): Int32Array;
+  decode(ids: ArrayLike<number>, options: { readonly skipSpecial: boolean }): string;
+  /** The token as text; bytes that are not UTF-8 on their own show as U+FFFD. For log-probability reports. */
+  tokenText(id: number): string;
+  /** The exact bytes the token stands for. */
+  tokenBytes(id: number): Uint8Array;
+  /** Incremental decoding that never emits half a character. */
+  stream(options: { readonly skipSpecial: boolean }): DetokenizeStream;
+}
+
+export interface DetokenizeStream {
+  /** Text that this token made certain; '' while a character is incomplete. */
+  push(id: number): string;
+  /** What is left at the end; incomplete bytes become U+FFFD. */
+  flush(): string;
+}
+
+export interface ChatMessage {
+  readonly role: string;
+  readonly content: string;
+}
+
+/** A model's chat template. */
+export interface ChatTemplate {
+  /** The conversation as one string, ready for `encode` with addSpecialTokens false. */
+  render(messages: readonly ChatMessage[], options: { readonly addGenerationPrompt: boolean }): string;
+}

@@ -1,0 +1,189 @@
+/**
+ * The port: everything the HTTP layer needs, as interfaces only. src/services.ts builds the real one; tests build small ones.
+ */
+import type {
+  ChatTemplate,
+  Edit,
+  EditReport,
+  GenerateRequest,
+  GenerationEvent,
+  Positions,
+  SteeringMode,
+  SteeringUnit,
+  Tokenizer,
+} from '../engine/core/index.ts';
+
+/** The body field `steering`, parsed (routes/http/steering-schema.ts). */
+export interface SteeringRequest {
+  /** `name` or `name:version`. */
+  readonly profile?: string;
+  readonly edits: readonly EditRequest[];
+}
+
+export interface EditRequest {
+  /** `model/source/index`, or shorter where it is unambiguous. */
+  readonly feature?: string;
+  /** A saved vector's name, or the direction itself (already decoded from base64). */
+  readonly vector?: string | { readonly hookPoint: string; readonly data: Float32Array };
+  readonly mode: SteeringMode;
+  /** strength, value or factor; null for ablate. */
+  readonly number: number | null;
+  readonly unit: SteeringUnit | null;
+  readonly positions: Positions;
+  readonly skipSpecial: boolean;
+  readonly onlyIfActive: boolean;
+  /** Path in the request body, for errors: `steering.edits[0]`. */
+  readonly param: string;
+}
+
+/** Steering with every id looked up and every unit made raw. */
+export interface ResolvedSteering {
+  readonly edits: readonly Edit[];
+  /**
+   * The answer's `steering` block from what was done; reports are in the order of `edits`. For several choices pass each
+   * choice's reports; they are merged.
+   */
+  report(reports: readonly (readonly EditReport[])[], seeds: readonly number[]): SteeringBlock;
+}
+
+/** What a steered answer says about its steering (design.md, "Steering on the wire"). */
+export interface SteeringBlock {
+  readonly edits: readonly SteeringBlockEdit[];
+  /** All that is needed to repeat the run. */
+  readonly fingerprint: {
+    readonly model: string;
+    readonly model_hash: string;
+    readonly precision: string;
+    /** Source id → hash of its files. */
+    readonly sources: Readonly<Record<string, string>>;
+    /** Source id or hook point → version of the statistics that units were taken from. */
+    readonly statistics: Readonly<Record<string, string>>;
+    readonly seeds: readonly number[];
+  };
+}
+
+export interface SteeringBlockEdit {
+  /** Feature id, vector name, or `inline`. */
+  readonly target: string;
+  readonly hook_point: string;
+  readonly mode: SteeringMode;
+  readonly positions: Positions;
+  /** Tokens written to. */
+  readonly tokens: number;
+  readonly sink_tokens_skipped: number;
+  /** Raw units. */
+  readonly coefficient: { readonly min: number; readonly max: number } | null;
+  /** Mean ‖Δ‖/‖x‖ over the tokens written to. */
+  readonly relative_dose: number | null;
+  /** set and pin: the value asked for and what the stream reads afterwards, raw units. */
+  readonly value_asked?: number;
+  readonly value_read_back?: { readonly min: number; readonly max: number; readonly mean: number } | null;
+}
+
+export interface ModelCard {
+  readonly id: string;
+  readonly createdUnixSeconds: number;
+  readonly contextLength: number;
+  readonly dModel: number;
+  readonly blocks: number;
+  readonly precision: string;
+  readonly hash: string;
+  /** Ids of the sources loaded for it. */
+  readonly sources: readonly string[];
+}
+
+/** One loaded model, as the routes use it. */
+export interface ModelService {
+  readonly card: ModelCard;
+  readonly tokenizer: Tokenizer;
+  /** Null: the checkpoint has none, and chat is refused. */
+  readonly chatTemplate: ChatTemplate | null;
+  /** Engine.submit. */
+  submit(request: GenerateRequest): AsyncIterable<GenerationEvent>;
+  /** Throws feature_not_found, vector_not_found, profile_not_found, edit_not_applicable, statistics_missing, edits_conflict. */
+  resolveSteering(request: SteeringRequest): ResolvedSteering;
+}
+
+export interface FeatureSummary {
+  /** `model/source/index`. */
+  readonly id: string;
+  readonly model: string;
+  readonly source: string;
+  readonly index: number;
+  readonly label: string | null;
+  /** Higher is a better match; only within one search. */
+  readonly score?: number;
+}
+
+export interface FeatureDetail extends FeatureSummary {
+  readonly hookPoint: string;
+  readonly labels: readonly {
+    readonly text: string;
+    readonly method: string;
+    readonly author: string;
+    readonly clarity: number | null;
+  }[];
+  readonly statistics: {
+    readonly density: number;
+    readonly max: number;
+    /** 99.9th percentile of its non-zero activations: the unit `max_activation`. */
+    readonly p999: number;
+    /** Of non-zero activations. */
+    readonly mean: number;
+    /** Counts of non-zero activations in equal bins from 0 to max. */
+    readonly histogram: readonly number[];
+    readonly version: string;
+  } | null;
+  readonly topLogits: readonly string[];
+  readonly bottomLogits: readonly string[];
+  readonly topTokens: readonly string[];
+  readonly examples: readonly { readonly tokens: readonly string[]; readonly value: number }[];
+  /** Dot product of encoder and decoder rows: what one unit of write adds to the reading. */
+  readonly encoderDotDecoder: number;
+}
+
+export interface FeatureService {
+  search(query: {
+    readonly text: string;
+    readonly model?: string;
+    readonly source?: string;
+    readonly limit: number;
+  }): readonly FeatureSummary[];
+  /** Throws model_not_found, source_not_found, feature_not_found with the nearest names. */
+  get(model: string, source: string, index: string): FeatureDetail;
+}
+
+export interface Limits {
+  readonly bodyBytes: number;
+  readonly maxEdits: number;
+  readonly maxChoices: number;
+}
+
+export interface HttpObservation {
+  readonly method: string;
+  /** The route's pattern, never the raw path. */
+  readonly route: string;
+  readonly status: number;
+  readonly seconds: number;
+}
+
+export interface Services {
+  readonly version: string;
+  readonly limits: Limits;
+  models(): readonly ModelService[];
+  /**
+   * The model that `name` means, with the profile it selects: `name` or `name@profile[:version]`. Throws model_not_found and
+   * profile_not_found with the nearest names.
+   */
+  model(name: string): { readonly model: ModelService; readonly profile: string | null };
+  readonly features: FeatureService;
+  /** Null when ready, else why not. */
+  notReady(): string | null;
+  readonly draining: () => boolean;
+  readonly metrics: {
+    render(): Promise<{ readonly contentType: string; readonly body: string }>;
+    observeHttp(observation: HttpObservation): void;
+    /** A client left before its answer was complete. */
+    clientGone(route: string): void;
+  };
+}
