@@ -59,7 +59,7 @@ function unitOf(path: string): string {
 }
 
 /** Every module specifier of a source text: static, re-exported and dynamic imports. */
-export function specifiers(text: string): string[] {
+function specifiers(text: string): string[] {
   return [...text.matchAll(/(?:from\s+|import\s*\(\s*|import\s+)['"]([^'"]+)['"]/g)].map((match) => match[1] as string);
 }
 
