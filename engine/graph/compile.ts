@@ -1,0 +1,75 @@
+import type { ModelConfig } from '../core/index.ts';
+import { addLlamaBlock } from './families/llama.ts';
+import { ports } from './names.ts';
+import { type GraphPort, OnnxGraph } from './onnx.ts';
+import { type OpenSites, ResidualStream } from './stream.ts';
+
+/** How many of the largest logits a graph returns for each position. */
+export const topCount = 256;
+
+/** One variant of a model as an ONNX model, and what a session must be given to run it. */
+export interface CompiledGraph {
+  /** ModelProto. */
+  readonly bytes: Uint8Array;
+  readonly inputs: readonly GraphPort[];
+  readonly outputs: readonly GraphPort[];
+  /** Weights by name → shape; checkpoint tensors by their Hugging Face names, and the rotary tables. */
+  readonly weights: ReadonlyMap<string, readonly number[]>;
+  readonly operators: readonly { readonly name: string; readonly operator: string }[];
+}
+
+const familyBlocks = { llama: addLlamaBlock } as const;
+
+/**
+ * Compiles a decoder with the given hook points opened. Nothing of an edit or a tap is in the graph of a variant that does
+ * not name it. `context` is the number of tokens a cache slot holds.
+ */
+export function compileDecoder(config: ModelConfig, context: number, sites: OpenSites): CompiledGraph {
+  const graph = new OnnxGraph();
+  const { dModel, vocabularySize, blocks } = config;
+  graph.input(ports.inputIds, 'int64', ['B', 'S']);
+  graph.input(ports.lastPositions, 'int32', ['B']);
+  graph.input(ports.totalLength, 'int32', []);
+  graph.input(ports.logitIndices, 'int64', ['R']);
+
+  const embedding = graph.weight('model.embed_tokens.weight', [vocabularySize, dModel]);
+  const embedded = graph.node('hook_embed', 'Gather', [embedding, ports.inputIds], { attributes: { axis: 0 } });
+  const stream = new ResidualStream(graph, embedded, { dModel, epsilon: config.normEpsilon, sites });
+  if (sites.taps.has('hook_embed')) stream.tap('hook_embed');
+  for (let block = 0; block < blocks; block++) familyBlocks[config.family](graph, stream, config, block, context);
+  const last = stream.normalized(`blocks.${blocks - 1}.hook_resid_post`, graph.weight('model.norm.weight', [dModel]));
+  addLogits(graph, config, last);
+  return {
+    bytes: graph.serialize(config.family),
+    inputs: graph.inputs,
+    outputs: graph.outputs,
+    weights: graph.weights,
+    operators: graph.operators,
+  };
+}
+
+/** Logits of the chosen positions, their largest `topCount`, and the log of the sum of their exponentials. */
+function addLogits(graph: OnnxGraph, config: ModelConfig, normalized: string): void {
+  const { dModel, vocabularySize } = config;
+  const top = Math.min(topCount, vocabularySize);
+  const flat = graph.node('logits/flat', 'Reshape', [normalized, graph.integers([-1, dModel])]);
+  const chosen = graph.node('logits/chosen', 'Gather', [flat, ports.logitIndices], { attributes: { axis: 0 } });
+  const name = config.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
+  graph.node('logits/unembed', 'FusedMatMul', [chosen, graph.weight(name, [vocabularySize, dModel])], {
+    attributes: { transB: 1 },
+    domain: 'com.microsoft',
+    outputs: [ports.logits],
+  });
+  graph.node('logits/top', 'TopK', [ports.logits, graph.integers([top])], {
+    attributes: { axis: -1, largest: 1, sorted: 1 },
+    outputs: [ports.topValues, ports.topIndices],
+  });
+  graph.node('logits/log_sum_exp', 'ReduceLogSumExp', [ports.logits, graph.integers([-1])], {
+    attributes: { keepdims: 0 },
+    outputs: [ports.logSumExp],
+  });
+  graph.output(ports.logits, 'float32', ['R', vocabularySize]);
+  graph.output(ports.topValues, 'float32', ['R', top]);
+  graph.output(ports.topIndices, 'int64', ['R', top]);
+  graph.output(ports.logSumExp, 'float32', ['R']);
+}

@@ -1,0 +1,74 @@
+import type { ModelConfig } from '../../core/index.ts';
+import { ports, rotaryTables } from '../names.ts';
+import type { OnnxGraph } from '../onnx.ts';
+import type { ResidualStream } from '../stream.ts';
+
+/**
+ * The Llama block (Touvron et al. 2023; transformers modeling_llama.py): RMS norms before attention and MLP, rotary
+ * grouped-query attention, SwiGLU, no biases.
+ *
+ *     x ─ hook_resid_pre ─ norm ─ q,k,v ─ attention ─ o ─(+)─ hook_resid_mid ─ norm ─ silu(gate)·up ─ down ─(+)─ hook_resid_post
+ */
+export function addLlamaBlock(
+  graph: OnnxGraph,
+  stream: ResidualStream,
+  config: ModelConfig,
+  block: number,
+  context: number,
+) {
+  const { dModel, mlpWidth, heads, keyValueHeads, headDim } = config;
+  const prefix = `model.layers.${block}`;
+  const at = (name: string) => `blocks.${block}.${name}`;
+  const linear = (name: string, x: string, weight: string, out: number, width: number) =>
+    graph.node(at(name), 'FusedMatMul', [x, graph.weight(`${prefix}.${weight}.weight`, [out, width])], {
+      attributes: { transB: 1 },
+      domain: 'com.microsoft',
+    });
+
+  // The place before block L > 0 is the place after block L − 1.
+  const entry = block === 0 ? at('hook_resid_pre') : `blocks.${block - 1}.hook_resid_post`;
+  const attentionIn = stream.normalized(entry, graph.weight(`${prefix}.input_layernorm.weight`, [dModel]));
+  const query = linear('attn.q', attentionIn, 'self_attn.q_proj', heads * headDim, dModel);
+  const key = linear('attn.k', attentionIn, 'self_attn.k_proj', keyValueHeads * headDim, dModel);
+  const value = linear('attn.v', attentionIn, 'self_attn.v_proj', keyValueHeads * headDim, dModel);
+  const attention = addAttention(graph, config, block, context, [query, key, value]);
+  stream.add(linear('attn.o', attention, 'self_attn.o_proj', dModel, heads * headDim));
+
+  const mlpWeight = graph.weight(`${prefix}.post_attention_layernorm.weight`, [dModel]);
+  const mlpIn = stream.normalized(at('hook_resid_mid'), mlpWeight);
+  const gate = linear('mlp.gate', mlpIn, 'mlp.gate_proj', mlpWidth, dModel);
+  const up = linear('mlp.up', mlpIn, 'mlp.up_proj', mlpWidth, dModel);
+  const sigmoid = graph.node(at('mlp.sigmoid'), 'Sigmoid', [gate]);
+  const activated = graph.node(at('mlp.silu'), 'Mul', [gate, sigmoid]);
+  const hidden = graph.node(at('mlp.post'), 'Mul', [activated, up]);
+  stream.add(linear('mlp.down', hidden, 'mlp.down_proj', dModel, mlpWidth));
+}
+
+/** GroupQueryAttention over this block's cache, which is read and written in place. */
+function addAttention(
+  graph: OnnxGraph,
+  config: ModelConfig,
+  block: number,
+  context: number,
+  projected: readonly [string, string, string],
+): string {
+  const { heads, keyValueHeads, headDim } = config;
+  const cache = ['B', keyValueHeads, context, headDim] as const;
+  const past = [ports.pastKey(block), ports.pastValue(block)];
+  const present = [ports.presentKey(block), ports.presentValue(block)];
+  for (const name of past) graph.input(name, 'float32', cache);
+  for (const name of present) graph.output(name, 'float32', cache);
+  const table = [context, headDim / 2];
+  const rotary = [graph.weight(rotaryTables.cosine, table), graph.weight(rotaryTables.sine, table)];
+  const name = `blocks.${block}.attn.z`;
+  return graph.node(
+    name,
+    'GroupQueryAttention',
+    [...projected, ...past, ports.lastPositions, ports.totalLength, ...rotary],
+    {
+      attributes: { num_heads: heads, kv_num_heads: keyValueHeads, do_rotary: 1, rotary_interleaved: 0 },
+      domain: 'com.microsoft',
+      outputs: [name, ...present],
+    },
+  );
+}

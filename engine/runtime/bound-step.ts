@@ -1,0 +1,107 @@
+import type { ElementType, GraphPort } from '../graph/index.ts';
+import type { RuntimeEnvironment } from './environment.ts';
+import { NativeMemory } from './native-memory.ts';
+import type { Binding, Session } from './session.ts';
+import { TensorView } from './tensor.ts';
+import type { Variant } from './variants.ts';
+
+/** Sizes of the named dimensions of a graph in one kind of step: B, S, R and the edits of each hook point. */
+export type DimensionSizes = Readonly<Record<string, number>>;
+
+/** Tensors that belong to somebody else, by port name: the KV cache, the logits. */
+export interface SharedTensors {
+  readonly inputs: ReadonlyMap<string, TensorView>;
+  readonly outputs: ReadonlyMap<string, TensorView>;
+}
+
+interface Place {
+  readonly port: GraphPort;
+  readonly shape: readonly number[];
+  readonly offset: number;
+  readonly byteLength: number;
+}
+
+const elementBytes: Partial<Record<ElementType, number>> = { float32: 4, int32: 4, int64: 8 };
+const alignment = 64;
+
+/**
+ * One variant bound to memory of one shape: fill the inputs, `run`, read the outputs. Steps of the same shape use it again,
+ * so that a decode step binds nothing.
+ */
+export class BoundStep {
+  readonly variant: Variant;
+  private readonly session: Session;
+  private readonly memory: NativeMemory;
+  private readonly places = new Map<string, Place>();
+  private readonly tensors: TensorView[] = [];
+  private readonly binding: Binding;
+
+  constructor(environment: RuntimeEnvironment, variant: Variant, sizes: DimensionSizes, shared: SharedTensors) {
+    this.variant = variant;
+    this.session = variant.session;
+    const { inputs, outputs } = variant.graph;
+    const own = [...inputs, ...outputs].filter(({ name }) => !shared.inputs.has(name) && !shared.outputs.has(name));
+    this.memory = NativeMemory.reserve(this.layOut(own, sizes));
+    const bindInputs = new Map(shared.inputs);
+    const bindOutputs = new Map(shared.outputs);
+    for (const port of inputs)
+      if (!shared.inputs.has(port.name)) bindInputs.set(port.name, this.tensor(environment, port));
+    for (const port of outputs) {
+      if (!shared.outputs.has(port.name)) bindOutputs.set(port.name, this.tensor(environment, port));
+    }
+    this.binding = this.session.bind(bindInputs, bindOutputs);
+  }
+
+  float32(port: string): Float32Array {
+    const { offset, byteLength } = this.place(port);
+    return new Float32Array(this.memory.buffer, offset, byteLength / 4);
+  }
+
+  int32(port: string): Int32Array {
+    const { offset, byteLength } = this.place(port);
+    return new Int32Array(this.memory.buffer, offset, byteLength / 4);
+  }
+
+  int64(port: string): BigInt64Array {
+    const { offset, byteLength } = this.place(port);
+    return new BigInt64Array(this.memory.buffer, offset, byteLength / 8);
+  }
+
+  run(): Promise<void> {
+    return this.session.run(this.binding);
+  }
+
+  release(): void {
+    this.binding.release();
+    for (const tensor of this.tensors) tensor.release();
+    this.memory.free();
+  }
+
+  private place(port: string): Place {
+    const place = this.places.get(port);
+    if (!place) throw new Error(`No port '${port}' in variant ${this.variant.key}`);
+    return place;
+  }
+
+  /** Gives every port its place and returns the bytes they take together. */
+  private layOut(ports: readonly GraphPort[], sizes: DimensionSizes): number {
+    let offset = 0;
+    for (const port of ports) {
+      const shape = port.dimensions.map((dimension) => (typeof dimension === 'number' ? dimension : sizes[dimension]));
+      const count = shape.reduce<number>((product, size) => product * (size ?? Number.NaN), 1);
+      const byteLength = count * (elementBytes[port.type] ?? Number.NaN);
+      if (!Number.isFinite(byteLength)) throw new Error(`Port '${port.name}' has a dimension without a size`);
+      this.places.set(port.name, { port, shape: shape as number[], offset, byteLength });
+      offset += Math.ceil(byteLength / alignment) * alignment;
+    }
+    return offset;
+  }
+
+  private tensor(environment: RuntimeEnvironment, port: GraphPort): TensorView {
+    const { shape, offset, byteLength } = this.place(port.name);
+    const place = { address: this.memory.address + BigInt(offset), byteLength };
+    const tensor = new TensorView(environment, place, port.type, shape);
+    this.tensors.push(tensor);
+    return tensor;
+  }
+}

@@ -1,0 +1,48 @@
+import { OrtApi, type Pointer } from './api.ts';
+import { findRuntimeLibrary } from './library.ts';
+
+const warning = 2;
+const deviceAllocator = 0;
+const defaultMemory = 0;
+
+/**
+ * ONNX Runtime's process-wide state: one thread pool and one arena for all sessions. ONNX Runtime keeps one environment a
+ * process, so everybody acquires the same one.
+ */
+export class RuntimeEnvironment {
+  private static shared: RuntimeEnvironment | null = null;
+  private users = 0;
+  readonly api: OrtApi;
+  readonly handle: Pointer;
+  /** Describes ordinary memory to functions that take a pointer. */
+  readonly memoryInfo: Pointer;
+
+  private constructor(options: { readonly threads: number }) {
+    const api = new OrtApi(findRuntimeLibrary().path);
+    this.api = api;
+    const threading = api.create('CreateThreadingOptions');
+    try {
+      api.check('SetGlobalIntraOpNumThreads', threading, options.threads);
+      this.handle = api.create('CreateEnvWithGlobalThreadPools', warning, 'tiller', threading);
+    } finally {
+      api.release('ReleaseThreadingOptions', threading);
+    }
+    this.memoryInfo = api.create('CreateCpuMemoryInfo', deviceAllocator, defaultMemory);
+    // Variants run one after the other: they can share the memory for what lives between two operators.
+    api.check('CreateAndRegisterAllocator', this.handle, this.memoryInfo, null);
+  }
+
+  /** The process's environment; the first to ask decides the number of threads. Pair it with `release`. */
+  static acquire(options: { readonly threads: number }): RuntimeEnvironment {
+    RuntimeEnvironment.shared ??= new RuntimeEnvironment(options);
+    RuntimeEnvironment.shared.users++;
+    return RuntimeEnvironment.shared;
+  }
+
+  release(): void {
+    if (--this.users > 0) return;
+    RuntimeEnvironment.shared = null;
+    this.api.release('ReleaseMemoryInfo', this.memoryInfo);
+    this.api.release('ReleaseEnv', this.handle);
+  }
+}

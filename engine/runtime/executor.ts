@@ -1,0 +1,192 @@
+import { LRUCache } from 'lru-cache';
+import type { WeightsFile } from '../checkpoint/index.ts';
+import type { Executor, ExecutorStatistics, ModelConfig, RowResult, RowStep, StepPlan } from '../core/index.ts';
+import { type OpenSites, ports } from '../graph/index.ts';
+import { BoundStep, type DimensionSizes } from './bound-step.ts';
+import { RuntimeEnvironment } from './environment.ts';
+import { type EditGroup, groupEdits, readEdits, readLogits, readTaps, wantedPositions, writeEdits } from './feeds.ts';
+import { KeyValueCache } from './key-value-cache.ts';
+import { NativeMemory } from './native-memory.ts';
+import { TensorView } from './tensor.ts';
+import { type Variant, Variants } from './variants.ts';
+import { WeightStore } from './weight-store.ts';
+
+export interface ExecutorOptions {
+  readonly config: ModelConfig;
+  readonly weights: WeightsFile;
+  /** Rows of the KV cache: the most requests in progress at once. */
+  readonly slots: number;
+  /** Tokens a slot can hold. */
+  readonly context: number;
+  readonly threads: number;
+  /** Most tokens that one prefill step takes; GroupQueryAttention's scratch memory grows with it. */
+  readonly maxChunk?: number;
+}
+
+/** Long enough that matrices are used well, short enough that rows that decode wait little: about 130 ms on two cores. */
+const defaultMaxChunk = 128;
+/** Shapes of steps kept bound. Decode steps need one for each number of rows. */
+const keptSteps = 48;
+
+/** Executor over ONNX Runtime. Runs one step at a time; the closed variant (no edits, no taps) is built before it is handed out. */
+export async function openExecutor(options: ExecutorOptions): Promise<Executor> {
+  const executor = new OnnxExecutor(options);
+  try {
+    await executor.prepare({ edits: [], taps: [] });
+  } catch (error) {
+    await executor.close();
+    throw error;
+  }
+  return executor;
+}
+
+class OnnxExecutor implements Executor {
+  readonly slots: number;
+  readonly context: number;
+  readonly maxChunk: number;
+  private readonly environment: RuntimeEnvironment;
+  private readonly config: ModelConfig;
+  private readonly weights: WeightStore;
+  private readonly cache: KeyValueCache;
+  private readonly variants: Variants;
+  private readonly steps: LRUCache<string, BoundStep>;
+  /** Room for the logits of as many positions as one step can ask for; pages are committed as they are used. */
+  private readonly logits: NativeMemory;
+  private runs = 0;
+  private running: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ExecutorOptions) {
+    const { config, slots, context } = options;
+    this.config = config;
+    this.slots = slots;
+    this.context = context;
+    this.maxChunk = Math.min(options.maxChunk ?? defaultMaxChunk, context);
+    this.environment = RuntimeEnvironment.acquire({ threads: options.threads });
+    this.weights = new WeightStore(this.environment, options.weights, config, context);
+    this.cache = new KeyValueCache(this.environment, config, slots, context);
+    this.logits = NativeMemory.reserve(Math.max(slots, this.maxChunk) * config.vocabularySize * 4);
+    this.steps = new LRUCache({ max: keptSteps, dispose: (step) => step.release() });
+    this.variants = new Variants({ environment: this.environment, weights: this.weights, config, context }, (variant) =>
+      this.evict(variant),
+    );
+  }
+
+  async prepare(sites: { readonly edits: readonly string[]; readonly taps: readonly string[] }): Promise<void> {
+    await this.variants.get({ edits: new Set(sites.edits), taps: new Set(sites.taps) });
+  }
+
+  async run(plan: StepPlan): Promise<readonly RowResult[]> {
+    const groups = groupEdits(plan.rows, this.config.dModel);
+    const taps = new Set(plan.rows.flatMap((row) => row.taps));
+    const sites: OpenSites = { edits: new Set(groups.map((group) => group.hookPoint)), taps };
+    const variant = await this.variants.get(sites);
+    const wanted = wantedPositions(plan.rows);
+    const step = this.bound(variant, plan.rows, Math.max(1, wanted.length), groups);
+    this.fill(step, plan.rows, wanted, groups);
+    const run = step.run();
+    this.running = run.catch(() => undefined);
+    await run;
+    this.runs++;
+    return this.results(step, plan.rows, groups);
+  }
+
+  copySlot(from: number, to: number, tokens: number): void {
+    this.cache.copySlot(from, to, tokens);
+  }
+
+  freeSlot(slot: number): void {
+    this.cache.freeSlot(slot);
+  }
+
+  statistics(): ExecutorStatistics {
+    return {
+      runs: this.runs,
+      variantsBuilt: this.variants.built,
+      variantsCached: this.variants.size,
+      keyValueBytes: this.cache.tokenBytes * this.context * this.slots,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.running;
+    await this.variants.close();
+    this.steps.clear();
+    this.cache.close();
+    this.logits.free();
+    this.weights.close();
+    this.environment.release();
+  }
+
+  private bound(
+    variant: Variant,
+    rows: readonly RowStep[],
+    logitRows: number,
+    groups: readonly EditGroup[],
+  ): BoundStep {
+    const first = rows[0] as RowStep;
+    const sizes: Record<string, number> = { B: rows.length, S: first.tokens.length, R: logitRows };
+    for (const group of groups) sizes[`edits.${group.hookPoint}`] = group.port.k;
+    const key = `${variant.key}|${first.slot}|${Object.entries(sizes).join('|')}`;
+    let step = this.steps.get(key);
+    if (!step) {
+      step = this.bind(variant, first.slot, sizes);
+      this.steps.set(key, step);
+    }
+    return step;
+  }
+
+  private bind(variant: Variant, firstSlot: number, sizes: DimensionSizes): BoundStep {
+    const window = this.cache.window(firstSlot, sizes.B as number);
+    const shape = [sizes.R as number, this.config.vocabularySize];
+    const place = { address: this.logits.address, byteLength: (shape[0] as number) * this.config.vocabularySize * 4 };
+    const logits = new TensorView(this.environment, place, 'float32', shape);
+    try {
+      return new BoundStep(this.environment, variant, sizes, {
+        inputs: window.inputs,
+        outputs: new Map([...window.outputs, [ports.logits, logits]]),
+      });
+    } finally {
+      logits.release();
+    }
+  }
+
+  private fill(
+    step: BoundStep,
+    rows: readonly RowStep[],
+    wanted: readonly number[],
+    groups: readonly EditGroup[],
+  ): void {
+    const length = rows[0]?.tokens.length ?? 0;
+    const ids = step.int64(ports.inputIds);
+    const lastPositions = step.int32(ports.lastPositions);
+    let totalLength = 0;
+    for (const [r, row] of rows.entries()) {
+      for (let t = 0; t < length; t++) ids[r * length + t] = BigInt(row.tokens[t] as number);
+      lastPositions[r] = row.start + length - 1;
+      totalLength = Math.max(totalLength, row.start + length);
+    }
+    step.int32(ports.totalLength)[0] = totalLength;
+    // A graph run cannot do without logits: where nobody wants any, those of the last token are computed and not read.
+    step.int64(ports.logitIndices).set((wanted.length > 0 ? wanted : [rows.length * length - 1]).map(BigInt));
+    for (const group of groups) writeEdits(step, group);
+  }
+
+  private results(step: BoundStep, rows: readonly RowStep[], groups: readonly EditGroup[]): RowResult[] {
+    const logits = readLogits(step, rows, this.logits.buffer, this.config.vocabularySize);
+    const readings = readEdits(step, rows, groups);
+    return rows.map((row, r) => ({
+      requestId: row.requestId,
+      logits: logits[r] ?? [],
+      readings: readings[r] ?? [],
+      taps: readTaps(step, row, r, this.config.dModel),
+    }));
+  }
+
+  /** A variant is closed only between runs, and after everything bound to it. */
+  private evict(variant: Variant): void {
+    void this.running.then(() => {
+      for (const [key, step] of [...this.steps.entries()]) if (step.variant === variant) this.steps.delete(key);
+      variant.session.close();
+    });
+  }
+}

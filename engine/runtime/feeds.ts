@@ -1,0 +1,100 @@
+import type { Edit, EditReading, LogitsRow, RowStep } from '../core/index.ts';
+import { editPorts, ports, topCount } from '../graph/index.ts';
+import { type EditPortInputs, packEditPort, unpackReadings } from '../steering/index.ts';
+import type { BoundStep } from './bound-step.ts';
+
+/** The edits of all rows at one hook point, packed for its port. */
+export interface EditGroup {
+  readonly hookPoint: string;
+  readonly port: EditPortInputs;
+  /** For each row, which of its step's edits these are. */
+  readonly indices: readonly (readonly number[])[];
+}
+
+/** Sorts the edits of a step's rows by hook point. A hook point that no row edits in this step has no group. */
+export function groupEdits(rows: readonly RowStep[], dModel: number): EditGroup[] {
+  const hookPoints = [...new Set(rows.flatMap((row) => row.edits.map(({ edit }) => edit.hookPoint)))].sort();
+  const tokens = rows[0]?.tokens.length ?? 0;
+  return hookPoints.map((hookPoint) => {
+    const indices = rows.map((row) => row.edits.flatMap(({ edit }, i) => (edit.hookPoint === hookPoint ? [i] : [])));
+    const packed = rows.map((row, r) =>
+      (indices[r] ?? []).map((i) => row.edits[i] as { readonly edit: Edit; readonly mask: Float32Array }),
+    );
+    return { hookPoint, indices, port: packEditPort(packed, tokens, dModel) };
+  });
+}
+
+export function writeEdits(step: BoundStep, group: EditGroup): void {
+  const port = editPorts(group.hookPoint);
+  step.float32(port.read).set(group.port.read);
+  step.float32(port.write).set(group.port.write);
+  step.float32(port.parameters).set(group.port.parameters);
+  step.float32(port.mask).set(group.port.mask);
+}
+
+/** For each row, the readings of its edits in their order. */
+export function readEdits(step: BoundStep, rows: readonly RowStep[], groups: readonly EditGroup[]): EditReading[][] {
+  const readings = rows.map((row) => new Array<EditReading>(row.edits.length));
+  for (const group of groups) {
+    const port = editPorts(group.hookPoint);
+    const unpacked = unpackReadings(group.port, {
+      gate: step.float32(port.gate),
+      coefficient: step.float32(port.coefficient),
+      readingBefore: step.float32(port.readingBefore),
+      readingAfter: step.float32(port.readingAfter),
+      streamNorm: step.float32(port.streamNorm),
+    });
+    for (const [r, indices] of group.indices.entries()) {
+      for (const [k, index] of indices.entries()) {
+        (readings[r] as EditReading[])[index] = unpacked[r]?.[k] as EditReading;
+      }
+    }
+  }
+  return readings;
+}
+
+/** Indices into the step's B·S tokens for which logits are wanted, in row order. */
+export function wantedPositions(rows: readonly RowStep[]): number[] {
+  return rows.flatMap(({ logits, tokens }, r) => {
+    const first = r * tokens.length;
+    if (logits === 'all') return Array.from(tokens, (_, t) => first + t);
+    return logits === 'last' ? [first + tokens.length - 1] : [];
+  });
+}
+
+/** The logits each row asked for: the largest copied, the whole row as a view into `buffer` until the next step. */
+export function readLogits(
+  step: BoundStep,
+  rows: readonly RowStep[],
+  buffer: ArrayBuffer,
+  vocabularySize: number,
+): LogitsRow[][] {
+  const top = Math.min(topCount, vocabularySize);
+  const values = step.float32(ports.topValues);
+  const indices = step.int64(ports.topIndices);
+  const logSumExp = step.float32(ports.logSumExp);
+  let next = 0;
+  const read = (): LogitsRow => {
+    const position = next++;
+    const topTokenIds = new Int32Array(top);
+    for (let i = 0; i < top; i++) topTokenIds[i] = Number(indices[position * top + i]);
+    return {
+      topValues: values.slice(position * top, (position + 1) * top),
+      topTokenIds,
+      logSumExp: logSumExp[position] as number,
+      full: () => new Float32Array(buffer, position * vocabularySize * 4, vocabularySize),
+    };
+  };
+  return rows.map(({ logits, tokens }) => {
+    const count = logits === 'all' ? tokens.length : logits === 'last' ? 1 : 0;
+    return Array.from({ length: count }, read);
+  });
+}
+
+/** A row's taps, copied. */
+export function readTaps(step: BoundStep, row: RowStep, index: number, dModel: number): Map<string, Float32Array> {
+  const size = row.tokens.length * dModel;
+  return new Map(
+    row.taps.map((name) => [name, step.float32(ports.tap(name)).slice(index * size, (index + 1) * size)] as const),
+  );
+}

@@ -1,0 +1,97 @@
+import { LRUCache } from 'lru-cache';
+import type { ModelConfig } from '../core/index.ts';
+import { ports } from '../graph/index.ts';
+import type { RuntimeEnvironment } from './environment.ts';
+import { NativeMemory } from './native-memory.ts';
+import { TensorView } from './tensor.ts';
+
+const floatBytes = 4;
+
+/**
+ * Keys and values of all slots, one stretch of memory for each block and kind: [slots, key-value heads, context, head].
+ * GroupQueryAttention reads and writes it in place. Pages are committed when a token is written and given back when a slot
+ * is freed, so memory follows the tokens held and not the room reserved.
+ */
+export class KeyValueCache {
+  private readonly environment: RuntimeEnvironment;
+  private readonly config: ModelConfig;
+  private readonly context: number;
+  /** By port name of the past input; the present output of the same block is the same memory. */
+  private readonly memories: { readonly past: string; readonly present: string; readonly memory: NativeMemory }[] = [];
+  private readonly windows: LRUCache<string, CacheWindow>;
+
+  constructor(environment: RuntimeEnvironment, config: ModelConfig, slots: number, context: number) {
+    this.environment = environment;
+    this.config = config;
+    this.context = context;
+    this.windows = new LRUCache({ max: 64, dispose: (window) => window.release() });
+    for (let block = 0; block < config.blocks; block++) {
+      const reserve = () => NativeMemory.reserve(slots * this.slotBytes);
+      this.memories.push({ past: ports.pastKey(block), present: ports.presentKey(block), memory: reserve() });
+      this.memories.push({ past: ports.pastValue(block), present: ports.presentValue(block), memory: reserve() });
+    }
+  }
+
+  /** Bytes that one token takes over all blocks. */
+  get tokenBytes(): number {
+    return this.memories.length * this.config.keyValueHeads * this.config.headDim * floatBytes;
+  }
+
+  /** Slots [first, first + rows) as tensors, for both the past inputs and the present outputs. */
+  window(first: number, rows: number): CacheWindow {
+    const key = `${first}+${rows}`;
+    let window = this.windows.get(key);
+    if (!window) {
+      window = new CacheWindow();
+      const { keyValueHeads, headDim } = this.config;
+      for (const { past, present, memory } of this.memories) {
+        const place = {
+          address: memory.address + BigInt(first * this.slotBytes),
+          byteLength: rows * this.slotBytes,
+        };
+        const tensor = new TensorView(this.environment, place, 'float32', [rows, keyValueHeads, this.context, headDim]);
+        window.inputs.set(past, tensor);
+        window.outputs.set(present, tensor);
+      }
+      this.windows.set(key, window);
+    }
+    return window;
+  }
+
+  /** Copies the first `tokens` positions of one slot over another's. */
+  copySlot(from: number, to: number, tokens: number): void {
+    const headBytes = this.context * this.config.headDim * floatBytes;
+    const used = tokens * this.config.headDim * floatBytes;
+    for (const { memory } of this.memories) {
+      const bytes = new Uint8Array(memory.buffer);
+      for (let head = 0; head < this.config.keyValueHeads; head++) {
+        const source = from * this.slotBytes + head * headBytes;
+        bytes.copyWithin(to * this.slotBytes + head * headBytes, source, source + used);
+      }
+    }
+  }
+
+  /** Gives a slot's pages back. */
+  freeSlot(slot: number): void {
+    for (const { memory } of this.memories) memory.discard(slot * this.slotBytes, this.slotBytes);
+  }
+
+  close(): void {
+    this.windows.clear();
+    for (const { memory } of this.memories) memory.free();
+  }
+
+  private get slotBytes(): number {
+    return this.config.keyValueHeads * this.context * this.config.headDim * floatBytes;
+  }
+}
+
+/** Tensors over a range of slots. */
+export class CacheWindow {
+  readonly inputs = new Map<string, TensorView>();
+  readonly outputs = new Map<string, TensorView>();
+
+  release(): void {
+    for (const tensor of this.inputs.values()) tensor.release();
+  }
+}

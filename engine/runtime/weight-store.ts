@@ -1,0 +1,72 @@
+import type { WeightsFile } from '../checkpoint/index.ts';
+import { type ModelConfig, TillerError } from '../core/index.ts';
+import { rotaryTables, rotaryTableValues } from '../graph/index.ts';
+import type { Pointer } from './api.ts';
+import type { RuntimeEnvironment } from './environment.ts';
+import { NativeMemory } from './native-memory.ts';
+import { TensorView } from './tensor.ts';
+
+/**
+ * The one copy of a model's weights that all graph variants share: files mapped read only, tensors over them, and the
+ * container of packed copies. ONNX Runtime reads the packed copies; the mapped originals are let go after each packing, so
+ * that they count against memory only where they are really read (rows of the embedding).
+ */
+export class WeightStore {
+  readonly prepacked: Pointer;
+  private readonly environment: RuntimeEnvironment;
+  private readonly memories: NativeMemory[] = [];
+  private readonly tensors = new Map<string, TensorView>();
+
+  constructor(environment: RuntimeEnvironment, weights: WeightsFile, config: ModelConfig, context: number) {
+    this.environment = environment;
+    this.prepacked = environment.api.create('CreatePrepackedWeightsContainer');
+    const files = new Map<string, NativeMemory>();
+    for (const [name, tensor] of weights.tensors) {
+      let file = files.get(tensor.path);
+      if (!file) {
+        file = NativeMemory.file(tensor.path);
+        files.set(tensor.path, file);
+        this.memories.push(file);
+      }
+      this.add(name, file, tensor.offset, tensor.byteLength, tensor.shape);
+    }
+    const tables = rotaryTableValues(config.headDim, config.ropeBase, context);
+    for (const [name, values] of [
+      [rotaryTables.cosine, tables.cosine],
+      [rotaryTables.sine, tables.sine],
+    ] as const) {
+      const memory = NativeMemory.reserve(values.byteLength);
+      new Float32Array(memory.buffer).set(values);
+      this.memories.push(memory);
+      this.add(name, memory, 0, values.byteLength, [context, config.headDim / 2]);
+    }
+  }
+
+  /** The weights that a graph declares. Their shapes were checked against the config when the checkpoint was opened. */
+  select(wanted: Iterable<string>): Map<string, TensorView> {
+    const selected = new Map<string, TensorView>();
+    for (const name of wanted) {
+      const tensor = this.tensors.get(name);
+      if (!tensor) throw new TillerError('checkpoint_invalid', `The checkpoint has no tensor '${name}'.`);
+      selected.set(name, tensor);
+    }
+    return selected;
+  }
+
+  /** Lets the mapped originals' pages go; they come back when read. */
+  dropOriginals(): void {
+    for (const memory of this.memories) if (memory.readOnly) memory.discard();
+  }
+
+  /** Only after every session made with these weights is closed. */
+  close(): void {
+    for (const tensor of this.tensors.values()) tensor.release();
+    this.environment.api.release('ReleasePrepackedWeightsContainer', this.prepacked);
+    for (const memory of this.memories) memory.free();
+  }
+
+  private add(name: string, memory: NativeMemory, offset: number, byteLength: number, shape: readonly number[]): void {
+    const place = { address: memory.address + BigInt(offset), byteLength };
+    this.tensors.set(name, new TensorView(this.environment, place, 'float32', shape));
+  }
+}
