@@ -1,4 +1,4 @@
-import type { ModelConfig } from '../core/index.ts';
+import { type ModelConfig, TillerError } from '../core/index.ts';
 import { addLlamaBlock } from './families/llama.ts';
 import { ports } from './names.ts';
 import { type GraphPort, OnnxGraph } from './onnx.ts';
@@ -6,6 +6,9 @@ import { type OpenSites, ResidualStream } from './stream.ts';
 
 /** How many of the largest logits a graph returns for each position. */
 export const topCount = 256;
+
+/** ONNX Runtime's GroupQueryAttention refuses head widths that are not a multiple of this. */
+const headDimUnit = 16;
 
 /** One variant of a model as an ONNX model, and what a session must be given to run it. */
 export interface CompiledGraph {
@@ -25,6 +28,10 @@ const familyBlocks = { llama: addLlamaBlock } as const;
  * not name it. `context` is the number of tokens a cache slot holds.
  */
 export function compileDecoder(config: ModelConfig, context: number, sites: OpenSites): CompiledGraph {
+  if (config.headDim % headDimUnit !== 0) {
+    const reason = `Attention heads of width ${config.headDim} cannot be run: GroupQueryAttention wants a multiple of ${headDimUnit}.`;
+    throw new TillerError('checkpoint_unsupported', reason);
+  }
   const graph = new OnnxGraph();
   const { dModel, vocabularySize, blocks } = config;
   graph.input(ports.inputIds, 'int64', ['B', 'S']);

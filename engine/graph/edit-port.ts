@@ -1,3 +1,4 @@
+import { editParameterOrder } from '../steering/index.ts';
 import { editPorts } from './names.ts';
 import type { OnnxGraph } from './onnx.ts';
 
@@ -9,14 +10,11 @@ export interface EditPort {
   readAfter(edited: string): void;
 }
 
-/** Order of the rows of `parameters` [B, 8, K]; engine/steering packs them in the same order. */
-const parameterNames = ['bias', 'threshold', 'beta', 'gamma', 'low', 'high', 'active_above', 'sink_norm'] as const;
-
 /**
  * The graph form of engine/steering/reference.ts at one hook point, for every row b, token t and edit k:
  *
  *     a = x·read_k + bias_k ;  f = a if a > threshold_k else 0 ;  u = clip(beta_k + gamma_k·f, low_k, high_k)
- *     g = mask · (a > active_above_k) · (‖x‖ ≤ sink_norm_k) ;  delta = Σ_k g·u·write_k
+ *     g = mask · (a > activeAbove_k) · (‖x‖ ≤ sinkNorm_k) ;  delta = Σ_k g·u·write_k
  *
  * K differs from step to step; rows with fewer edits are padded with edits whose mask is zero. The readings go out so that
  * the answer can say what was done.
@@ -28,7 +26,7 @@ export function addEditPort(graph: OnnxGraph, hookPoint: string, stream: string,
   const count = `edits.${hookPoint}`;
   graph.input(port.read, 'float32', ['B', count, dModel]);
   graph.input(port.write, 'float32', ['B', count, dModel]);
-  graph.input(port.parameters, 'float32', ['B', parameterNames.length, count]);
+  graph.input(port.parameters, 'float32', ['B', editParameterOrder.length, count]);
   graph.input(port.mask, 'float32', ['B', 'S', count]);
   for (const name of ['gate', 'coefficient', 'readingBefore', 'readingAfter'] as const) {
     graph.output(port[name], 'float32', ['B', 'S', count]);
@@ -36,8 +34,8 @@ export function addEditPort(graph: OnnxGraph, hookPoint: string, stream: string,
   graph.output(port.streamNorm, 'float32', ['B', 'S', 1]);
 
   graph.node(at('split'), 'Split', [port.parameters], {
-    attributes: { axis: 1, num_outputs: parameterNames.length },
-    outputs: parameterNames.map(at),
+    attributes: { axis: 1, num_outputs: editParameterOrder.length },
+    outputs: editParameterOrder.map(at),
   });
   const read = (name: string, from: string, output: string) => {
     const dot = graph.node(at(`${name}_dot`), 'FusedMatMul', [from, port.read], {
@@ -58,8 +56,8 @@ export function addEditPort(graph: OnnxGraph, hookPoint: string, stream: string,
     attributes: { keepdims: 1 },
     outputs: [port.streamNorm],
   });
-  const active = graph.node(at('active'), 'Greater', [reading, at('active_above')]);
-  const calm = graph.node(at('calm'), 'LessOrEqual', [port.streamNorm, at('sink_norm')]);
+  const active = graph.node(at('active'), 'Greater', [reading, at('activeAbove')]);
+  const calm = graph.node(at('calm'), 'LessOrEqual', [port.streamNorm, at('sinkNorm')]);
   const both = graph.node(at('both'), 'And', [active, calm]);
   graph.node(at('gated'), 'Where', [both, port.mask, graph.scalar(0)], { outputs: [port.gate] });
   const applied = graph.node(at('applied'), 'Mul', [port.coefficient, port.gate]);

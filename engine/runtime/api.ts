@@ -64,6 +64,8 @@ export class OrtApi {
   private readonly functions: Readonly<Record<ApiFunction, NativeFunction>>;
   /** The library's own version, `1.30.0`. */
   readonly version: string;
+  /** Handles made and not yet released: what a leak would show in. */
+  liveHandles = 0;
 
   constructor(libraryPath: string) {
     // Sessions are made and run on worker threads whose stacks koffi allocates; its default of 128 KiB is too little for that.
@@ -101,12 +103,14 @@ export class OrtApi {
   create(name: ApiFunction, ...values: NativeArgument[]): Pointer {
     const handle: (Pointer | null)[] = [null];
     this.check(name, ...values, handle);
+    this.liveHandles++;
     return handle[0] as Pointer;
   }
 
-  /** Calls a function that returns nothing. */
+  /** Gives a handle back. */
   release(name: ApiFunction, handle: Pointer): void {
     this.functions[name](handle);
+    this.liveHandles--;
   }
 
   /** `check` on a worker thread, off the event loop. What the arguments point at must stay alive until it resolves. */
@@ -128,6 +132,7 @@ export class OrtApi {
   async createAsync(name: ApiFunction, ...values: NativeArgument[]): Promise<Pointer> {
     const handle: (Pointer | null)[] = [null];
     await this.checkAsync(name, ...values, handle);
+    this.liveHandles++;
     return handle[0] as Pointer;
   }
 

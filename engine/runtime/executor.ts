@@ -125,7 +125,7 @@ class OnnxExecutor implements Executor {
   ): BoundStep {
     const first = rows[0] as RowStep;
     const sizes: Record<string, number> = { B: rows.length, S: first.tokens.length, R: logitRows };
-    for (const group of groups) sizes[`edits.${group.hookPoint}`] = group.port.k;
+    for (const group of groups) sizes[`edits.${group.hookPoint}`] = group.packed.k;
     const key = `${variant.key}|${first.slot}|${Object.entries(sizes).join('|')}`;
     let step = this.steps.get(key);
     if (!step) {

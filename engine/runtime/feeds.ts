@@ -1,12 +1,13 @@
-import type { Edit, EditReading, LogitsRow, RowStep } from '../core/index.ts';
+import type { EditReading, LogitsRow, RowStep } from '../core/index.ts';
 import { editPorts, ports, topCount } from '../graph/index.ts';
-import { type EditPortInputs, packEditPort, unpackReadings } from '../steering/index.ts';
+import { type EditRow, type PackedEdits, packEditPort, unpackReadings } from '../steering/index.ts';
 import type { BoundStep } from './bound-step.ts';
 
 /** The edits of all rows at one hook point, packed for its port. */
 export interface EditGroup {
   readonly hookPoint: string;
-  readonly port: EditPortInputs;
+  readonly rows: readonly EditRow[];
+  readonly packed: PackedEdits;
   /** For each row, which of its step's edits these are. */
   readonly indices: readonly (readonly number[])[];
 }
@@ -17,19 +18,17 @@ export function groupEdits(rows: readonly RowStep[], dModel: number): EditGroup[
   const tokens = rows[0]?.tokens.length ?? 0;
   return hookPoints.map((hookPoint) => {
     const indices = rows.map((row) => row.edits.flatMap(({ edit }, i) => (edit.hookPoint === hookPoint ? [i] : [])));
-    const packed = rows.map((row, r) =>
-      (indices[r] ?? []).map((i) => row.edits[i] as { readonly edit: Edit; readonly mask: Float32Array }),
-    );
-    return { hookPoint, indices, port: packEditPort(packed, tokens, dModel) };
+    const editRows = rows.map((row) => ({ edits: row.edits.filter(({ edit }) => edit.hookPoint === hookPoint) }));
+    return { hookPoint, rows: editRows, packed: packEditPort(editRows, tokens, dModel), indices };
   });
 }
 
 export function writeEdits(step: BoundStep, group: EditGroup): void {
   const port = editPorts(group.hookPoint);
-  step.float32(port.read).set(group.port.read);
-  step.float32(port.write).set(group.port.write);
-  step.float32(port.parameters).set(group.port.parameters);
-  step.float32(port.mask).set(group.port.mask);
+  step.float32(port.read).set(group.packed.read);
+  step.float32(port.write).set(group.packed.write);
+  step.float32(port.parameters).set(group.packed.parameters);
+  step.float32(port.mask).set(group.packed.mask);
 }
 
 /** For each row, the readings of its edits in their order. */
@@ -37,13 +36,14 @@ export function readEdits(step: BoundStep, rows: readonly RowStep[], groups: rea
   const readings = rows.map((row) => new Array<EditReading>(row.edits.length));
   for (const group of groups) {
     const port = editPorts(group.hookPoint);
-    const unpacked = unpackReadings(group.port, {
+    const outputs = {
       gate: step.float32(port.gate),
       coefficient: step.float32(port.coefficient),
       readingBefore: step.float32(port.readingBefore),
       readingAfter: step.float32(port.readingAfter),
       streamNorm: step.float32(port.streamNorm),
-    });
+    };
+    const unpacked = unpackReadings(outputs, group.rows, rows[0]?.tokens.length ?? 0);
     for (const [r, indices] of group.indices.entries()) {
       for (const [k, index] of indices.entries()) {
         (readings[r] as EditReading[])[index] = unpacked[r]?.[k] as EditReading;
