@@ -1,5 +1,5 @@
-import koffi from 'koffi';
 import { TillerError } from '../core/index.ts';
+import { koffi } from './foreign.ts';
 
 /** An address in native memory, 0n or null for none. Nobody outside engine/runtime sees one. */
 export type Pointer = bigint;
@@ -68,8 +68,6 @@ export class OrtApi {
   liveHandles = 0;
 
   constructor(libraryPath: string) {
-    // Sessions are made and run on worker threads whose stacks koffi allocates; its default of 128 KiB is too little for that.
-    koffi.config({ ...koffi.config(), async_stack_size: 8 * 1024 * 1024 });
     let base: Pointer;
     try {
       base = koffi.load(libraryPath).func('void *OrtGetApiBase()')() as Pointer;

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import koffi from 'koffi';
 import type { Pointer } from './api.ts';
+import { koffi } from './foreign.ts';
 
 /** mmap's numbers differ by platform (sys/mman.h). */
 const mapFlags = {
