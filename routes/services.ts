@@ -100,8 +100,11 @@ export interface ModelService {
   readonly chatTemplate: ChatTemplate | null;
   /** Engine.submit. */
   submit(request: GenerateRequest): AsyncIterable<GenerationEvent>;
-  /** Throws feature_not_found, vector_not_found, profile_not_found, edit_not_applicable, statistics_missing, edits_conflict. */
-  resolveSteering(request: SteeringRequest): ResolvedSteering;
+  /**
+   * `promptLength` is that of the shortest prompt the steering is for: a range beyond it is refused. Throws feature_not_found,
+   * vector_not_found, profile_not_found, edit_not_applicable, statistics_missing, edits_conflict.
+   */
+  resolveSteering(request: SteeringRequest, promptLength?: number): ResolvedSteering;
 }
 
 export interface FeatureSummary {
@@ -180,6 +183,8 @@ export interface Services {
   /** Null when ready, else why not. */
   notReady(): string | null;
   readonly draining: () => boolean;
+  /** Told of every failure that is not a TillerError, or that answers with a status of 500: for the log, never for the client. */
+  readonly unexpected?: (error: unknown, context: { readonly requestId: string; readonly route: string }) => void;
   readonly metrics: {
     render(): Promise<{ readonly contentType: string; readonly body: string }>;
     observeHttp(observation: HttpObservation): void;

@@ -10,9 +10,11 @@ export const errorCodes = [
   'unsupported',
   'context_length_exceeded',
   'body_too_large',
+  'unsupported_media_type',
   'too_many_edits',
   // something named does not exist
   'route_not_found',
+  'method_not_allowed',
   'model_not_found',
   'profile_not_found',
   'source_not_found',

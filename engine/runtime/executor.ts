@@ -53,6 +53,8 @@ class OnnxExecutor implements Executor {
   /** Room for the logits of as many positions as one step can ask for; pages are committed as they are used. */
   private readonly logits: NativeMemory;
   private runs = 0;
+  /** Hook points that the rows of the last decode step edited. */
+  private open: ReadonlySet<string> = new Set();
   private running: Promise<unknown> = Promise.resolve();
 
   constructor(options: ExecutorOptions) {
@@ -72,20 +74,30 @@ class OnnxExecutor implements Executor {
   }
 
   async prepare(sites: { readonly edits: readonly string[]; readonly taps: readonly string[] }): Promise<void> {
-    await this.variants.get({ edits: new Set(sites.edits), taps: new Set(sites.taps) });
+    const edits = new Set(sites.edits);
+    // A steered row will share steps with the rows that run now: what opens the hook points of both serves either alone, too.
+    if (edits.size > 0) for (const hookPoint of this.open) edits.add(hookPoint);
+    await this.variants.choose({ edits, taps: new Set(sites.taps) });
   }
 
-  async run(plan: StepPlan): Promise<readonly RowResult[]> {
-    const groups = groupEdits(plan.rows, this.config.dModel);
-    const taps = new Set(plan.rows.flatMap((row) => row.taps));
-    const sites: OpenSites = { edits: new Set(groups.map((group) => group.hookPoint)), taps };
-    const variant = await this.variants.get(sites);
+  run(plan: StepPlan): Promise<readonly RowResult[]> {
+    const run = this.execute(plan);
+    this.running = run.catch(() => undefined);
+    return run;
+  }
+
+  private async execute(plan: StepPlan): Promise<readonly RowResult[]> {
+    const sites: OpenSites = {
+      edits: new Set(plan.rows.flatMap((row) => row.edits.map(({ edit }) => edit.hookPoint))),
+      taps: new Set(plan.rows.flatMap((row) => row.taps)),
+    };
+    if (plan.kind === 'decode') this.open = sites.edits;
+    const variant = await this.variants.choose(sites);
+    const groups = groupEdits(plan.rows, this.config.dModel, variant.sites.edits);
     const wanted = wantedPositions(plan.rows);
     const step = this.bound(variant, plan.rows, Math.max(1, wanted.length), groups);
     this.fill(step, plan.rows, wanted, groups);
-    const run = step.run();
-    this.running = run.catch(() => undefined);
-    await run;
+    await step.run();
     this.runs++;
     return this.results(step, plan.rows, groups);
   }
@@ -182,7 +194,7 @@ class OnnxExecutor implements Executor {
     }));
   }
 
-  /** A variant is closed only between runs, and after everything bound to it. */
+  /** A variant is closed only after the run that may have chosen it, and after everything bound to it. */
   private evict(variant: Variant): void {
     void this.running.then(() => {
       for (const [key, step] of [...this.steps.entries()]) if (step.variant === variant) this.steps.delete(key);

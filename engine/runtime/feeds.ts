@@ -12,11 +12,10 @@ export interface EditGroup {
   readonly indices: readonly (readonly number[])[];
 }
 
-/** Sorts the edits of a step's rows by hook point. A hook point that no row edits in this step has no group. */
-export function groupEdits(rows: readonly RowStep[], dModel: number): EditGroup[] {
-  const hookPoints = [...new Set(rows.flatMap((row) => row.edits.map(({ edit }) => edit.hookPoint)))].sort();
+/** Sorts the edits of a step's rows by the hook points that a variant opens; one that no row edits gets padding only. */
+export function groupEdits(rows: readonly RowStep[], dModel: number, open: ReadonlySet<string>): EditGroup[] {
   const tokens = rows[0]?.tokens.length ?? 0;
-  return hookPoints.map((hookPoint) => {
+  return [...open].map((hookPoint) => {
     const indices = rows.map((row) => row.edits.flatMap(({ edit }, i) => (edit.hookPoint === hookPoint ? [i] : [])));
     const editRows = rows.map((row) => ({ edits: row.edits.filter(({ edit }) => edit.hookPoint === hookPoint) }));
     return { hookPoint, rows: editRows, packed: packEditPort(editRows, tokens, dModel), indices };

@@ -9,12 +9,19 @@ import type { WeightStore } from './weight-store.ts';
 export interface Variant {
   /** Names the hook points it opens; equal keys are equal graphs. */
   readonly key: string;
+  readonly sites: OpenSites;
   readonly graph: CompiledGraph;
   readonly session: Session;
 }
 
 /** How many variants besides the closed one stay loaded. Each costs a graph and its small constants: weights are shared. */
 const keptVariants = 12;
+
+/**
+ * How many hook points with edits a steered batch may find open without needing them. An open one costs a small fraction of
+ * a millisecond a step, building a variant costs most of a second.
+ */
+const idleSites = 8;
 
 /** Builds graph variants when they are first needed, off the event loop, and keeps the most recently used. */
 export class Variants {
@@ -45,13 +52,21 @@ export class Variants {
     return this.ready.size;
   }
 
+  /**
+   * A variant that can run these hook points: the one that opens exactly them, else a ready one that opens few more, else the
+   * exact one is built. A batch without edits never runs a graph with edits in it.
+   */
+  async choose(sites: OpenSites): Promise<Variant> {
+    return this.ready.get(variantKey(sites)) ?? this.readySuperset(sites) ?? (await this.get(sites));
+  }
+
   /** The variant that opens exactly these hook points; built if need be. */
   async get(sites: OpenSites): Promise<Variant> {
     const key = variantKey(sites);
     const found = this.ready.get(key) ?? this.building.get(key);
     if (found) return found;
     const started = this.lastBuild.then(async () => {
-      const variant = { key, ...(await this.build(sites)) };
+      const variant = { key, sites, ...(await this.build(sites)) };
       this.built++;
       this.ready.set(key, variant);
       return variant;
@@ -63,6 +78,19 @@ export class Variants {
     } finally {
       this.building.delete(key);
     }
+  }
+
+  private readySuperset(sites: OpenSites): Variant | undefined {
+    if (sites.edits.size === 0) return undefined;
+    const fits = [...this.ready.values()].filter(
+      ({ sites: open }) =>
+        open.taps.size === sites.taps.size &&
+        open.edits.size <= sites.edits.size + idleSites &&
+        [...sites.taps].every((tap) => open.taps.has(tap)) &&
+        [...sites.edits].every((edit) => open.edits.has(edit)),
+    );
+    const smallest = fits.sort((a, b) => a.sites.edits.size - b.sites.edits.size)[0];
+    return smallest && this.ready.get(smallest.key);
   }
 
   /** Waits for what is being built, then evicts everything. */

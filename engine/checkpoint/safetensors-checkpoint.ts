@@ -1,0 +1,146 @@
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
+import { TillerError } from '../core/index.ts';
+import type { Checkpoint, TokenizerFiles } from './checkpoint.ts';
+import { configFromJson } from './config-json.ts';
+import { isReadable } from './gguf-types.ts';
+import { chatTemplateFromFolder, prependedToken, tokenizerEndTokens } from './huggingface-files.ts';
+import { maxShards } from './limits.ts';
+import { selectLlamaTensors } from './llama-layout.ts';
+import { LocalFile, readJson } from './local-file.ts';
+import { OpenedCheckpoint } from './opened-checkpoint.ts';
+import { readSafetensorsHeader, type SafetensorsEntry } from './safetensors-header.ts';
+import type { StoredTensor } from './tensor.ts';
+
+const indexName = 'model.safetensors.index.json';
+
+/** Opens a Hugging Face folder: config.json with model.safetensors, or with its shards and their index. */
+export async function openSafetensorsFolder(folder: string): Promise<Checkpoint> {
+  const index = await readJson(join(folder, indexName));
+  if (index === undefined) return openFiles(folder, folder, ['model.safetensors'], undefined);
+  const placement = parseIndex(join(folder, indexName), index);
+  return openFiles(folder, folder, [...new Set(placement.values())].sort(), placement);
+}
+
+/** Opens one .safetensors file; config.json and the tokenizer are looked for beside it. */
+export function openSafetensorsFile(path: string): Promise<Checkpoint> {
+  return openFiles(path, dirname(path), [basename(path)], undefined);
+}
+
+const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
+
+/** Tensor name → shard file name. Shards lie in the folder itself: a name with a path in it is refused. */
+function parseIndex(path: string, json: unknown): Map<string, string> {
+  const parsed = indexSchema.safeParse(json);
+  if (!parsed.success) throw new TillerError('checkpoint_invalid', `${path}: ${z.prettifyError(parsed.error)}`);
+  const placement = new Map(Object.entries(parsed.data.weight_map));
+  const shards = new Set(placement.values());
+  if (shards.size > maxShards) {
+    throw new TillerError('checkpoint_invalid', `${path} names ${shards.size} shards; at most ${maxShards} are read.`);
+  }
+  for (const shard of shards) {
+    if (!/^[\w.-]+\.safetensors$/.test(shard)) {
+      throw new TillerError(
+        'checkpoint_invalid',
+        `${path} names the shard '${shard}', which is not a plain file name.`,
+      );
+    }
+  }
+  if (shards.size === 0) throw new TillerError('checkpoint_invalid', `${path} names no shards.`);
+  return placement;
+}
+
+async function openFiles(
+  path: string,
+  folder: string,
+  names: readonly string[],
+  placement: ReadonlyMap<string, string> | undefined,
+): Promise<Checkpoint> {
+  const files: LocalFile[] = [];
+  try {
+    for (const name of names) files.push(await LocalFile.open(join(folder, name)));
+    return await read(path, folder, files, placement && { names, placement });
+  } catch (error) {
+    await Promise.all(files.map((file) => file.close()));
+    throw error;
+  }
+}
+
+async function read(
+  path: string,
+  folder: string,
+  files: readonly LocalFile[],
+  sharding: { readonly names: readonly string[]; readonly placement: ReadonlyMap<string, string> } | undefined,
+): Promise<Checkpoint> {
+  const configPath = join(folder, 'config.json');
+  const configJson = await readJson(configPath);
+  if (configJson === undefined) {
+    throw new TillerError(
+      'checkpoint_invalid',
+      `${configPath} is missing: a safetensors checkpoint needs it beside the weights.`,
+    );
+  }
+  const tokenizer = await readJson(join(folder, 'tokenizer.json'));
+  const tokenizerConfig = (await readJson(join(folder, 'tokenizer_config.json'))) ?? null;
+  const config = configFromJson(configPath, configJson, await readJson(join(folder, 'generation_config.json')), {
+    bosTokenId: prependedToken(tokenizer),
+    eosTokenIds: tokenizerEndTokens(tokenizer, tokenizerConfig),
+  });
+  const found = await storedTensors(files);
+  if (sharding) checkPlacement(path, found, sharding.names, sharding.placement);
+  const tensors = selectLlamaTensors(path, config, found);
+  for (const tensor of tensors.values()) checkType(path, tensor.name, tensor.type);
+  const tokenizerFiles: TokenizerFiles | null =
+    tokenizer === undefined ? null : { kind: 'huggingface', tokenizer, tokenizerConfig };
+  const chatTemplate = await chatTemplateFromFolder(folder, tokenizerConfig);
+  return new OpenedCheckpoint({ path, format: 'safetensors', config, files, tensors, tokenizerFiles, chatTemplate });
+}
+
+async function storedTensors(files: readonly LocalFile[]): Promise<Map<string, StoredTensor>> {
+  const found = new Map<string, StoredTensor>();
+  for (const [index, file] of files.entries()) {
+    for (const entry of (await readSafetensorsHeader(file)).entries) {
+      if (found.has(entry.name)) {
+        throw new TillerError('checkpoint_invalid', `${file.path}: tensor '${entry.name}' is in another shard too.`);
+      }
+      found.set(entry.name, stored(file.path, entry, index));
+    }
+  }
+  return found;
+}
+
+function stored(path: string, entry: SafetensorsEntry, file: number): StoredTensor {
+  const { name, shape, offset, byteLength } = entry;
+  return { name, shape, offset, byteLength, file, type: checkType(path, name, entry.dtype), interleavedHeads: null };
+}
+
+function checkType(path: string, name: string, dtype: string): 'F32' | 'F16' | 'BF16' {
+  if (isReadable(dtype) && (dtype === 'F32' || dtype === 'F16' || dtype === 'BF16')) return dtype;
+  throw new TillerError(
+    'checkpoint_unsupported',
+    `${path}: tensor '${name}' is of type ${dtype}; F32, F16 and BF16 are read.`,
+  );
+}
+
+function checkPlacement(
+  path: string,
+  found: ReadonlyMap<string, StoredTensor>,
+  names: readonly string[],
+  placement: ReadonlyMap<string, string>,
+): void {
+  for (const [name, shard] of placement) {
+    const tensor = found.get(name);
+    if (tensor === undefined || names[tensor.file] !== shard) {
+      throw new TillerError(
+        'checkpoint_invalid',
+        `${path}: ${indexName} says tensor '${name}' is in ${shard}; it is not.`,
+      );
+    }
+  }
+}
+
+/** GGUF files of a folder. */
+export async function ggufFilesOf(folder: string): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => name.toLowerCase().endsWith('.gguf')).sort();
+}

@@ -1,0 +1,47 @@
+/** Element types that this version reads. Q4_1 and Q8_0 are ggml's blocks of 32. */
+export type TensorType = 'F32' | 'F16' | 'BF16' | 'Q4_1' | 'Q8_0';
+
+/** Elements and bytes of one block of each type. */
+export const blockLayouts: Readonly<Record<TensorType, { readonly elements: number; readonly bytes: number }>> = {
+  F32: { elements: 1, bytes: 4 },
+  F16: { elements: 1, bytes: 2 },
+  BF16: { elements: 1, bytes: 2 },
+  Q4_1: { elements: 32, bytes: 20 },
+  Q8_0: { elements: 32, bytes: 34 },
+};
+
+/** One weight of a checkpoint. */
+export interface TensorInfo {
+  /** Hugging Face's name, whatever the file calls it: `model.layers.0.self_attn.q_proj.weight`. */
+  readonly name: string;
+  /** Hugging Face's order, row major: `[out, in]` for a linear layer. */
+  readonly shape: readonly number[];
+  readonly type: TensorType;
+  /** Bytes in the file. */
+  readonly byteLength: number;
+}
+
+/** Where a tensor lies. */
+export interface StoredTensor extends TensorInfo {
+  /** Index into the checkpoint's files. */
+  readonly file: number;
+  /** From the start of that file. */
+  readonly offset: number;
+  /**
+   * Set where llama.cpp's converter reordered the rows of q or k for its rotary embedding: the rows of each of `heads` heads are to
+   * be put back (gguf-names.ts).
+   */
+  readonly interleavedHeads: number | null;
+}
+
+/** A run of consecutive elements of a tensor, dequantised. `values` is overwritten when the next piece is asked for. */
+export interface TensorPiece {
+  /** Index of the first element, row major. */
+  readonly start: number;
+  readonly values: Float32Array;
+}
+
+/** Number of elements of a shape; 1 for a scalar. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}

@@ -1,0 +1,34 @@
+import { TillerError } from './core/errors.ts';
+import type { Executor, RowResult, RowStep, StepPlan } from './core/step.ts';
+
+/**
+ * Runs a step. When a batch of several rows fails, each row is run once more alone, so that only rows that fail by
+ * themselves are lost; running a row again is safe, since it writes the same cache positions with the same values.
+ *
+ * @param consume called with each row's result before the next run overwrites its logits
+ */
+export async function executeStep(
+  executor: Executor,
+  plan: StepPlan,
+  consume: (row: RowStep, result: RowResult | TillerError) => void,
+): Promise<void> {
+  const results = await attempt(executor, plan);
+  if (results instanceof TillerError && plan.rows.length > 1) {
+    for (const row of plan.rows) await executeStep(executor, { kind: plan.kind, rows: [row] }, consume);
+    return;
+  }
+  plan.rows.forEach((row, at) => {
+    const missing = new TillerError('step_failed', 'The step returned no result for this request.');
+    consume(row, results instanceof TillerError ? results : (results[at] ?? missing));
+  });
+}
+
+async function attempt(executor: Executor, plan: StepPlan): Promise<readonly RowResult[] | TillerError> {
+  try {
+    return await executor.run(plan);
+  } catch (error) {
+    if (error instanceof TillerError) return error;
+    const message = error instanceof Error ? error.message : String(error);
+    return new TillerError('step_failed', `The model could not run this step: ${message}`, { cause: error });
+  }
+}

@@ -1,0 +1,5 @@
+/** The engine's door: src comes in here, nobody else needs to. */
+export * from './core/index.ts';
+export { createEngine, type EngineOptions } from './engine.ts';
+export { defaultContext, type LoadedModel, type LoadModelOptions, loadModel } from './load-model.ts';
+export { type CompiledEdit, compileEdits, mergeReports } from './steering/index.ts';

@@ -1,0 +1,73 @@
+/**
+ * Whether a request may enter, as pure arithmetic over plain counters, so that it can be decided (and tested) before
+ * anything else of the request exists.
+ */
+import { TillerError } from '../core/errors.ts';
+
+export interface AdmissionSnapshot {
+  /** Tokens that one slot can hold. */
+  readonly context: number;
+  readonly slots: number;
+  /** Requests that may wait beyond those that have a slot. */
+  readonly queueLimit: number;
+  /** Requests inside now: waiting, prefilling and running. */
+  readonly inside: number;
+  /** When the last requests ended, oldest first, in milliseconds; for the Retry-After estimate. */
+  readonly recentFinishes: readonly number[];
+  readonly now: number;
+}
+
+/** Seconds told to a client while nothing has finished yet to measure a rate from. */
+const defaultRetryAfterSeconds = 5;
+const longestRetryAfterSeconds = 120;
+
+/**
+ * Throws `invalid_request` for an empty prompt, `context_length_exceeded` when prompt and reply together do not fit the
+ * context, and `queue_full` when no place is free.
+ */
+export function admit(
+  request: { readonly promptLength: number; readonly maxTokens: number },
+  snapshot: AdmissionSnapshot,
+): void {
+  const { promptLength, maxTokens } = request;
+  const { context, slots, queueLimit, inside } = snapshot;
+  if (promptLength === 0) {
+    throw new TillerError('invalid_request', 'The prompt has no tokens. Send at least one.', { param: 'prompt' });
+  }
+  if (promptLength + maxTokens > context) {
+    throw new TillerError(
+      'context_length_exceeded',
+      `The context is ${context} tokens; the prompt has ${promptLength} and max_tokens asks for ${maxTokens} more, ` +
+        `${promptLength + maxTokens} together. ${wayOut(promptLength, context)}`,
+      { param: promptLength > context ? 'prompt' : 'max_tokens' },
+    );
+  }
+  if (inside >= slots + queueLimit) {
+    const retryAfterSeconds = estimateRetryAfter(snapshot.recentFinishes, snapshot.now);
+    throw new TillerError(
+      'queue_full',
+      `${slots} requests can run and ${queueLimit} can wait, and all those places are taken. ` +
+        `Try again in about ${retryAfterSeconds} s.`,
+      { retryAfterSeconds },
+    );
+  }
+}
+
+function wayOut(promptLength: number, context: number): string {
+  return promptLength >= context
+    ? `Shorten the prompt below ${context} tokens.`
+    : `Ask for at most ${context - promptLength} tokens, or shorten the prompt.`;
+}
+
+/**
+ * Whole seconds until a place should be free: the mean time between the recent finishes. The time since the last one
+ * counts too, so that the estimate grows while nothing finishes.
+ */
+export function estimateRetryAfter(recentFinishes: readonly number[], now: number): number {
+  const [oldest] = recentFinishes;
+  const last = recentFinishes.at(-1);
+  if (oldest === undefined || last === undefined) return defaultRetryAfterSeconds;
+  const between = recentFinishes.length > 1 ? (last - oldest) / (recentFinishes.length - 1) : 0;
+  const seconds = Math.max(between, now - last) / 1000;
+  return Math.min(longestRetryAfterSeconds, Math.max(1, Math.ceil(seconds)));
+}

@@ -1,0 +1,65 @@
+import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
+import { type DetokenizeStream, TillerError, type Tokenizer } from '../core/index.ts';
+import { exactPreTokenizer } from './exact-pre-tokenizer.ts';
+import { type TokenBytes, tokenBytes } from './token-bytes.ts';
+import type { TokenizerJson } from './tokenizer-json.ts';
+import { Utf8DetokenizeStream } from './utf8-stream.ts';
+
+/**
+ * Encodes with @huggingface/tokenizers, decodes from exact token bytes. `clean_up_tokenization_spaces` is not applied: decoding gives
+ * what the tokens say. Characters that the vocabulary has no token for are dropped where the tokenizer names no unknown token, as in
+ * the original library.
+ */
+export class BpeTokenizer implements Tokenizer {
+  readonly vocabularySize: number;
+  readonly specialTokenIds: ReadonlySet<number>;
+  readonly #library: LibraryTokenizer;
+  readonly #bytes: TokenBytes;
+
+  /** `config` is tokenizer_config.json. */
+  constructor(path: string, json: TokenizerJson, config: object) {
+    this.#bytes = tokenBytes(path, json);
+    this.vocabularySize = this.#bytes.size;
+    this.specialTokenIds = new Set(json.added_tokens.filter(({ special }) => special).map(({ id }) => id));
+    const preTokenizer = json.pre_tokenizer ? exactPreTokenizer(json.pre_tokenizer) : null;
+    const complete = {
+      ...json,
+      pre_tokenizer: preTokenizer,
+      normalizer: json.normalizer ?? null,
+      post_processor: json.post_processor ?? null,
+      decoder: json.decoder ?? null,
+    };
+    try {
+      this.#library = new LibraryTokenizer(complete, config);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new TillerError('checkpoint_unsupported', `${path}: its tokenizer cannot be built: ${reason}.`, {
+        cause: error,
+      });
+    }
+  }
+
+  encode(text: string, options: { readonly addSpecialTokens: boolean }): Int32Array {
+    const { ids } = this.#library.encode(text, { add_special_tokens: options.addSpecialTokens });
+    return Int32Array.from(ids.filter((id) => id !== undefined));
+  }
+
+  decode(ids: ArrayLike<number>, options: { readonly skipSpecial: boolean }): string {
+    const stream = this.stream(options);
+    let text = '';
+    for (let i = 0; i < ids.length; i++) text += stream.push(ids[i]);
+    return text + stream.flush();
+  }
+
+  tokenText(id: number): string {
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(this.#bytes.get(id));
+  }
+
+  tokenBytes(id: number): Uint8Array {
+    return this.#bytes.get(id).slice();
+  }
+
+  stream(options: { readonly skipSpecial: boolean }): DetokenizeStream {
+    return new Utf8DetokenizeStream(this.#bytes, options.skipSpecial ? this.specialTokenIds : null);
+  }
+}

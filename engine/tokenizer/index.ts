@@ -1,0 +1,2 @@
+export { createChatTemplate } from './chat-template.ts';
+export { createTokenizer } from './create-tokenizer.ts';

@@ -1,0 +1,105 @@
+import { TillerError } from '../core/index.ts';
+import type { Component, TokenizerJson } from './tokenizer-json.ts';
+
+const utf8 = new TextEncoder();
+
+/** The exact bytes of every token, in one buffer. */
+export class TokenBytes {
+  /** Largest id plus one. */
+  readonly size: number;
+  /** A text begins with one space that the tokenizer put there and that decoding takes away again (SentencePiece). */
+  readonly stripsLeadingSpace: boolean;
+  readonly #bytes: Uint8Array;
+  readonly #starts: Uint32Array;
+
+  constructor(tokens: ReadonlyMap<number, Uint8Array>, stripsLeadingSpace: boolean) {
+    this.stripsLeadingSpace = stripsLeadingSpace;
+    this.size = [...tokens.keys()].reduce((largest, id) => Math.max(largest, id), -1) + 1;
+    this.#starts = new Uint32Array(this.size + 1);
+    for (let id = 0; id < this.size; id++) this.#starts[id + 1] = this.#starts[id] + (tokens.get(id)?.length ?? 0);
+    this.#bytes = new Uint8Array(this.#starts[this.size]);
+    for (const [id, bytes] of tokens) this.#bytes.set(bytes, this.#starts[id]);
+  }
+
+  /** A view; empty for an id that no token has (padding rows of the embedding). */
+  get(id: number): Uint8Array {
+    return id >= 0 && id < this.size ? this.#bytes.subarray(this.#starts[id], this.#starts[id + 1]) : new Uint8Array(0);
+  }
+}
+
+/**
+ * Works the bytes out from a tokenizer.json. Two kinds of decoder are known: `ByteLevel` (GPT-2, Llama 3, SmolLM2) and SentencePiece's
+ * BPE with byte fallback (Llama 2). Others are refused by name.
+ */
+export function tokenBytes(path: string, json: TokenizerJson): TokenBytes {
+  const decoder = json.decoder ?? { type: 'none' };
+  const pieces = decoder.type === 'ByteLevel' ? null : sentencePieceSteps(decoder);
+  if (decoder.type !== 'ByteLevel' && pieces === null) {
+    throw new TillerError(
+      'checkpoint_unsupported',
+      `${path}: tokenizers that decode with '${describe(decoder)}' are not supported yet. ByteLevel and SentencePiece's byte fallback are.`,
+    );
+  }
+  const bytesOf = pieces === null ? byteLevelBytes : sentencePieceBytes;
+  const tokens = new Map<number, Uint8Array>();
+  for (const [token, id] of Object.entries(json.model.vocab))
+    if (typeof id === 'number') tokens.set(id, bytesOf(token));
+  for (const { id, content } of json.added_tokens) tokens.set(id, utf8.encode(content));
+  return new TokenBytes(tokens, pieces?.stripsLeadingSpace ?? false);
+}
+
+let byteOfCharacter: ReadonlyMap<string, number> | undefined;
+
+/**
+ * GPT-2's reversible map from bytes to printable characters (encoder.py, `bytes_to_unicode`): printable Latin-1 stands for itself, the
+ * other 68 bytes follow from U+0100 on.
+ */
+function byteLevelTable(): ReadonlyMap<string, number> {
+  if (byteOfCharacter) return byteOfCharacter;
+  const table = new Map<string, number>();
+  let next = 256;
+  for (let byte = 0; byte < 256; byte++) {
+    const printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+    table.set(String.fromCharCode(printable ? byte : next++), byte);
+  }
+  byteOfCharacter = table;
+  return table;
+}
+
+/** As in tokenizers' ByteLevel decoder, a token with a character outside the table stands for its own text. */
+function byteLevelBytes(token: string): Uint8Array {
+  const table = byteLevelTable();
+  const bytes = new Uint8Array(token.length);
+  for (let i = 0; i < token.length; i++) {
+    const byte = table.get(token[i]);
+    if (byte === undefined) return utf8.encode(token);
+    bytes[i] = byte;
+  }
+  return bytes;
+}
+
+/** `<0x0A>` is a byte; elsewhere U+2581 is a space. */
+function sentencePieceBytes(token: string): Uint8Array {
+  const byte = /^<0x([0-9A-Fa-f]{2})>$/.exec(token);
+  return byte ? Uint8Array.of(Number.parseInt(byte[1], 16)) : utf8.encode(token.replaceAll('\u2581', ' '));
+}
+
+/** The decoder of converted SentencePiece BPE models, step by step; null where it is anything else. */
+function sentencePieceSteps(decoder: Component): { readonly stripsLeadingSpace: boolean } | null {
+  if (decoder.type !== 'Sequence' || !Array.isArray(decoder.decoders)) return null;
+  const steps = decoder.decoders.map((step: unknown) => JSON.stringify(step));
+  const expected = [
+    JSON.stringify({ type: 'Replace', pattern: { String: '\u2581' }, content: ' ' }),
+    JSON.stringify({ type: 'ByteFallback' }),
+    JSON.stringify({ type: 'Fuse' }),
+  ];
+  if (expected.some((step, index) => steps[index] !== step)) return null;
+  if (steps.length === 3) return { stripsLeadingSpace: false };
+  const strip = JSON.stringify({ type: 'Strip', content: ' ', start: 1, stop: 0 });
+  return steps.length === 4 && steps[3] === strip ? { stripsLeadingSpace: true } : null;
+}
+
+function describe(decoder: Component): string {
+  if (decoder.type !== 'Sequence' || !Array.isArray(decoder.decoders)) return decoder.type;
+  return decoder.decoders.map((step: { type?: unknown }) => String(step?.type)).join(', ');
+}

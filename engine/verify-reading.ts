@@ -1,0 +1,45 @@
+import type { Edit, EditReading } from './core/edit.ts';
+import { TillerError } from './core/errors.ts';
+
+/**
+ * Holds what an edit reports against what it was asked to do. Throws `edit_not_applicable` when, at a token that the mask
+ * names, anything it read or wrote is not finite; and `step_failed` when it wrote where the mask does not name a token, or
+ * left a named one alone without being a sink or inactive: text that is steered otherwise than asked is never passed on.
+ *
+ * @param index the edit's place in the request
+ * @param start position of the first token
+ */
+export function verifyReading(
+  edit: Edit,
+  mask: Float32Array,
+  reading: EditReading,
+  index: number,
+  start: number,
+): void {
+  const where = (at: number) => `edit ${index} at ${edit.hookPoint}, position ${start + at}`;
+  const unconditional = edit.activeAbove === Number.NEGATIVE_INFINITY;
+  for (let at = 0; at < mask.length; at++) {
+    const written = reading.gate[at] !== 0;
+    if (mask[at] === 0) {
+      if (written)
+        throw new TillerError('step_failed', `The step wrote outside the positions asked for: ${where(at)}.`);
+      continue;
+    }
+    if (!isFiniteAt(reading, at)) {
+      throw new TillerError(
+        'edit_not_applicable',
+        `An edit read or wrote something that is not a finite number: ${where(at)}. Use a smaller number.`,
+        { param: `steering.edits[${index}]` },
+      );
+    }
+    if (unconditional && !written && reading.sink[at] === 0) {
+      throw new TillerError('step_failed', `The step left out an edit that should have been applied: ${where(at)}.`);
+    }
+  }
+}
+
+function isFiniteAt(reading: EditReading, at: number): boolean {
+  return [reading.gate, reading.coefficient, reading.readingBefore, reading.readingAfter, reading.streamNorm].every(
+    (values) => Number.isFinite(values[at]),
+  );
+}

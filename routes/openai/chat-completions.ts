@@ -1,0 +1,176 @@
+import { createRoute } from '@hono/zod-openapi';
+import type { GenerationEvent, TokenLogprob } from '../../engine/core/index.ts';
+import { type ClientPresence, watchClient } from '../http/cancel.ts';
+import { bodyErrors, errorResponses, steeringErrors } from '../http/error-responses.ts';
+import { presentableError } from '../http/errors.ts';
+import { bodyHook, jsonBody } from '../http/json-body.ts';
+import type { Merged } from '../http/merge.ts';
+import type { Router, Warning } from '../http/router.ts';
+import { dataEvent, doneEvent, sseResponse } from '../http/sse.ts';
+import type { Services } from '../services.ts';
+import { toChatPrompt } from './chat-prompt.ts';
+import { openAiError, openAiErrorShape } from './errors.ts';
+import { collectChoices } from './collect.ts';
+import { answerHead, chatLogprobs } from './from-engine.ts';
+import { type Generation, planGeneration, resolveTarget, runGeneration } from './generation.ts';
+import { toChatMessages } from './messages.ts';
+import { chatPositionContext } from './position-context.ts';
+import {
+  type ChatChunk,
+  type ChatCompletion,
+  type ChatRequest,
+  chatChunkSchema,
+  chatCompletionSchema,
+  chatRequestSchema,
+} from './schemas/chat.ts';
+import { StreamUsage } from './stream-usage.ts';
+import { Tally } from './tally.ts';
+import { chooseMaxTokens, refuseUnsupported, toChoices, toSampling, toStopRules } from './to-engine.ts';
+
+const route = createRoute({
+  method: 'post',
+  path: '/v1/chat/completions',
+  operationId: 'createChatCompletion',
+  summary: 'Answer a conversation, steered if asked',
+  tags: ['OpenAI'],
+  request: { body: { required: true, content: { 'application/json': { schema: chatRequestSchema } } } },
+  responses: {
+    200: {
+      description: 'The answer, or with `stream` its chunks as server-sent events that end with `data: [DONE]`.',
+      content: {
+        'application/json': { schema: chatCompletionSchema },
+        'text/event-stream': { schema: chatChunkSchema },
+      },
+    },
+    ...errorResponses(
+      [
+        ...bodyErrors,
+        ...steeringErrors,
+        'unsupported',
+        'context_length_exceeded',
+        'model_not_found',
+        'queue_full',
+        'deadline_exceeded',
+        'step_failed',
+      ],
+      openAiErrorShape,
+    ),
+  },
+});
+
+/** `POST /v1/chat/completions`. */
+export function registerChatCompletions(app: Router, services: Services): void {
+  app.on('POST', route.path, ...jsonBody(chatRequestSchema, services.limits.bodyBytes));
+  app.openapi(
+    route,
+    async (c) => {
+      const body = c.req.valid('json');
+      const generation = planChat(services, body, c.get('warnings'));
+      const presence = watchClient(c, () => services.metrics.clientGone(route.path));
+      const events = runGeneration(generation, presence);
+      if (!body.stream) return c.json(await completeChat(generation, events, presence), 200);
+      return sseResponse(c, {
+        events: streamChat(generation, events, body),
+        presence,
+        renderFailure: (error) => dataEvent(openAiError(presentableError(error))) + doneEvent,
+      });
+    },
+    bodyHook(chatRequestSchema),
+  );
+}
+
+/** Everything that can be refused is refused here, before anything is queued. */
+function planChat(services: Services, body: ChatRequest, warnings: readonly Warning[]): Generation {
+  refuseUnsupported(body);
+  const { messages, warnings: messageWarnings } = toChatMessages(body.messages);
+  const target = resolveTarget(services, body);
+  const { card, tokenizer } = target.model;
+  const prompt = toChatPrompt(target.model, messages, body);
+  const newName = body.max_completion_tokens !== undefined && body.max_completion_tokens !== null;
+  const maxTokens = chooseMaxTokens(
+    prompt.tokenIds.length,
+    body.max_completion_tokens ?? body.max_tokens ?? null,
+    card.contextLength,
+    { prompt: 'messages', maxTokens: newName ? 'max_completion_tokens' : 'max_tokens' },
+  );
+  return planGeneration({
+    idPrefix: 'chatcmpl',
+    target,
+    prompts: [
+      {
+        tokenIds: prompt.tokenIds,
+        stop: toStopRules(body, maxTokens, tokenizer.vocabularySize),
+        positions: (edits) => chatPositionContext(prompt, tokenizer, edits),
+      },
+    ],
+    choices: toChoices(body.n, 1, services.limits.maxChoices),
+    sampling: toSampling(body, tokenizer.vocabularySize),
+    logprobs: body.logprobs ? (body.top_logprobs ?? 0) : null,
+    promptLogprobs: null,
+    warnings: [...warnings, ...messageWarnings],
+  });
+}
+
+async function completeChat(
+  generation: Generation,
+  events: AsyncIterable<Merged<GenerationEvent>>,
+  presence: ClientPresence,
+): Promise<ChatCompletion> {
+  const { tokenizer } = generation.model;
+  const tally = new Tally(generation);
+  const choices = await collectChoices(generation, events, tally);
+  presence.complete();
+  return {
+    ...answerHead(generation, 'chat.completion'),
+    choices: choices.map(({ text, logprobs, finish }, index) => ({
+      index,
+      message: { role: 'assistant', content: text, refusal: null },
+      logprobs: generation.requests[index]?.logprobs === null ? null : chatLogprobs(logprobs, tokenizer),
+      finish_reason: finish.reason,
+      stop_reason: finish.stopReason,
+    })),
+    usage: tally.usage(),
+    ...tally.extras(),
+  };
+}
+
+/**
+ * Chunks of a streamed answer: the role of each choice first, then its text as it becomes certain, then its finish chunk (the
+ * last choice's carries seed, steering and warnings), then usage where asked for, then `[DONE]`.
+ */
+async function* streamChat(
+  generation: Generation,
+  events: AsyncIterable<Merged<GenerationEvent>>,
+  body: ChatRequest,
+): AsyncGenerator<string> {
+  const tally = new Tally(generation);
+  const usage = new StreamUsage(body.stream_options, tally);
+  const chunk = (choice: ChatChunk['choices'][number], extras: Partial<ChatChunk> = {}) =>
+    dataEvent({ ...answerHead(generation, 'chat.completion.chunk'), choices: [choice], ...usage.each(), ...extras });
+  const delta = (index: number, text: string, logprob: TokenLogprob | null) =>
+    chunk({
+      index,
+      delta: { content: text },
+      logprobs: logprob ? chatLogprobs([logprob], generation.model.tokenizer) : null,
+      finish_reason: null,
+    });
+  for await (const event of events) {
+    tally.count(event);
+    const { index, value } = event;
+    if (value.type === 'prompt') {
+      yield chunk({ index, delta: { role: 'assistant', content: '' }, logprobs: null, finish_reason: null });
+    } else if (value.type === 'token') {
+      if (value.text !== '' || value.logprob) yield delta(index, value.text, value.logprob);
+    } else {
+      if (value.text !== '') yield delta(index, value.text, null);
+      yield chunk(
+        { index, delta: {}, logprobs: null, finish_reason: value.reason, stop_reason: value.stopReason },
+        tally.complete ? tally.extras() : {},
+      );
+    }
+  }
+  if (usage.last) {
+    yield dataEvent({ ...answerHead(generation, 'chat.completion.chunk'), choices: [], usage: tally.usage() });
+  }
+  yield doneEvent;
+}

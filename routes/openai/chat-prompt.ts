@@ -1,0 +1,69 @@
+import { type ChatMessage, TillerError } from '../../engine/core/index.ts';
+import type { ModelService } from '../services.ts';
+import { type ContentSpan, contentSpans } from './content-spans.ts';
+
+/** A conversation as prompt tokens. */
+export interface ChatPrompt {
+  readonly messages: readonly ChatMessage[];
+  /** The rendered text whose tokens `tokenIds` are. */
+  readonly text: string;
+  readonly tokenIds: Int32Array;
+  /** Where each message's own words stand in `text`; costs a rendering a message. Throws `edit_not_applicable`. */
+  spans(): readonly ContentSpan[];
+}
+
+export interface ChatPromptOptions {
+  /** Default true. */
+  readonly add_generation_prompt?: boolean | null;
+  /** Default false. */
+  readonly continue_final_message?: boolean | null;
+  /** Whether the tokenizer may prepend what it itself prepends; the template's text has it already, so default false. */
+  readonly addSpecialTokens?: boolean;
+}
+
+/**
+ * Renders and encodes a conversation. Throws `unsupported` for a model without a chat template, `invalid_request` for option
+ * pairs that contradict each other and for what the template itself refuses.
+ */
+export function toChatPrompt(
+  model: ModelService,
+  messages: readonly ChatMessage[],
+  options: ChatPromptOptions,
+): ChatPrompt {
+  const template = model.chatTemplate;
+  if (!template) {
+    throw new TillerError('unsupported', `'${model.card.id}' has no chat template: use /v1/completions.`, {
+      param: 'messages',
+    });
+  }
+  const continued = options.continue_final_message ?? false;
+  const addGenerationPrompt = options.add_generation_prompt ?? !continued;
+  if (continued && addGenerationPrompt) {
+    throw new TillerError('invalid_request', "'continue_final_message' needs 'add_generation_prompt': false.", {
+      param: 'continue_final_message',
+    });
+  }
+  const render = (conversation: readonly ChatMessage[]) => template.render(conversation, { addGenerationPrompt });
+  const whole = renderOrRefuse(() => render(messages));
+  const text = continued ? whole.slice(0, contentSpans(render, messages, whole).at(-1)?.end) : whole;
+  return {
+    messages,
+    text,
+    tokenIds: model.tokenizer.encode(text, { addSpecialTokens: options.addSpecialTokens ?? false }),
+    spans: () => contentSpans(render, messages, whole),
+  };
+}
+
+/** Templates refuse conversations they do not know (two user messages in a row, say) by throwing. */
+function renderOrRefuse(render: () => string): string {
+  try {
+    return render();
+  } catch (cause) {
+    if (cause instanceof TillerError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TillerError('invalid_request', `The model's chat template refuses these messages: ${reason}`, {
+      param: 'messages',
+      cause,
+    });
+  }
+}

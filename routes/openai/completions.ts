@@ -1,0 +1,154 @@
+import { createRoute } from '@hono/zod-openapi';
+import type { GenerationEvent } from '../../engine/core/index.ts';
+import { type ClientPresence, watchClient } from '../http/cancel.ts';
+import { bodyErrors, errorResponses, steeringErrors } from '../http/error-responses.ts';
+import { presentableError } from '../http/errors.ts';
+import { bodyHook, jsonBody } from '../http/json-body.ts';
+import type { Merged } from '../http/merge.ts';
+import type { Router } from '../http/router.ts';
+import { dataEvent, doneEvent, sseResponse } from '../http/sse.ts';
+import type { Services } from '../services.ts';
+import { collectChoices } from './collect.ts';
+import { CompletionLogprobWriter, joinLogprobs } from './completion-logprobs.ts';
+import { type CompletionPlan, planCompletion } from './completion-plan.ts';
+import { openAiError, openAiErrorShape } from './errors.ts';
+import { answerHead } from './from-engine.ts';
+import { runGeneration } from './generation.ts';
+import {
+  type Completion,
+  type CompletionChunk,
+  type CompletionRequest,
+  completionChunkSchema,
+  completionRequestSchema,
+  completionSchema,
+} from './schemas/completions.ts';
+import { StreamUsage } from './stream-usage.ts';
+import { Tally } from './tally.ts';
+
+const route = createRoute({
+  method: 'post',
+  path: '/v1/completions',
+  operationId: 'createCompletion',
+  summary: 'Continue text or token ids, steered if asked',
+  tags: ['OpenAI'],
+  request: { body: { required: true, content: { 'application/json': { schema: completionRequestSchema } } } },
+  responses: {
+    200: {
+      description: 'The answer, or with `stream` its chunks as server-sent events that end with `data: [DONE]`.',
+      content: {
+        'application/json': { schema: completionSchema },
+        'text/event-stream': { schema: completionChunkSchema },
+      },
+    },
+    ...errorResponses(
+      [
+        ...bodyErrors,
+        ...steeringErrors,
+        'unsupported',
+        'context_length_exceeded',
+        'model_not_found',
+        'queue_full',
+        'deadline_exceeded',
+        'step_failed',
+      ],
+      openAiErrorShape,
+    ),
+  },
+});
+
+/** `POST /v1/completions`. */
+export function registerCompletions(app: Router, services: Services): void {
+  app.on('POST', route.path, ...jsonBody(completionRequestSchema, services.limits.bodyBytes));
+  app.openapi(
+    route,
+    async (c) => {
+      const body = c.req.valid('json');
+      const plan = planCompletion(services, body, c.get('warnings'));
+      const presence = watchClient(c, () => services.metrics.clientGone(route.path));
+      const events = runGeneration(plan.generation, presence);
+      if (!body.stream) return c.json(await completeText(plan, events, presence), 200);
+      return sseResponse(c, {
+        events: streamText(plan, events, body),
+        presence,
+        renderFailure: (error) => dataEvent(openAiError(presentableError(error))) + doneEvent,
+      });
+    },
+    bodyHook(completionRequestSchema),
+  );
+}
+
+async function completeText(
+  plan: CompletionPlan,
+  events: AsyncIterable<Merged<GenerationEvent>>,
+  presence: ClientPresence,
+): Promise<Completion> {
+  const { generation } = plan;
+  const tally = new Tally(generation);
+  const choices = await collectChoices(generation, events, tally);
+  presence.complete();
+  return {
+    ...answerHead(generation, 'text_completion'),
+    choices: choices.map(({ text, promptLogprobs, logprobs, finish }, index) => {
+      const writer = new CompletionLogprobWriter(generation.model.tokenizer);
+      const echo = plan.echoOf(index);
+      const echoed = echo ? [writer.prompt(echo.tokenIds, promptLogprobs ?? [], echo.textBegins)] : [];
+      return {
+        index,
+        text: (echo?.text ?? '') + text,
+        logprobs: plan.wantsLogprobs ? joinLogprobs([...echoed, writer.generated(logprobs)]) : null,
+        finish_reason: finish.reason,
+        stop_reason: finish.stopReason,
+      };
+    }),
+    usage: tally.usage(),
+    ...tally.extras(),
+  };
+}
+
+/**
+ * Chunks of a streamed answer: an echoed prompt first, then each choice's text as it becomes certain, its finish chunk (the
+ * last choice's carries seed, steering and warnings), usage where asked for, `[DONE]`.
+ */
+async function* streamText(
+  plan: CompletionPlan,
+  events: AsyncIterable<Merged<GenerationEvent>>,
+  body: CompletionRequest,
+): AsyncGenerator<string> {
+  const { generation } = plan;
+  const tally = new Tally(generation);
+  const usage = new StreamUsage(body.stream_options, tally);
+  const writers = generation.requests.map(() => new CompletionLogprobWriter(generation.model.tokenizer));
+  type Choice = CompletionChunk['choices'][number];
+  const chunk = (choice: Partial<Choice> & { index: number }, extras: Partial<CompletionChunk> = {}) =>
+    dataEvent({
+      ...answerHead(generation, 'text_completion'),
+      choices: [{ text: '', logprobs: null, finish_reason: null, ...choice }],
+      ...usage.each(),
+      ...extras,
+    });
+  for await (const event of events) {
+    tally.count(event);
+    const { index, value } = event;
+    const writer = writers[index];
+    const echo = plan.echoOf(index);
+    if (value.type === 'prompt') {
+      if (!echo) continue;
+      const logprobs = plan.wantsLogprobs
+        ? (writer?.prompt(echo.tokenIds, value.logprobs ?? [], echo.textBegins) ?? null)
+        : null;
+      yield chunk({ index, text: echo.text, logprobs });
+    } else if (value.type === 'token') {
+      const logprobs = value.logprob ? (writer?.generated([value.logprob]) ?? null) : null;
+      if (value.text !== '' || logprobs) yield chunk({ index, text: value.text, logprobs });
+    } else {
+      yield chunk(
+        { index, text: value.text, finish_reason: value.reason, stop_reason: value.stopReason },
+        tally.complete ? tally.extras() : {},
+      );
+    }
+  }
+  if (usage.last) {
+    yield dataEvent({ ...answerHead(generation, 'text_completion'), choices: [], usage: tally.usage() });
+  }
+  yield doneEvent;
+}

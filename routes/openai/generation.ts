@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type Edit,
+  type EditReport,
+  type GenerateRequest,
+  type GenerationEvent,
+  type PositionContext,
+  type SamplingParameters,
+  type StopRules,
+  TillerError,
+} from '../../engine/core/index.ts';
+import type { ClientPresence } from '../http/cancel.ts';
+import { withParam } from '../http/errors.ts';
+import { type Merged, mergeByArrival } from '../http/merge.ts';
+import type { Warning } from '../http/router.ts';
+import { toSteeringRequest } from '../http/steering-request.ts';
+import type { SteeringBody } from '../http/steering-schema.ts';
+import type { ModelService, ResolvedSteering, Services, SteeringBlock } from '../services.ts';
+
+/** One answer in the making: n choices for each prompt, every choice one engine request. */
+export interface Generation {
+  readonly id: string;
+  readonly createdUnixSeconds: number;
+  readonly model: ModelService;
+  /** As the client wrote it, profile included. */
+  readonly modelName: string;
+  /** In the order of choice indices: choice j of prompt i is i·n + j. */
+  readonly requests: readonly GenerateRequest[];
+  /** Tokens of all prompts, each counted once. */
+  readonly promptTokens: number;
+  readonly steering: ResolvedSteering | null;
+  /** Of each prompt's first choice. */
+  readonly seed: number;
+  readonly warnings: readonly Warning[];
+}
+
+/** A model with the steering that a request asks for, looked up and raw. */
+export interface Target {
+  readonly model: ModelService;
+  readonly modelName: string;
+  readonly steering: ResolvedSteering | null;
+}
+
+/**
+ * The model and steering of a request. Throws `model_not_found`, `profile_not_found` with param `model`, and everything that
+ * steering can fail with.
+ */
+export function resolveTarget(
+  services: Services,
+  body: { readonly model?: string | null; readonly steering?: SteeringBody | null },
+): Target {
+  const { model, profile } = resolveModel(services, body.model ?? null);
+  const request = toSteeringRequest(body.steering, profile, services.limits.maxEdits);
+  return {
+    model,
+    modelName: body.model ?? model.card.id,
+    steering: request === null ? null : model.resolveSteering(request),
+  };
+}
+
+/** The model of a name, or the loaded one where none is given. */
+export function resolveModel(
+  services: Services,
+  name: string | null,
+): { readonly model: ModelService; readonly profile: string | null } {
+  if (name === null) {
+    const model = services.models()[0];
+    if (!model) throw new TillerError('not_ready', 'No model is loaded yet.');
+    return { model, profile: null };
+  }
+  try {
+    return services.model(name);
+  } catch (error) {
+    throw withParam(error, 'model');
+  }
+}
+
+/** One prompt of a generation. */
+export interface PromptPlan {
+  readonly tokenIds: Int32Array;
+  readonly stop: StopRules;
+  readonly positions: (edits: readonly Edit[]) => PositionContext;
+}
+
+/**
+ * Lays out the engine requests. Choice j of every prompt samples with seed + j, so that a prompt gives the same texts whatever
+ * other prompts stand beside it in the request.
+ */
+export function planGeneration(options: {
+  readonly idPrefix: string;
+  readonly target: Target;
+  readonly prompts: readonly PromptPlan[];
+  readonly choices: number;
+  readonly sampling: SamplingParameters;
+  readonly logprobs: number | null;
+  readonly promptLogprobs: number | null;
+  readonly warnings: readonly Warning[];
+}): Generation {
+  const { target, prompts, sampling } = options;
+  const id = `${options.idPrefix}-${randomUUID()}`;
+  const edits = target.steering?.edits ?? [];
+  const requests = prompts.flatMap((prompt, promptIndex): GenerateRequest[] => {
+    const positionContext = prompt.positions(edits);
+    return Array.from({ length: options.choices }, (_, choice) => ({
+      id: `${id}-${promptIndex * options.choices + choice}`,
+      promptTokenIds: prompt.tokenIds,
+      sampling: { ...sampling, seed: sampling.seed + choice },
+      stop: prompt.stop,
+      logprobs: options.logprobs,
+      promptLogprobs: options.promptLogprobs,
+      edits,
+      positionContext,
+      deadline: null,
+      signal: null,
+    }));
+  });
+  return {
+    id,
+    createdUnixSeconds: Math.floor(Date.now() / 1000),
+    model: target.model,
+    modelName: target.modelName,
+    requests,
+    promptTokens: prompts.reduce((sum, prompt) => sum + prompt.tokenIds.length, 0),
+    steering: target.steering,
+    seed: sampling.seed,
+    warnings: options.warnings,
+  };
+}
+
+/**
+ * Submits every choice and gives their events as they arrive; `index` is the choice index. All choices are admitted or none:
+ * a refusal or a failure of one stops the others, as does leaving early.
+ */
+export async function* runGeneration(
+  generation: Generation,
+  presence: ClientPresence,
+): AsyncGenerator<Merged<GenerationEvent>> {
+  let complete = false;
+  try {
+    const { model } = generation;
+    const sources = generation.requests.map((request) => model.submit({ ...request, signal: presence.signal }));
+    yield* mergeByArrival(sources);
+    complete = true;
+  } finally {
+    if (!complete) presence.abort();
+  }
+}
+
+/** What a steered answer says was done, from each choice's reports; null for an answer that was not steered. */
+export function steeringBlock(
+  generation: Generation,
+  reports: readonly (readonly EditReport[])[],
+): SteeringBlock | null {
+  if (!generation.steering) return null;
+  return generation.steering.report(
+    reports,
+    generation.requests.map((request) => request.sampling.seed),
+  );
+}

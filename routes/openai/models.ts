@@ -1,0 +1,71 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { errorResponses } from '../http/error-responses.ts';
+import { withParam } from '../http/errors.ts';
+import type { Router } from '../http/router.ts';
+import type { ModelCard, Services } from '../services.ts';
+import { openAiErrorShape } from './errors.ts';
+
+const modelSchema = z
+  .object({
+    id: z.string(),
+    object: z.literal('model'),
+    created: z.int(),
+    owned_by: z.string(),
+    max_model_len: z.int().openapi({ description: 'Context length in tokens, as vLLM reports it.' }),
+  })
+  .openapi('Model');
+
+const listRoute = createRoute({
+  method: 'get',
+  path: '/v1/models',
+  operationId: 'listModels',
+  summary: 'Loaded models',
+  tags: ['OpenAI'],
+  responses: {
+    200: {
+      description: 'The models that requests can name.',
+      content: {
+        'application/json': { schema: z.object({ object: z.literal('list'), data: z.array(modelSchema) }) },
+      },
+    },
+    ...errorResponses(['not_ready', 'draining', 'internal'], openAiErrorShape),
+  },
+});
+
+const getRoute = createRoute({
+  method: 'get',
+  path: '/v1/models/{model}',
+  operationId: 'getModel',
+  summary: 'One loaded model',
+  tags: ['OpenAI'],
+  request: { params: z.object({ model: z.string().openapi({ example: 'smollm2-135m-instruct' }) }) },
+  responses: {
+    200: { description: 'The model.', content: { 'application/json': { schema: modelSchema } } },
+    ...errorResponses(['model_not_found', 'profile_not_found', 'not_ready', 'draining', 'internal'], openAiErrorShape),
+  },
+});
+
+/** `GET /v1/models` and `GET /v1/models/{model}`. */
+export function registerModels(app: Router, services: Services): void {
+  app.openapi(listRoute, (c) =>
+    c.json({ object: 'list' as const, data: services.models().map(({ card }) => toModel(card, card.id)) }, 200),
+  );
+  app.openapi(getRoute, (c) => {
+    const name = c.req.valid('param').model;
+    try {
+      return c.json(toModel(services.model(name).model.card, name), 200);
+    } catch (error) {
+      throw withParam(error, 'model');
+    }
+  });
+}
+
+function toModel(card: ModelCard, name: string): z.infer<typeof modelSchema> {
+  return {
+    id: name,
+    object: 'model',
+    created: card.createdUnixSeconds,
+    owned_by: 'tiller',
+    max_model_len: card.contextLength,
+  };
+}

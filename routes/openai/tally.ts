@@ -1,0 +1,45 @@
+import type { EditReport, GenerationEvent } from '../../engine/core/index.ts';
+import type { Merged } from '../http/merge.ts';
+import type { Generation } from './generation.ts';
+import { steeringBlock } from './generation.ts';
+import type { Usage } from './schemas/common.ts';
+
+/** Counts over all choices of an answer while their events pass by. */
+export class Tally {
+  readonly #generation: Generation;
+  readonly #completionTokens: number[];
+  readonly #reports: (readonly EditReport[])[] = [];
+  #finished = 0;
+
+  constructor(generation: Generation) {
+    this.#generation = generation;
+    this.#completionTokens = generation.requests.map(() => 0);
+  }
+
+  count({ index, value }: Merged<GenerationEvent>): void {
+    if (value.type === 'token') this.#completionTokens[index] = (this.#completionTokens[index] ?? 0) + 1;
+    if (value.type !== 'finish') return;
+    this.#completionTokens[index] = value.completionTokens;
+    this.#reports[index] = value.edits;
+    this.#finished++;
+  }
+
+  /** Whether every choice has finished. */
+  get complete(): boolean {
+    return this.#finished === this.#generation.requests.length;
+  }
+
+  /** Tokens so far, over all choices. */
+  usage(): Usage {
+    const completion = this.#completionTokens.reduce((sum, tokens) => sum + tokens, 0);
+    const prompt = this.#generation.promptTokens;
+    return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
+  }
+
+  /** Fields of the answer as a whole, once it is complete. */
+  extras(): { seed: number; steering?: NonNullable<ReturnType<typeof steeringBlock>>; warnings?: Generation['warnings'] } {
+    const { seed, warnings } = this.#generation;
+    const steering = steeringBlock(this.#generation, this.#reports);
+    return { seed, ...(steering ? { steering } : {}), ...(warnings.length > 0 ? { warnings } : {}) };
+  }
+}

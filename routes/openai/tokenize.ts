@@ -1,0 +1,80 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { TillerError } from '../../engine/core/index.ts';
+import { bodyErrors, errorResponses } from '../http/error-responses.ts';
+import { bodyHook, jsonBody } from '../http/json-body.ts';
+import type { Router } from '../http/router.ts';
+import type { ModelService, Services } from '../services.ts';
+import { toChatPrompt } from './chat-prompt.ts';
+import { openAiErrorShape } from './errors.ts';
+import { resolveModel } from './generation.ts';
+import { toChatMessages } from './messages.ts';
+import { chatMessageSchema } from './schemas/chat.ts';
+
+const requestSchema = z
+  .looseObject({
+    model: z.string().min(1).nullish(),
+    prompt: z.string().nullish().openapi({ description: 'Text. Exactly one of `prompt` and `messages`.' }),
+    messages: z.array(chatMessageSchema).min(1).nullish(),
+    add_special_tokens: z.boolean().nullish().openapi({
+      description: 'Whether to prepend what the tokenizer itself prepends: default true for text, false for messages.',
+    }),
+    add_generation_prompt: z.boolean().nullish(),
+    continue_final_message: z.boolean().nullish(),
+    return_token_strs: z.boolean().nullish(),
+  })
+  .openapi('TokenizeRequest');
+
+const responseSchema = z
+  .object({
+    count: z.int(),
+    max_model_len: z.int(),
+    tokens: z.array(z.int()),
+    token_strs: z.array(z.string()).nullable(),
+  })
+  .openapi('TokenizeResponse');
+
+const route = createRoute({
+  method: 'post',
+  path: '/tokenize',
+  operationId: 'tokenize',
+  summary: 'Text or messages to token ids',
+  tags: ['OpenAI'],
+  request: { body: { required: true, content: { 'application/json': { schema: requestSchema } } } },
+  responses: {
+    200: { description: 'The tokens, as vLLM gives them.', content: { 'application/json': { schema: responseSchema } } },
+    ...errorResponses([...bodyErrors, 'unsupported', 'model_not_found', 'profile_not_found'], openAiErrorShape),
+  },
+});
+
+/** `POST /tokenize`, in vLLM's shape. */
+export function registerTokenize(app: Router, services: Services): void {
+  app.on('POST', route.path, ...jsonBody(requestSchema, services.limits.bodyBytes));
+  app.openapi(
+    route,
+    (c) => {
+      const body = c.req.valid('json');
+      const { model } = resolveModel(services, body.model ?? null);
+      const tokens = [...encode(body, model)];
+      const strings = body.return_token_strs ? tokens.map((id) => model.tokenizer.tokenText(id)) : null;
+      return c.json(
+        { count: tokens.length, max_model_len: model.card.contextLength, tokens, token_strs: strings },
+        200,
+      );
+    },
+    bodyHook(requestSchema),
+  );
+}
+
+function encode(body: z.infer<typeof requestSchema>, model: ModelService): Int32Array {
+  const prompt = body.prompt ?? null;
+  const messages = body.messages ?? null;
+  if (messages !== null && prompt === null) {
+    const addSpecialTokens = body.add_special_tokens ?? false;
+    return toChatPrompt(model, toChatMessages(messages).messages, { ...body, addSpecialTokens }).tokenIds;
+  }
+  if (prompt === null || messages !== null) {
+    const message = "Give exactly one of 'prompt' and 'messages'.";
+    throw new TillerError('invalid_request', message, { param: prompt === null ? 'prompt' : 'messages' });
+  }
+  return model.tokenizer.encode(prompt, { addSpecialTokens: body.add_special_tokens ?? true });
+}

@@ -1,0 +1,37 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { nearest, TillerError } from '../engine/core/index.ts';
+
+/** The sources that come with Tiller: beside this file in a checkout, in the checkout's sae-registry/ when it runs from dist/. */
+const folders = [join(import.meta.dirname, 'bundled'), resolve(import.meta.dirname, '../../sae-registry/bundled')];
+
+/** The folder of everything bundled: `model/name/` for each source, and `model/stream-norms.json`. */
+export function bundledFolder(): string {
+  return folders.find(isFolder) ?? join(import.meta.dirname, 'bundled');
+}
+
+/** Ids of the bundled sources. */
+export function bundledSources(): string[] {
+  const root = bundledFolder();
+  return subfolders(root).flatMap((model) => subfolders(join(root, model)).map((name) => `${model}/${name}`));
+}
+
+/** The folder that `nameOrPath` means: a bundled source's id, else a path. Throws `source_not_found` with the nearest ids. */
+export function sourceFolder(nameOrPath: string): string {
+  if (bundledSources().includes(nameOrPath)) return join(bundledFolder(), nameOrPath);
+  if (isFolder(nameOrPath)) return nameOrPath;
+  throw new TillerError('source_not_found', `There is no bundled source '${nameOrPath}' and no folder of that name.`, {
+    suggestions: nearest(nameOrPath, bundledSources()),
+  });
+}
+
+function subfolders(folder: string): string[] {
+  if (!isFolder(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => isFolder(join(folder, name)))
+    .sort();
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}

@@ -1,0 +1,42 @@
+/** What a registry answers about a feature. Structurally equal to the port of routes, which this folder may not import. */
+export interface FeatureSummary {
+  /** `model/source/index` */
+  readonly id: string;
+  readonly model: string;
+  readonly source: string;
+  readonly index: number;
+  readonly label: string | null;
+  /** Higher is a better match; only within one search. */
+  readonly score?: number;
+}
+
+export interface FeatureDetail extends FeatureSummary {
+  readonly hookPoint: string;
+  readonly labels: readonly {
+    readonly text: string;
+    readonly method: string;
+    readonly author: string;
+    readonly clarity: number | null;
+  }[];
+  readonly statistics: {
+    readonly density: number;
+    readonly max: number;
+    readonly p999: number;
+    readonly mean: number;
+    readonly histogram: readonly number[];
+    readonly version: string;
+  } | null;
+  readonly topLogits: readonly string[];
+  readonly bottomLogits: readonly string[];
+  readonly topTokens: readonly string[];
+  readonly examples: readonly { readonly tokens: readonly string[]; readonly value: number }[];
+  /** What one unit of write adds to the feature's own reading. */
+  readonly encoderDotDecoder: number;
+}
+
+export interface SearchQuery {
+  readonly text: string;
+  readonly model?: string;
+  readonly source?: string;
+  readonly limit: number;
+}

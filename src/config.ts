@@ -1,0 +1,76 @@
+/** The configuration of the process; the only file that reads process.env. */
+import { z } from 'zod';
+import { nearest, TillerError } from '../engine/core/index.ts';
+import { allVariables } from './command-settings.ts';
+import { serveSettings } from './serve-settings.ts';
+import { type Environment, readSettings, type SettingTable, type SettingValues } from './setting.ts';
+
+const hubEndpoint = z.url({ protocol: /^https?$/, error: 'must be an http or https address' });
+
+export interface Config extends SettingValues<typeof serveSettings> {
+  readonly hub: {
+    /** HF_ENDPOINT; null for huggingface.co. */
+    readonly endpoint: string | null;
+    /** HF_TOKEN; sent to the Hub only, never logged. */
+    readonly token: string | null;
+  };
+  /** What programs that Tiller starts get to see: the environment without the token. */
+  readonly childEnvironment: Environment;
+}
+
+/** The environment of the process, for whoever passes it on to `loadConfig`. */
+export function processEnvironment(): Environment {
+  return process.env;
+}
+
+/**
+ * Reads the configuration: flag over `TILLER_*` variable over default. `flags` is what commander parsed, keyed as in the
+ * settings. Throws `invalid_request` for a bad value and `unknown_field` for a `TILLER_*` variable that does not exist.
+ */
+export function loadConfig(
+  flags: Readonly<Record<string, unknown>> = {},
+  environment: Environment = process.env,
+): Config {
+  refuseUnknownVariables(environment);
+  return {
+    ...readSettings(serveSettings, flags, environment),
+    hub: { endpoint: readEndpoint(environment), token: environment.HF_TOKEN?.trim() || null },
+    childEnvironment: withoutToken(environment),
+  };
+}
+
+/** The values of one command's own settings, from the same places and with the same precedence. */
+export function loadSettings<Table extends SettingTable>(
+  table: Table,
+  flags: Readonly<Record<string, unknown>>,
+  environment: Environment = process.env,
+): SettingValues<Table> {
+  return readSettings(table, flags, environment);
+}
+
+function refuseUnknownVariables(environment: Environment): void {
+  for (const name of Object.keys(environment)) {
+    if (!name.startsWith('TILLER_') || allVariables.includes(name)) continue;
+    const suggestions = nearest(name, allVariables);
+    const hint = suggestions.length > 0 ? ` Nearest: ${suggestions.join(', ')}.` : '';
+    throw new TillerError('unknown_field', `Unknown variable ${name}.${hint}`, { param: name, suggestions });
+  }
+}
+
+function readEndpoint(environment: Environment): string | null {
+  const given = environment.HF_ENDPOINT?.trim();
+  if (!given) return null;
+  const parsed = hubEndpoint.safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw new TillerError(
+    'invalid_request',
+    `Invalid value '${given}' for HF_ENDPOINT: must be an http or https address.`,
+    {
+      param: 'HF_ENDPOINT',
+    },
+  );
+}
+
+function withoutToken({ HF_TOKEN: _token, ...rest }: Environment): Environment {
+  return rest;
+}

@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+import { acquireModel } from '../engine/checkpoint/acquire/index.ts';
+import { runCli } from './cli/program.ts';
+import { processEnvironment } from './config.ts';
+import { readVersion } from './version.ts';
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  environment: processEnvironment(),
+  version: readVersion(),
+  actions: {
+    acquireModel,
+    // Loaded when used: a server's worth of modules is not needed to print --help.
+    runServe: async (config) => (await import('./serve.ts')).runServe(config),
+    runSteer: async (config, request) => (await import('./steer-command.ts')).runSteer(config, request),
+  },
+});

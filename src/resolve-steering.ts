@@ -1,0 +1,99 @@
+import {
+  type CompiledEdit,
+  compileEdits,
+  type EditReport,
+  type EditSpecification,
+  mergeReports,
+  TillerError,
+} from '../engine/index.ts';
+import type { EditRequest, ModelCard, ResolvedSteering, SteeringBlock, SteeringRequest } from '../routes/services.ts';
+import type { Registry } from '../sae-registry/index.ts';
+
+export interface SteeringContext {
+  readonly card: ModelCard;
+  readonly registry: Registry;
+  readonly maxEdits: number;
+  /** Tokens of the (shortest) prompt, where known: ranges are checked against it. */
+  readonly promptLength: number | null;
+}
+
+/** Looks up every id of a steering, makes every unit raw, and keeps what the answer's `steering` block needs. */
+export function resolveSteering(request: SteeringRequest, context: SteeringContext): ResolvedSteering {
+  if (request.profile !== undefined) {
+    throw new TillerError('profile_not_found', `There is no profile '${request.profile}': none is saved.`, {
+      param: 'steering.profile',
+    });
+  }
+  const { card, registry, maxEdits, promptLength } = context;
+  const specifications = request.edits.map((edit) => specify(edit, registry));
+  const compiled = compileEdits(specifications, {
+    dModel: card.dModel,
+    blocks: card.blocks,
+    maxEdits,
+    ...(promptLength === null ? {} : { promptLength }),
+  });
+  return {
+    edits: compiled.map(({ edit }) => edit),
+    report: (reports, seeds) =>
+      describe(specifications, compiled, reports, fingerprint(specifications, context, seeds)),
+  };
+}
+
+function specify(edit: EditRequest, registry: Registry): EditSpecification {
+  const { mode, number, unit, positions, skipSpecial, onlyIfActive, param } = edit;
+  return { target: targetOf(edit, registry), mode, number, unit, positions, skipSpecial, onlyIfActive, param };
+}
+
+function targetOf({ feature, vector, param }: EditRequest, registry: Registry) {
+  if (feature !== undefined) return registry.target(feature, `${param}.feature`);
+  if (typeof vector === 'string') {
+    const message = `There is no vector '${vector}': none is saved. Send the direction itself: {"hook_point", "data"}.`;
+    throw new TillerError('vector_not_found', message, { param: `${param}.vector` });
+  }
+  if (vector) return registry.vectorTarget('inline', vector.hookPoint, vector.data);
+  throw new TillerError('invalid_request', 'An edit names a feature or a vector.', { param });
+}
+
+function describe(
+  specifications: readonly EditSpecification[],
+  compiled: readonly CompiledEdit[],
+  reports: readonly (readonly EditReport[])[],
+  print: SteeringBlock['fingerprint'],
+): SteeringBlock {
+  const edits = compiled.map(({ specification: index, edit, rawNumber }, k) => {
+    const specification = specifications[index] as EditSpecification;
+    const merged = mergeReports(reports.flatMap((choice) => choice[k] ?? []));
+    const solved = specification.mode === 'set' || specification.mode === 'pin';
+    return {
+      target: specification.target.id,
+      hook_point: edit.hookPoint,
+      mode: specification.mode,
+      positions: specification.positions,
+      tokens: merged.tokens,
+      sink_tokens_skipped: merged.sinkTokens,
+      coefficient: merged.coefficient,
+      relative_dose: merged.relativeDose,
+      ...(solved && rawNumber !== null ? { value_asked: rawNumber, value_read_back: merged.readAfter } : {}),
+    };
+  });
+  return { edits, fingerprint: print };
+}
+
+/** What decides the run, so that it can be repeated. */
+function fingerprint(
+  specifications: readonly EditSpecification[],
+  { card, registry }: SteeringContext,
+  seeds: readonly number[],
+): SteeringBlock['fingerprint'] {
+  const sources: Record<string, string> = {};
+  const statistics: Record<string, string> = {};
+  for (const { target } of specifications) {
+    const norm = registry.streamNorm(target.hookPoint);
+    if (target.kind === 'feature') {
+      const source = registry.sourceOf(target.id);
+      sources[source.id] = source.dictionary.hash;
+      if (source.card) statistics[source.id] = String(source.card.statistics_version);
+    } else if (norm) statistics[norm.from] = norm.version;
+  }
+  return { model: card.id, model_hash: card.hash, precision: card.precision, sources, statistics, seeds };
+}

@@ -1,0 +1,137 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { defaultModelName } from '../engine/checkpoint/acquire/catalog.ts';
+import { defaultCacheDirectory } from './cache-directory.ts';
+import { defaultThreads } from './processor.ts';
+import { setting } from './setting.ts';
+
+/** A whole number written in decimal digits. */
+export function wholeNumber(least: number, most: number) {
+  const message = `must be a whole number from ${least} to ${most}`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, message)
+    .transform(Number)
+    .pipe(z.number().min(least, message).max(most, message));
+}
+
+const text = z.string().min(1, 'must not be empty');
+
+/** A switch: given as a flag it is true; a variable says 1, true, yes, on or 0, false, no, off. */
+export const switchValue = z.union(
+  [
+    z.boolean(),
+    z
+      .string()
+      .toLowerCase()
+      .pipe(z.enum(['1', 'true', 'yes', 'on', '0', 'false', 'no', 'off']))
+      .transform((word) => ['1', 'true', 'yes', 'on'].includes(word)),
+  ],
+  { error: 'must be 1 or 0 (true, false, yes, no, on, off)' },
+);
+
+const precision = z.literal('f32', {
+  error: 'this version computes in f32 only; other precisions are refused rather than approximated',
+});
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+const megabyte = 1024 * 1024;
+
+/** Everything that `tiller serve` can be told. The other commands use what concerns them. */
+export const serveSettings = {
+  model: setting(
+    '--model <name|path>',
+    'TILLER_MODEL',
+    'a model of the catalog, or a file or folder',
+    text,
+    defaultModelName,
+  ),
+  source: setting(
+    '--source <path>',
+    'TILLER_SOURCE',
+    'a folder with an SAE; repeat for several (the variable: commas)',
+    z.array(text),
+    () => [],
+    {
+      repeatable: true,
+      defaultText: 'the bundled one of the default model',
+    },
+  ),
+  profile: setting(
+    '--profile <name>',
+    'TILLER_PROFILE',
+    'saved steering that holds where a request names none',
+    text.nullable(),
+    null,
+  ),
+  host: setting('--host <address>', 'TILLER_HOST', 'address to listen on', text, '127.0.0.1'),
+  port: setting('--port <n>', 'TILLER_PORT', 'port to listen on; 0 takes a free one', wholeNumber(0, 65_535), 8080),
+  threads: setting('--threads <n>', 'TILLER_THREADS', 'threads that compute', wholeNumber(1, 1024), defaultThreads, {
+    defaultText: 'one a physical core',
+  }),
+  maxRows: setting('--max-rows <n>', 'TILLER_MAX_ROWS', 'sequences computed together', wholeNumber(1, 256), 16),
+  context: setting(
+    '--context <tokens>',
+    'TILLER_CONTEXT',
+    'longest sequence, prompt and reply together',
+    wholeNumber(16, 1_048_576).nullable(),
+    null,
+    {
+      defaultText: "the model's own, 2048 at most",
+    },
+  ),
+  precision: setting('--precision <name>', 'TILLER_PRECISION', 'number format of the computation', precision, 'f32'),
+  queueLimit: setting(
+    '--queue-limit <n>',
+    'TILLER_QUEUE_LIMIT',
+    'requests that may wait; more get 429',
+    wholeNumber(0, 100_000),
+    128,
+  ),
+  maxBodyBytes: setting(
+    '--max-body-bytes <n>',
+    'TILLER_MAX_BODY_BYTES',
+    'largest request body',
+    wholeNumber(1024, 1024 * megabyte),
+    8 * megabyte,
+  ),
+  maxEdits: setting(
+    '--max-edits <n>',
+    'TILLER_MAX_EDITS',
+    'edits that one request may carry',
+    wholeNumber(0, 4096),
+    64,
+  ),
+  maxChoices: setting(
+    '--max-choices <n>',
+    'TILLER_MAX_CHOICES',
+    'choices that one request may ask for',
+    wholeNumber(1, 256),
+    16,
+  ),
+  drainSeconds: setting(
+    '--drain-seconds <n>',
+    'TILLER_DRAIN_SECONDS',
+    'how long running replies may take to finish at the end',
+    wholeNumber(0, 3600),
+    30,
+  ),
+  cacheDir: setting(
+    '--cache-dir <folder>',
+    'TILLER_CACHE_DIR',
+    'where models are kept',
+    text.transform((path) => resolve(path)),
+    (environment) => defaultCacheDirectory(environment),
+    { defaultText: 'the cache folder of the operating system' },
+  ),
+  offline: setting('--offline', 'TILLER_OFFLINE', 'touch no network; use what is on disk', switchValue, false),
+  logLevel: setting(
+    '--log-level <level>',
+    'TILLER_LOG_LEVEL',
+    logLevels.join(', '),
+    z.enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` }),
+    'info',
+  ),
+} as const;

@@ -1,0 +1,97 @@
+import type { Engine, LoadedModel } from '../engine/index.ts';
+import { nearest, TillerError } from '../engine/index.ts';
+import type { ModelCard, ModelService, Services } from '../routes/services.ts';
+import type { Registry } from '../sae-registry/index.ts';
+import { resolveSteering } from './resolve-steering.ts';
+
+export interface ServicesOptions {
+  readonly version: string;
+  readonly limits: Services['limits'];
+  readonly metrics: Services['metrics'];
+}
+
+/** What is there once a model is loaded. */
+export interface ReadyModel {
+  readonly id: string;
+  readonly model: LoadedModel;
+  readonly engine: Engine;
+  readonly registry: Registry;
+  readonly loadedUnixSeconds: number;
+}
+
+/** The port that the routes use, over what is loaded; it can be handed out before anything is. */
+export class AppServices implements Services {
+  readonly version: string;
+  readonly limits: Services['limits'];
+  readonly metrics: Services['metrics'];
+  #ready: { readonly model: ReadyModel; readonly service: ModelService } | null = null;
+
+  constructor(options: ServicesOptions) {
+    this.version = options.version;
+    this.limits = options.limits;
+    this.metrics = options.metrics;
+  }
+
+  /** From now on requests are answered. */
+  serve(model: ReadyModel): void {
+    this.#ready = { model, service: modelService(model, this.limits.maxEdits) };
+  }
+
+  readonly features: Services['features'] = {
+    search: (query) => this.#loaded().model.registry.search(query),
+    get: (model, source, index) => this.#loaded().model.registry.get(model, source, index),
+  };
+
+  models(): readonly ModelService[] {
+    return this.#ready ? [this.#ready.service] : [];
+  }
+
+  model(name: string): { readonly model: ModelService; readonly profile: string | null } {
+    const { service } = this.#loaded();
+    const [id = '', ...rest] = name.split('@');
+    if (id.toLowerCase() !== service.card.id) {
+      const suggestions = nearest(id, [service.card.id]);
+      throw new TillerError('model_not_found', `No model '${id}' is loaded; '${service.card.id}' is.`, {
+        param: 'model',
+        suggestions: suggestions.length > 0 ? suggestions : [service.card.id],
+      });
+    }
+    return { model: service, profile: rest.length > 0 ? rest.join('@') : null };
+  }
+
+  notReady(): string | null {
+    if (this.draining()) return 'The service is shutting down.';
+    return this.#ready ? null : 'The model is still being loaded.';
+  }
+
+  readonly draining = (): boolean => this.#ready?.model.engine.statistics().draining ?? false;
+
+  #loaded() {
+    if (this.#ready) return this.#ready;
+    throw new TillerError('not_ready', 'The model is still being loaded; try again in a few seconds.', {
+      retryAfterSeconds: 5,
+    });
+  }
+}
+
+function modelService(ready: ReadyModel, maxEdits: number): ModelService {
+  const { model, engine, registry } = ready;
+  const card: ModelCard = {
+    id: ready.id,
+    createdUnixSeconds: ready.loadedUnixSeconds,
+    contextLength: model.executor.context,
+    dModel: model.config.dModel,
+    blocks: model.config.blocks,
+    precision: model.precision,
+    hash: model.hash,
+    sources: registry.sources.map(({ id }) => id),
+  };
+  return {
+    card,
+    tokenizer: model.tokenizer,
+    chatTemplate: model.chatTemplate,
+    submit: (request) => engine.submit(request),
+    resolveSteering: (request, promptLength) =>
+      resolveSteering(request, { card, registry, maxEdits, promptLength: promptLength ?? null }),
+  };
+}

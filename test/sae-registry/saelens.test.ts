@@ -1,0 +1,140 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { loadSaelensFolder } from '../../sae-registry/index.ts';
+import { base64Floats } from './base64-floats.ts';
+
+const fixtures = join(import.meta.dirname, '../fixtures/tiny-sae');
+const arrays = z.object({ features: z.string(), encoder: z.string(), decoder: z.string(), bias: z.string() });
+const golden = z
+  .object({ d_in: z.number(), d_sae: z.number(), stream: z.string(), cases: z.record(z.string(), arrays) })
+  .parse(JSON.parse(readFileSync(join(fixtures, 'golden.json'), 'utf8')));
+const { d_in: width, d_sae: features } = golden;
+
+function expectClose(actual: Float32Array, expected: Float32Array, tolerance = 2e-5): void {
+  expect(actual.length).toBe(expected.length);
+  const far = actual.findIndex((value, i) => !(Math.abs(value - (expected[i] as number)) <= tolerance));
+  expect(far < 0 ? 'equal' : `${far}: ${actual[far]} for ${expected[far]}`).toBe('equal');
+}
+
+describe('a folder that SAELens wrote', () => {
+  it('comes in eight kinds', () => expect(Object.keys(golden.cases)).toHaveLength(8));
+
+  it.each(Object.entries(golden.cases))('%s encodes as SAELens does', async (name, expected) => {
+    const dictionary = await loadSaelensFolder(join(fixtures, name));
+    const activations = dictionary.encode(base64Floats(golden.stream));
+    expectClose(activations, base64Floats(expected.features));
+    expect(activations.some((value) => value > 0) && activations.some((value) => value === 0)).toBe(true);
+  });
+
+  it.each(Object.entries(golden.cases))(
+    '%s gives each feature its own rows, which read what encode reads',
+    async (name, expected) => {
+      const dictionary = await loadSaelensFolder(join(fixtures, name));
+      const [encoder, decoder, bias] = [expected.encoder, expected.decoder, expected.bias].map(base64Floats);
+      const stream = base64Floats(golden.stream);
+      const activations = dictionary.encode(stream);
+      for (let index = 0; index < features; index++) {
+        const feature = dictionary.feature(index);
+        expectClose(
+          feature.encoder,
+          Float32Array.from({ length: width }, (_, i) => encoder?.[i * features + index] ?? 0),
+          0,
+        );
+        expectClose(feature.decoder, decoder?.slice(index * width, (index + 1) * width) ?? new Float32Array(), 0);
+        expect(feature.bias).toBeCloseTo(bias?.[index] ?? Number.NaN, 4);
+        for (let t = 0; t < stream.length / width; t++) {
+          const a = feature.encoder.reduce(
+            (sum, value, i) => sum + value * (stream[t * width + i] as number),
+            feature.bias,
+          );
+          const f = a > feature.threshold ? a : 0;
+          expect(Math.abs(f - (activations[t * features + index] as number))).toBeLessThan(2e-5);
+        }
+      }
+    },
+  );
+
+  it('is pinned by the hash of its files', async () => {
+    const once = await loadSaelensFolder(join(fixtures, 'standard-v6'));
+    const again = await loadSaelensFolder(join(fixtures, 'standard-v6'));
+    const other = await loadSaelensFolder(join(fixtures, 'standard-v6-b-dec'));
+    expect(once.hash).toMatch(/^[0-9a-f]{64}$/);
+    expect(again.hash).toBe(once.hash);
+    expect(other.hash).not.toBe(once.hash);
+  });
+});
+
+describe('a folder that is refused', () => {
+  const temporary = mkdtempSync(join(tmpdir(), 'tiller-sae-'));
+  afterAll(() => rmSync(temporary, { recursive: true }));
+  let count = 0;
+  const copy = (name = 'jumprelu-v6') => {
+    const folder = join(temporary, `${count++}`);
+    cpSync(join(fixtures, name), folder, { recursive: true });
+    return folder;
+  };
+  const withConfig = (changes: Record<string, unknown>, name?: string) => {
+    const folder = copy(name);
+    const path = join(folder, 'cfg.json');
+    writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...changes }));
+    return folder;
+  };
+
+  it.each([
+    [{ architecture: 'topk', k: 4 }, /topk.*later version/],
+    [{ architecture: 'gated' }, /gated/],
+    [{ architecture: 'skip_transcoder' }, /skip_transcoder/],
+    [{ architecture: 'temporal' }, /temporal/],
+    [{ activation_fn_str: 'topk' }, /topk/],
+    [{ activation_fn: 'tanh-relu' }, /tanh-relu/],
+    [{ normalize_activations: 'layer_norm' }, /layer_norm/],
+    [{ normalize_activations: 'constant_norm_rescale' }, /constant_norm_rescale/],
+    [{ normalize_activations: 'covariance_whitening' }, /covariance_whitening/],
+    [{ normalize_activations: true }, /without its factor/],
+    [{ reshape_activations: 'hook_z' }, /hook_z/],
+    [{ d_out: 8 }, /transcoder/],
+    [{ metadata: { hook_name: 'blocks.1.attn.hook_q', hook_head_index: 2 } }, /one attention head/],
+  ])('as unsupported: %j', async (changes, message) => {
+    await expect(loadSaelensFolder(withConfig(changes))).rejects.toMatchObject({ code: 'source_unsupported', message });
+  });
+
+  it.each([
+    [{ d_in: 32, d_sae: 16 }, /W_enc is \[16, 32\], but cfg.json makes it \[32, 16\]/],
+    [{ d_sae: 33 }, /W_enc/],
+    [{ d_in: 1.5 }, /malformed/],
+    [{ d_sae: -1 }, /malformed/],
+    [{ d_sae: 1e300 }, /malformed/],
+  ])('as invalid: %j', async (changes, message) => {
+    await expect(loadSaelensFolder(withConfig(changes))).rejects.toMatchObject({ code: 'source_invalid', message });
+  });
+
+  it('where JumpReLU is claimed without thresholds', async () => {
+    const folder = withConfig({ architecture: 'jumprelu' }, 'standard-v6');
+    await expect(loadSaelensFolder(folder)).rejects.toMatchObject({ code: 'source_invalid', message: /'threshold'/ });
+  });
+
+  it('where files are missing, truncated or no JSON', async () => {
+    const truncated = copy();
+    truncateSync(join(truncated, 'sae_weights.safetensors'), 4000);
+    await expect(loadSaelensFolder(truncated)).rejects.toMatchObject({ code: 'source_invalid', message: /truncated/i });
+    const garbled = copy();
+    writeFileSync(join(garbled, 'cfg.json'), '{"d_in":');
+    await expect(loadSaelensFolder(garbled)).rejects.toMatchObject({ code: 'source_invalid' });
+    const noWeights = copy();
+    rmSync(join(noWeights, 'sae_weights.safetensors'));
+    await expect(loadSaelensFolder(noWeights)).rejects.toMatchObject({ code: 'source_invalid' });
+    await expect(loadSaelensFolder(temporary)).rejects.toMatchObject({ code: 'source_invalid', message: /cfg.json/ });
+  });
+
+  it('where a weight is not a number', async () => {
+    const folder = copy();
+    const path = join(folder, 'sae_weights.safetensors');
+    const bytes = readFileSync(path);
+    bytes.writeFloatLE(Number.NaN, bytes.length - 4);
+    writeFileSync(path, bytes);
+    await expect(loadSaelensFolder(folder)).rejects.toMatchObject({ code: 'source_invalid', message: /not finite/ });
+  });
+});
