@@ -22,7 +22,7 @@ const positions = z.union(
         const [from = 0, to = 0] = range.split(':').map(Number);
         return { from, to };
       })
-      .refine(({ from, to }) => from < to),
+      .refine(({ from, to }) => from < to, positionsMessage),
   ],
   { error: positionsMessage },
 );
@@ -79,7 +79,14 @@ export const steerSettings = {
     'TILLER_TEMPERATURE',
     '0 always takes the likeliest token',
     finite.pipe(z.number().min(0, 'must be from 0 to 2').max(2, 'must be from 0 to 2')),
-    0.7,
+    0,
+  ),
+  repetitionPenalty: setting(
+    '--repetition-penalty <x>',
+    'TILLER_REPETITION_PENALTY',
+    'above 1, tokens already seen become less likely; 1 is off',
+    finite.pipe(z.number().min(0.1, 'must be from 0.1 to 10').max(10, 'must be from 0.1 to 10')),
+    1.1,
   ),
   json: setting('--json', 'TILLER_JSON', 'print JSON', switchValue, false),
 } as const;

@@ -1,7 +1,74 @@
-import { TillerError } from '../engine/core/index.ts';
+import { basename } from 'node:path';
+import type { EngineStatistics } from '../engine/index.ts';
+import { createApp } from './app.ts';
+import { createProgressDisplay } from './cli/progress-display.ts';
 import type { Config } from './config.ts';
+import { createLogger } from './log.ts';
+import { createMetrics } from './metrics/create-metrics.ts';
+import { openModel } from './open-model.ts';
+import { listen } from './server.ts';
+import { AppServices, type ReadyModel } from './services.ts';
+import { shutDown, shutDownOnSignals } from './shutdown.ts';
+import { readVersion } from './version.ts';
+import { welcome } from './welcome.ts';
 
-/** Serves until it is told to stop. Placeholder until the engine is wired. */
-export function runServe(_config: Config): Promise<void> {
-  return Promise.reject(new TillerError('not_ready', 'tiller serve is not wired yet.'));
+/**
+ * Serves until it is told to stop. The port answers at once (`/readyz` says 503 until the model is there); meanwhile the
+ * model is fetched and loaded. A model that cannot be loaded ends the process with its reason.
+ */
+export async function runServe(config: Config): Promise<void> {
+  const log = createLogger(config.logLevel);
+  let ready: ReadyModel | null = null;
+  const statistics = () => ready?.engine.statistics() ?? nothingYet(config);
+  const metrics = createMetrics(basename(config.model), statistics);
+  const { maxBodyBytes: bodyBytes, maxEdits, maxChoices } = config;
+  const services = new AppServices({
+    version: readVersion(),
+    limits: { bodyBytes, maxEdits, maxChoices },
+    metrics: metrics.services,
+  });
+  const server = await listen({ app: createApp(services), host: config.host, port: config.port });
+  const loading = new AbortController();
+  let stopped: () => void = () => {};
+  const untilStopped = new Promise<void>((resolve) => {
+    stopped = resolve;
+  });
+  shutDownOnSignals({
+    signals: process,
+    shutDown: async (signal) => {
+      log.info({ signal, inFlight: server.inFlight() }, 'shutting down');
+      loading.abort(new Error(`stopped by ${signal}`));
+      const drain = async (milliseconds: number) => ready?.engine.drain(milliseconds);
+      const how = await shutDown({ server, drain, deadlineMilliseconds: config.drainSeconds * 1000 });
+      log.info({ how }, 'stopped');
+      return how;
+    },
+    exit: (code) => {
+      process.exitCode = code;
+      stopped();
+      process.exit();
+    },
+  });
+
+  const started = performance.now();
+  const display = createProgressDisplay(process.stderr);
+  try {
+    const { onProgress, onNotice } = display;
+    ready = await openModel(config, { onProgress, onNotice, signal: loading.signal, observer: metrics.observer });
+  } catch (error) {
+    if (loading.signal.aborted) return await untilStopped;
+    await server.close(0);
+    throw error;
+  } finally {
+    display.stop();
+  }
+  services.serve(ready);
+  log.info({ model: ready.id, url: server.url, milliseconds: Math.round(performance.now() - started) }, 'ready');
+  process.stdout.write(welcome(server.url, ready.id, ready.registry));
+  await untilStopped;
+}
+
+function nothingYet(config: Config): EngineStatistics {
+  const { maxRows: slots, queueLimit } = config;
+  return { running: 0, waiting: 0, slots, context: 0, keyValueTokens: 0, queueLimit, draining: false };
 }

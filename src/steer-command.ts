@@ -1,8 +1,84 @@
-import { TillerError } from '../engine/core/index.ts';
-import type { SteerRequest, SteerResult } from './cli/steer-result.ts';
+import { z } from 'zod';
+import { modeNumber, TillerError } from '../engine/index.ts';
+import type { EditRequest, SteeringBlock } from '../routes/services.ts';
+import { createApp } from './app.ts';
+import { createProgressDisplay } from './cli/progress-display.ts';
+import type { SteerReply, SteerRequest, SteerResult } from './cli/steer-result.ts';
 import type { Config } from './config.ts';
+import { createMetrics } from './metrics/create-metrics.ts';
+import { openModel } from './open-model.ts';
+import { AppServices } from './services.ts';
+import { readVersion } from './version.ts';
 
-/** Generates the same reply twice, without and with the edits. Placeholder until the engine is wired. */
-export function runSteer(_config: Config, _request: SteerRequest): Promise<SteerResult> {
-  return Promise.reject(new TillerError('not_ready', 'tiller steer is not wired yet.'));
+/** What this command reads of a chat completion or of an error. */
+const answerSchema = z.union([
+  z.object({
+    choices: z.tuple([
+      z.object({ message: z.object({ content: z.string() }), finish_reason: z.enum(['stop', 'length']) }),
+    ]),
+    usage: z.object({ completion_tokens: z.number() }),
+    steering: z.custom<SteeringBlock>().optional(),
+  }),
+  z.object({ error: z.object({ message: z.string() }) }),
+]);
+
+/** Generates the same reply twice, without and with the edits, through the very routes that a client would call. */
+export async function runSteer(config: Config, request: SteerRequest): Promise<SteerResult> {
+  const display = createProgressDisplay(process.stderr);
+  const ready = await openModel({ ...config, maxRows: 2 }, display).finally(display.stop);
+  try {
+    const { maxBodyBytes: bodyBytes, maxEdits, maxChoices } = config;
+    const metrics = createMetrics(ready.id, () => ready.engine.statistics()).services;
+    const services = new AppServices({ version: readVersion(), limits: { bodyBytes, maxEdits, maxChoices }, metrics });
+    services.serve(ready);
+    const app = createApp(services);
+    const ask = async (steering?: unknown) => {
+      const response = await app.request('/v1/chat/completions', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ ...chatBody(ready.id, request), ...(steering ? { steering } : {}) }),
+      });
+      const answer = answerSchema.parse(await response.json());
+      if ('error' in answer) throw new TillerError('invalid_request', answer.error.message);
+      const [{ message, finish_reason: finishReason }] = answer.choices;
+      const reply: SteerReply = {
+        text: message.content,
+        finishReason,
+        completionTokens: answer.usage.completion_tokens,
+      };
+      return { reply, steering: answer.steering };
+    };
+    const { profile } = request;
+    const wanted = { ...(profile === null ? {} : { profile }), edits: request.edits.map(toWire) };
+    const [plain, steered] = await Promise.all([ask(), ask(wanted)]);
+    if (!steered.steering) throw new TillerError('internal', 'The steered reply does not say how it was steered.');
+    return { model: ready.id, unsteered: plain.reply, steered: steered.reply, steering: steered.steering };
+  } finally {
+    await ready.engine.close();
+  }
+}
+
+function chatBody(model: string, { prompt, maxTokens, seed, temperature, repetitionPenalty }: SteerRequest) {
+  const messages = [{ role: 'user', content: prompt }];
+  return { model, messages, max_tokens: maxTokens, seed, temperature, repetition_penalty: repetitionPenalty };
+}
+
+/** An edit in the wire form of the `steering` field. */
+function toWire({ feature, vector, mode, number, unit, positions, skipSpecial, onlyIfActive }: EditRequest) {
+  const name = modeNumber[mode];
+  return {
+    ...(feature === undefined ? { vector: wireVector(vector) } : { feature }),
+    mode,
+    ...(name === null ? {} : { [name]: number }),
+    ...(unit === null ? {} : { unit }),
+    positions,
+    ...(skipSpecial ? { skip: ['special'] } : {}),
+    ...(onlyIfActive ? { only_if_active: true } : {}),
+  };
+}
+
+function wireVector(vector: EditRequest['vector']) {
+  if (vector === undefined || typeof vector === 'string') return vector;
+  const { buffer, byteOffset, byteLength } = vector.data;
+  return { hook_point: vector.hookPoint, data: Buffer.from(buffer, byteOffset, byteLength).toString('base64') };
 }

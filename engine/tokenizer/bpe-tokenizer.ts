@@ -5,6 +5,14 @@ import { type TokenBytes, tokenBytes } from './token-bytes.ts';
 import type { TokenizerJson } from './tokenizer-json.ts';
 import { Utf8DetokenizeStream } from './utf8-stream.ts';
 
+/** What is used of the library. Its type declarations do not resolve under Node's module rules, so they are stated here. */
+interface Encoder {
+  encode(
+    text: string,
+    options: { readonly add_special_tokens: boolean },
+  ): { readonly ids: readonly (number | undefined)[] };
+}
+
 /**
  * Encodes with @huggingface/tokenizers, decodes from exact token bytes. `clean_up_tokenization_spaces` is not applied: decoding gives
  * what the tokens say. Characters that the vocabulary has no token for are dropped where the tokenizer names no unknown token, as in
@@ -13,7 +21,7 @@ import { Utf8DetokenizeStream } from './utf8-stream.ts';
 export class BpeTokenizer implements Tokenizer {
   readonly vocabularySize: number;
   readonly specialTokenIds: ReadonlySet<number>;
-  readonly #library: LibraryTokenizer;
+  readonly #library: Encoder;
   readonly #bytes: TokenBytes;
 
   /** `config` is tokenizer_config.json. */
@@ -21,10 +29,9 @@ export class BpeTokenizer implements Tokenizer {
     this.#bytes = tokenBytes(path, json);
     this.vocabularySize = this.#bytes.size;
     this.specialTokenIds = new Set(json.added_tokens.filter(({ special }) => special).map(({ id }) => id));
-    const preTokenizer = json.pre_tokenizer ? exactPreTokenizer(json.pre_tokenizer) : null;
     const complete = {
       ...json,
-      pre_tokenizer: preTokenizer,
+      pre_tokenizer: exactPreTokenizer(json),
       normalizer: json.normalizer ?? null,
       post_processor: json.post_processor ?? null,
       decoder: json.decoder ?? null,

@@ -1,4 +1,5 @@
 import { TillerError } from '../core/index.ts';
+import { byteOfCharacter } from './byte-level.ts';
 import type { Component, TokenizerJson } from './tokenizer-json.ts';
 
 const utf8 = new TextEncoder();
@@ -48,27 +49,9 @@ export function tokenBytes(path: string, json: TokenizerJson): TokenBytes {
   return new TokenBytes(tokens, pieces?.stripsLeadingSpace ?? false);
 }
 
-let byteOfCharacter: ReadonlyMap<string, number> | undefined;
-
-/**
- * GPT-2's reversible map from bytes to printable characters (encoder.py, `bytes_to_unicode`): printable Latin-1 stands for itself, the
- * other 68 bytes follow from U+0100 on.
- */
-function byteLevelTable(): ReadonlyMap<string, number> {
-  if (byteOfCharacter) return byteOfCharacter;
-  const table = new Map<string, number>();
-  let next = 256;
-  for (let byte = 0; byte < 256; byte++) {
-    const printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-    table.set(String.fromCharCode(printable ? byte : next++), byte);
-  }
-  byteOfCharacter = table;
-  return table;
-}
-
 /** As in tokenizers' ByteLevel decoder, a token with a character outside the table stands for its own text. */
 function byteLevelBytes(token: string): Uint8Array {
-  const table = byteLevelTable();
+  const table = byteOfCharacter();
   const bytes = new Uint8Array(token.length);
   for (let i = 0; i < token.length; i++) {
     const byte = table.get(token[i]);

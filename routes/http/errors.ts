@@ -58,14 +58,18 @@ export function titleOf(code: ErrorCode): string {
  */
 export function presentableError(thrown: unknown): TillerError {
   if (thrown instanceof TillerError) return thrown;
-  return new TillerError('internal', 'Something went wrong inside the service; its log has the details under this request id.', {
-    cause: asTillerError(thrown),
-  });
+  return new TillerError(
+    'internal',
+    'Something went wrong inside the service; its log has the details under this request id.',
+    {
+      cause: asTillerError(thrown),
+    },
+  );
 }
 
-/** The same error with `param` filled in where it had none. */
+/** The same error with the field that this request named the thing in; anything but a TillerError as it is. */
 export function withParam(thrown: unknown, param: string): unknown {
-  if (!(thrown instanceof TillerError) || thrown.param !== undefined) return thrown;
+  if (!(thrown instanceof TillerError)) return thrown;
   return new TillerError(thrown.code, thrown.message, {
     param,
     suggestions: thrown.suggestions,

@@ -2,6 +2,7 @@ import type { z } from '@hono/zod-openapi';
 import { distance } from 'fastest-levenshtein';
 import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { every } from 'hono/combine';
 import { TillerError } from '../../engine/core/index.ts';
 import { locateJsonError } from './json-error.ts';
 import { misspellingOf } from './known-fields.ts';
@@ -15,23 +16,24 @@ const jsonMediaType = /^application\/(?:[\w.-]+\+)?json\s*(?:;.*)?$/i;
  * the position), the names of the top-level fields (a misspelling is refused, anything else unknown becomes a warning).
  * The values themselves are checked by the route's schema and `bodyHook`.
  */
-export function jsonBody(schema: z.ZodObject, limitBytes: number): MiddlewareHandler<AppEnv>[] {
+export function jsonBody(schema: z.ZodObject, limitBytes: number): MiddlewareHandler<AppEnv> {
   const known = Object.keys(schema.shape);
-  return [
-    checkMediaType,
-    bodyLimit({ maxSize: limitBytes, onError: () => refuseSize(limitBytes) }),
-    async (c, next) => {
-      const body = parseObject(await c.req.text());
-      c.set('warnings', unknownFieldWarnings(body, known));
-      await next();
-    },
-  ];
+  const readBody: MiddlewareHandler<AppEnv> = async (c, next) => {
+    const body = parseObject(await c.req.text());
+    c.set('warnings', unknownFieldWarnings(body, known));
+    await next();
+  };
+  return every(checkMediaType, bodyLimit({ maxSize: limitBytes, onError: () => refuseSize(limitBytes) }), readBody);
 }
 
 /** Hook for `openapi(route, handler, hook)`: what does not fit the schema becomes a typed error with the field's path. */
 export function bodyHook(schema: z.ZodObject) {
-  return async (result: { readonly success: boolean; readonly error?: z.ZodError }, c: Context): Promise<undefined> => {
-    if (!result.success && result.error) throw validationError(result.error, schema, await c.req.json());
+  type Result = { readonly success: true } | { readonly success: false; readonly error: z.ZodError };
+  return (result: Result, c: Context<AppEnv>): Promise<never> | undefined => {
+    if (result.success) return undefined;
+    return c.req.json().then((body) => {
+      throw validationError(result.error, schema, body);
+    });
   };
 }
 

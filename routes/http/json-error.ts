@@ -16,7 +16,7 @@ export function locateJsonError(text: string): {
 type Expectation = 'value' | 'item' | 'key' | 'member' | 'separator';
 
 const literal = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
-const escape = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
+const escapeSequence = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 
 class JsonScanner {
   readonly #text: string;
@@ -87,7 +87,7 @@ class JsonScanner {
     while (this.#at < this.#text.length) {
       const character = this.#text.charAt(this.#at);
       if (character === '\\') {
-        if (!this.#match(escape)) return false;
+        if (!this.#match(escapeSequence)) return false;
         continue;
       }
       if (character < ' ') return false;

@@ -35,12 +35,18 @@ function alternatives(schema: z.core.$ZodType): z.core.$ZodType[] {
  * and one edit in four letters is forgiven (`temprature`); names of three letters are too short to tell. Anything that
  * begins like `steering` is taken for it: text that silently goes unsteered is the one thing that must not happen.
  */
-export function misspellingOf(field: string, known: readonly string[], distance: (a: string, b: string) => number): string | null {
+export function misspellingOf(
+  field: string,
+  known: readonly string[],
+  distance: (a: string, b: string) => number,
+): string | null {
   const wanted = plain(field);
   if (wanted.startsWith('steer') && known.includes('steering')) return 'steering';
   const scored = known
     .map((name) => ({ name, far: distance(wanted, plain(name)) }))
-    .filter(({ name, far }) => far === 0 || (wanted.length > 3 && far <= Math.floor(Math.max(plain(name).length, 4) / 4)))
+    .filter(
+      ({ name, far }) => far === 0 || (wanted.length > 3 && far <= Math.floor(Math.max(plain(name).length, 4) / 4)),
+    )
     .toSorted((a, b) => a.far - b.far);
   return scored[0]?.name ?? null;
 }

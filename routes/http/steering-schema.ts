@@ -22,7 +22,11 @@ export const inlineVectorSchema = z.strictObject({
   data: z.string().min(1).openapi({ description: 'The direction: d_model little-endian float32, in base64.' }),
 });
 
-const number = (mode: string) => z.number().nullish().openapi({ description: `The number of mode ${mode}.` });
+const number = (mode: string) =>
+  z
+    .number()
+    .nullish()
+    .openapi({ description: `The number of mode ${mode}.` });
 
 /** One edit as it stands in a request body. What goes with what is checked in http/steering-request.ts. */
 export const editSchema = z
@@ -58,7 +62,11 @@ export const editSchema = z
 /** The body field `steering`. */
 export const steeringSchema = z
   .strictObject({
-    profile: z.string().min(1).nullish().openapi({ description: 'A saved steering, `name` or `name:version`; edits are added to it.' }),
+    profile: z
+      .string()
+      .min(1)
+      .nullish()
+      .openapi({ description: 'A saved steering, `name` or `name:version`; edits are added to it.' }),
     edits: z.array(editSchema).nullish(),
     rules: z.unknown().optional().openapi({ description: 'Conditions. Not supported yet: refused by name.' }),
   })

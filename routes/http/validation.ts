@@ -43,18 +43,31 @@ export function validationError(error: z.ZodError, schema: z.ZodType, body: unkn
 
 /** The failure of a query string or path parameter. */
 export function queryError(error: z.ZodError): TillerError {
-  const issue = error.issues[0];
+  const issue = error.issues[0] as Issue | undefined;
   if (!issue) return new TillerError('invalid_request', 'The request is not valid.');
-  return invalidValue(issue as Issue, formatPath(issue.path), undefined);
+  if (issue.code === 'unrecognized_keys') {
+    return new TillerError('unknown_field', `Unknown parameter '${issue.keys[0]}'.`, { param: issue.keys[0] });
+  }
+  return invalidValue(issue, formatPath(issue.path), undefined);
 }
 
 function invalidValue(issue: Issue, param: string, value: unknown): TillerError {
   const where = param === '' ? 'The body' : `'${param}'`;
   const missing = value === undefined && issue.code === 'invalid_type';
-  const message = missing ? `${where} is missing.` : `${where} is not valid: ${issue.message}.`;
+  const message = missing ? `${where} is missing.` : `${where} is not valid: ${explain(issue)}.`;
   const suggestions =
     issue.code === 'invalid_value' && typeof value === 'string' ? nearest(value, issue.values.map(String)) : [];
   return new TillerError('invalid_request', message, { param: param || undefined, suggestions });
+}
+
+/** Zod's own message, and for a union whose every branch wanted another type, those types. */
+function explain(issue: Issue): string {
+  if (issue.code !== 'invalid_union') return issue.message;
+  const expected = issue.errors.flatMap(([first]) => {
+    if (first?.code === 'invalid_type') return [first.expected];
+    return first?.code === 'invalid_value' ? [`one of ${first.values.join(', ')}`] : [];
+  });
+  return expected.length === 0 ? issue.message : `expected ${[...new Set(expected)].join(' or ')}`;
 }
 
 function unknownField(path: Path, key: string, schema: z.ZodType): TillerError {

@@ -9,8 +9,8 @@ import type { Router, Warning } from '../http/router.ts';
 import { dataEvent, doneEvent, sseResponse } from '../http/sse.ts';
 import type { Services } from '../services.ts';
 import { toChatPrompt } from './chat-prompt.ts';
-import { openAiError, openAiErrorShape } from './errors.ts';
 import { collectChoices } from './collect.ts';
+import { openAiError, openAiErrorShape } from './errors.ts';
 import { answerHead, chatLogprobs } from './from-engine.ts';
 import { type Generation, planGeneration, resolveTarget, runGeneration } from './generation.ts';
 import { toChatMessages } from './messages.ts';
@@ -60,7 +60,7 @@ const route = createRoute({
 
 /** `POST /v1/chat/completions`. */
 export function registerChatCompletions(app: Router, services: Services): void {
-  app.on('POST', route.path, ...jsonBody(chatRequestSchema, services.limits.bodyBytes));
+  app.on('POST', route.path, jsonBody(chatRequestSchema, services.limits.bodyBytes));
   app.openapi(
     route,
     async (c) => {

@@ -1,4 +1,4 @@
-import type { TokenLogprob, Tokenizer } from '../../engine/core/index.ts';
+import type { Tokenizer, TokenLogprob } from '../../engine/core/index.ts';
 import { finite } from './from-engine.ts';
 import type { CompletionLogprobs } from './schemas/completions.ts';
 
@@ -21,7 +21,11 @@ export class CompletionLogprobWriter {
    * The echoed prompt. Nothing predicts its first token: null there. `textBegins`: how many tokens at its front are not in
    * the text, because the tokenizer prepended them.
    */
-  prompt(tokenIds: ArrayLike<number>, entries: readonly (TokenLogprob | null)[], textBegins: number): CompletionLogprobs {
+  prompt(
+    tokenIds: ArrayLike<number>,
+    entries: readonly (TokenLogprob | null)[],
+    textBegins: number,
+  ): CompletionLogprobs {
     return this.#write(
       Array.from(tokenIds, (tokenId, position) => ({
         tokenId,
@@ -49,7 +53,9 @@ export class CompletionLogprobWriter {
       tokens: tokens.map(({ tokenId }) => this.#label(tokenId)),
       token_logprobs: tokens.map(({ entry }) => (entry ? finite(entry.logprob) : null)),
       top_logprobs: tokens.map(({ entry }) => (entry ? this.#top(entry) : null)),
-      text_offset: tokens.map(({ tokenId, inText }) => this.#advance(inText ? this.#tokenizer.tokenBytes(tokenId) : [])),
+      text_offset: tokens.map(({ tokenId, inText }) =>
+        this.#advance(inText ? this.#tokenizer.tokenBytes(tokenId) : []),
+      ),
     };
   }
 

@@ -68,7 +68,9 @@ export function planCompletion(
 function refuseBestOf(body: CompletionRequest): void {
   const bestOf = body.best_of ?? null;
   if (bestOf === null || bestOf === (body.n ?? 1)) return;
-  throw new TillerError('unsupported', `'best_of' other than 'n' is not supported: leave it out.`, { param: 'best_of' });
+  throw new TillerError('unsupported', `'best_of' other than 'n' is not supported: leave it out.`, {
+    param: 'best_of',
+  });
 }
 
 function toPrompts(prompt: CompletionRequest['prompt'], model: ModelService): CompletionPrompt[] {

@@ -1,4 +1,4 @@
-import type { TokenLogprob, Tokenizer } from '../../engine/core/index.ts';
+import type { Tokenizer, TokenLogprob } from '../../engine/core/index.ts';
 import type { Generation } from './generation.ts';
 import type { ChatLogprobs } from './schemas/chat.ts';
 

@@ -15,7 +15,7 @@ import { type Merged, mergeByArrival } from '../http/merge.ts';
 import type { Warning } from '../http/router.ts';
 import { toSteeringRequest } from '../http/steering-request.ts';
 import type { SteeringBody } from '../http/steering-schema.ts';
-import type { ModelService, ResolvedSteering, Services, SteeringBlock } from '../services.ts';
+import type { ModelService, ResolvedSteering, Services, SteeringBlock, SteeringRequest } from '../services.ts';
 
 /** One answer in the making: n choices for each prompt, every choice one engine request. */
 export interface Generation {
@@ -34,28 +34,40 @@ export interface Generation {
   readonly warnings: readonly Warning[];
 }
 
-/** A model with the steering that a request asks for, looked up and raw. */
+/** A model and the steering that a request asks for, not looked up yet: a range is checked against the prompt. */
 export interface Target {
   readonly model: ModelService;
   readonly modelName: string;
-  readonly steering: ResolvedSteering | null;
+  readonly steering: SteeringRequest | null;
+  /** Where the profile was named, for errors. */
+  readonly profileParam: 'model' | 'steering.profile';
 }
 
 /**
- * The model and steering of a request. Throws `model_not_found`, `profile_not_found` with param `model`, and everything that
- * steering can fail with.
+ * The model and steering of a request. Throws `model_not_found` and `profile_not_found` with param `model`, and what is wrong
+ * with the shape of the steering.
  */
 export function resolveTarget(
   services: Services,
   body: { readonly model?: string | null; readonly steering?: SteeringBody | null },
 ): Target {
   const { model, profile } = resolveModel(services, body.model ?? null);
-  const request = toSteeringRequest(body.steering, profile, services.limits.maxEdits);
   return {
     model,
     modelName: body.model ?? model.card.id,
-    steering: request === null ? null : model.resolveSteering(request),
+    steering: toSteeringRequest(body.steering, profile, services.limits.maxEdits),
+    profileParam: body.steering?.profile ? 'steering.profile' : 'model',
   };
+}
+
+function resolveSteering(target: Target, prompts: readonly PromptPlan[]): ResolvedSteering | null {
+  if (!target.steering) return null;
+  try {
+    return target.model.resolveSteering(target.steering, Math.min(...prompts.map(({ tokenIds }) => tokenIds.length)));
+  } catch (error) {
+    const isProfile = error instanceof TillerError && error.code === 'profile_not_found';
+    throw isProfile ? withParam(error, target.profileParam) : error;
+  }
 }
 
 /** The model of a name, or the loaded one where none is given. */
@@ -98,7 +110,8 @@ export function planGeneration(options: {
 }): Generation {
   const { target, prompts, sampling } = options;
   const id = `${options.idPrefix}-${randomUUID()}`;
-  const edits = target.steering?.edits ?? [];
+  const steering = resolveSteering(target, prompts);
+  const edits = steering?.edits ?? [];
   const requests = prompts.flatMap((prompt, promptIndex): GenerateRequest[] => {
     const positionContext = prompt.positions(edits);
     return Array.from({ length: options.choices }, (_, choice) => ({
@@ -121,7 +134,7 @@ export function planGeneration(options: {
     modelName: target.modelName,
     requests,
     promptTokens: prompts.reduce((sum, prompt) => sum + prompt.tokenIds.length, 0),
-    steering: target.steering,
+    steering,
     seed: sampling.seed,
     warnings: options.warnings,
   };

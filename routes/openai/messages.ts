@@ -23,7 +23,7 @@ export function toChatMessages(messages: readonly ChatMessageBody[]): {
       if (value === undefined || value === null || (Array.isArray(value) && value.length === 0)) continue;
       throw unsupported(`'${field}' in a message is not supported.`, `${param}.${field}`);
     }
-    if (typeof message['name'] === 'string') {
+    if (typeof message.name === 'string') {
       warnings.push({ param: `${param}.name`, message: 'The chat template has no place for names: it had no effect.' });
     }
     return { role, content: toContent(message.content, `${param}.content`) };
@@ -32,7 +32,8 @@ export function toChatMessages(messages: readonly ChatMessageBody[]): {
 }
 
 function toRole(role: string, param: string): string {
-  if (toolRoles.includes(role)) throw unsupported(`Messages with role '${role}' are not supported: tools are not.`, param);
+  if (toolRoles.includes(role))
+    throw unsupported(`Messages with role '${role}' are not supported: tools are not.`, param);
   if (!roles.includes(role)) {
     throw new TillerError('invalid_request', `Unknown role '${role}'. Known: ${roles.join(', ')}.`, {
       param,
@@ -48,10 +49,15 @@ function toContent(content: ChatMessageBody['content'], param: string): string {
   return content
     .map((part, index) => {
       if (part.type !== 'text') {
-        throw unsupported(`Content of type '${part.type}' is not supported: only 'text' is.`, `${param}[${index}].type`);
+        throw unsupported(
+          `Content of type '${part.type}' is not supported: only 'text' is.`,
+          `${param}[${index}].type`,
+        );
       }
       if (part.text === undefined) {
-        throw new TillerError('invalid_request', `'${param}[${index}].text' is missing.`, { param: `${param}[${index}].text` });
+        throw new TillerError('invalid_request', `'${param}[${index}].text' is missing.`, {
+          param: `${param}[${index}].text`,
+        });
       }
       return part.text;
     })

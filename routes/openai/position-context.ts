@@ -29,11 +29,7 @@ export function plainPositionContext(tokenIds: Int32Array, tokenizer: Tokenizer)
  * Both cost a rendering a message, so they are worked out only where an edit asks. Throws `edit_not_applicable` where
  * the template or the tokenizer does not let tokens be told apart exactly.
  */
-export function chatPositionContext(
-  prompt: ChatPrompt,
-  tokenizer: Tokenizer,
-  edits: readonly Edit[],
-): PositionContext {
+export function chatPositionContext(prompt: ChatPrompt, tokenizer: Tokenizer, edits: readonly Edit[]): PositionContext {
   const plain = plainPositionContext(prompt.tokenIds, tokenizer);
   if (!edits.some((edit) => edit.skipSpecial || edit.positions === 'assistant')) return plain;
   const tokens = tokenSpans(prompt, tokenizer);

@@ -1,5 +1,5 @@
-import type { CompletionRequest } from './schemas/completions.ts';
 import type { Usage } from './schemas/common.ts';
+import type { CompletionRequest } from './schemas/completions.ts';
 import type { Tally } from './tally.ts';
 
 /**

@@ -37,7 +37,11 @@ export class Tally {
   }
 
   /** Fields of the answer as a whole, once it is complete. */
-  extras(): { seed: number; steering?: NonNullable<ReturnType<typeof steeringBlock>>; warnings?: Generation['warnings'] } {
+  extras(): {
+    seed: number;
+    steering?: NonNullable<ReturnType<typeof steeringBlock>>;
+    warnings?: Generation['warnings'];
+  } {
     const { seed, warnings } = this.#generation;
     const steering = steeringBlock(this.#generation, this.#reports);
     return { seed, ...(steering ? { steering } : {}), ...(warnings.length > 0 ? { warnings } : {}) };

@@ -1,16 +1,12 @@
 import { randomInt } from 'node:crypto';
 import { type SamplingParameters, type StopRules, TillerError } from '../../engine/core/index.ts';
-import type { ChatRequest } from './schemas/chat.ts';
-import type { CompletionRequest } from './schemas/completions.ts';
-
-/** Fields that both endpoints have. */
-export type GenerationFields = Pick<CompletionRequest, keyof CompletionRequest & keyof ChatRequest>;
+import type { GenerationFields } from './schemas/request-fields.ts';
 
 /**
  * Sampling parameters with OpenAI's defaults: temperature 1, everything else off. A top_p of 0 leaves only the most likely
  * token, which is top_k 1. The seed is drawn where none is given; callers derive each choice's seed from it.
  */
-export function toSampling(body: Omit<GenerationFields, 'logprobs'>, vocabularySize: number): SamplingParameters {
+export function toSampling(body: GenerationFields, vocabularySize: number): SamplingParameters {
   const nucleusOfOne = body.top_p === 0;
   return {
     temperature: body.temperature ?? 1,
@@ -26,11 +22,7 @@ export function toSampling(body: Omit<GenerationFields, 'logprobs'>, vocabularyS
 }
 
 /** Stop rules; `maxTokens` as chosen by `chooseMaxTokens`. */
-export function toStopRules(
-  body: Omit<GenerationFields, 'logprobs'>,
-  maxTokens: number,
-  vocabularySize: number,
-): StopRules {
+export function toStopRules(body: GenerationFields, maxTokens: number, vocabularySize: number): StopRules {
   const minTokens = body.min_tokens ?? 0;
   if (minTokens > maxTokens) {
     const message = `'min_tokens' is ${minTokens}, more than the ${maxTokens} tokens the reply may have.`;
@@ -145,4 +137,3 @@ function toLogitBias(bias: Readonly<Record<string, number>>, vocabularySize: num
     }),
   );
 }
-

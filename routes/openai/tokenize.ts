@@ -41,14 +41,17 @@ const route = createRoute({
   tags: ['OpenAI'],
   request: { body: { required: true, content: { 'application/json': { schema: requestSchema } } } },
   responses: {
-    200: { description: 'The tokens, as vLLM gives them.', content: { 'application/json': { schema: responseSchema } } },
+    200: {
+      description: 'The tokens, as vLLM gives them.',
+      content: { 'application/json': { schema: responseSchema } },
+    },
     ...errorResponses([...bodyErrors, 'unsupported', 'model_not_found', 'profile_not_found'], openAiErrorShape),
   },
 });
 
 /** `POST /tokenize`, in vLLM's shape. */
 export function registerTokenize(app: Router, services: Services): void {
-  app.on('POST', route.path, ...jsonBody(requestSchema, services.limits.bodyBytes));
+  app.on('POST', route.path, jsonBody(requestSchema, services.limits.bodyBytes));
   app.openapi(
     route,
     (c) => {

@@ -44,8 +44,9 @@ async function withInterrupt<T>(
   const controller = new AbortController();
   const cancel = () => controller.abort();
   const { onProgress, onNotice, stop } = createProgressDisplay(context.stderr);
-  process.once('SIGINT', cancel);
-  process.once('SIGTERM', cancel);
+  // Not `once`: proper-lockfile's exit handler ends the process at once when it finds itself the only listener left.
+  process.on('SIGINT', cancel);
+  process.on('SIGTERM', cancel);
   try {
     return await job(controller.signal, { onProgress, onNotice });
   } finally {

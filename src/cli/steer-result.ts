@@ -12,6 +12,8 @@ export interface SteerRequest {
   readonly seed: number;
   /** 0 = greedy. */
   readonly temperature: number;
+  /** 1 = off. Small models that decode greedily repeat themselves without it. */
+  readonly repetitionPenalty: number;
 }
 
 export interface SteerReply {

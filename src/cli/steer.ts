@@ -39,8 +39,8 @@ export function addSteer(program: Command, context: CliContext): void {
       if (found.length > 0 || config.profile !== null) return found;
       throw new TillerError('invalid_request', 'Nothing to steer by: give --feature, --vector or --profile.');
     });
-    const { maxTokens, seed, temperature } = settings;
-    const request = { prompt, edits, profile: config.profile, maxTokens, seed, temperature };
+    const { maxTokens, seed, temperature, repetitionPenalty } = settings;
+    const request = { prompt, edits, profile: config.profile, maxTokens, seed, temperature, repetitionPenalty };
     const result = await context.actions.runSteer(config, request);
     const columns = context.stdout.columns ?? 80;
     const text = settings.json ? steeringJson(request, result) : renderSteering(request, result, columns);

@@ -77,7 +77,7 @@ function lockOptions(model: CatalogModel, options: AcquireOptions) {
   };
 }
 
-/** Turns missing rights in the cache folder into advice. */
+/** Turns missing rights in the cache folder into advice. `bytes`: what the model needs, for the word about a full disk. */
 async function withWritableFolder<T>(place: CachePlace, bytes: number, work: () => Promise<T>): Promise<T> {
   try {
     await makeFolder(place);

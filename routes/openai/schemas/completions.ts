@@ -8,7 +8,8 @@ export const completionRequestSchema = z
   .looseObject({
     ...generationFields,
     prompt: z.union([z.string(), z.array(z.string()).min(1), tokenIds, z.array(tokenIds).min(1)]).openapi({
-      description: 'Text, texts, token ids or lists of token ids. Choice j of prompt i is choice i·n + j. Nothing is prepended to ids.',
+      description:
+        'Text, texts, token ids or lists of token ids. Choice j of prompt i is choice i·n + j. Nothing is prepended to ids.',
     }),
     max_tokens: z.int().min(0).nullish().openapi({ description: 'Default 16.' }),
     logprobs: z.int().min(0).max(maxTopLogprobs).nullish().openapi({
@@ -30,7 +31,9 @@ export const completionLogprobsSchema = z.object({
   tokens: z.array(z.string()),
   token_logprobs: z.array(z.number().nullable()),
   top_logprobs: z.array(z.record(z.string(), z.number()).nullable()),
-  text_offset: z.array(z.int()).openapi({ description: 'Where each token begins in the text, in Unicode code points.' }),
+  text_offset: z
+    .array(z.int())
+    .openapi({ description: 'Where each token begins in the text, in Unicode code points.' }),
 });
 
 export type CompletionLogprobs = z.infer<typeof completionLogprobsSchema>;

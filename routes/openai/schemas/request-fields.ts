@@ -6,7 +6,11 @@ export const maxStopStrings = 16;
 /** Most alternatives that log-probabilities report for a token. */
 export const maxTopLogprobs = 20;
 
-const accepted = (what: string) => z.unknown().optional().openapi({ description: `${what} Accepted; has no effect here.` });
+const accepted = (what: string) =>
+  z
+    .unknown()
+    .optional()
+    .openapi({ description: `${what} Accepted; has no effect here.` });
 
 /** Fields that both generating endpoints take. Null means absent, as OpenAI's clients send it. */
 export const generationFields = {
@@ -15,18 +19,21 @@ export const generationFields = {
     example: 'smollm2-135m-instruct',
   }),
   max_tokens: z.int().min(0).nullish(),
-  min_tokens: z.int().min(0).nullish().openapi({ description: 'No end token and no stop token before this many tokens.' }),
+  min_tokens: z
+    .int()
+    .min(0)
+    .nullish()
+    .openapi({ description: 'No end token and no stop token before this many tokens.' }),
   temperature: z.number().min(0).max(2).nullish().openapi({ description: 'Default 1; 0 is greedy.' }),
   top_p: z.number().min(0).max(1).nullish(),
   top_k: z.int().min(-1).nullish().openapi({ description: '-1 and 0 switch it off.' }),
   min_p: z.number().min(0).max(1).nullish(),
   n: z.int().min(1).nullish(),
   seed: z.int().nullish().openapi({
-    description: 'Choice j of a prompt is sampled with seed + j. Drawn at random where absent; the answer says which it was.',
+    description:
+      'Choice j of a prompt is sampled with seed + j. Drawn at random where absent; the answer says which it was.',
   }),
-  stop: z
-    .union([z.string().min(1), z.array(z.string().min(1)).max(maxStopStrings)])
-    .nullish(),
+  stop: z.union([z.string().min(1), z.array(z.string().min(1)).max(maxStopStrings)]).nullish(),
   stop_token_ids: z.array(z.int().min(0)).nullish(),
   ignore_eos: z.boolean().nullish(),
   include_stop_str_in_output: z.boolean().nullish(),
@@ -45,6 +52,8 @@ export const generationFields = {
   steering: steeringSchema.nullish(),
   user: accepted('End-user id.'),
 } as const;
+
+export type GenerationFields = z.infer<z.ZodObject<typeof generationFields>>;
 
 /**
  * Fields that mean something this service does not do. Leaving them out of the answer silently would be worse than refusing,

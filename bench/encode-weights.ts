@@ -1,0 +1,66 @@
+/** Types that the benchmarks' GGUF files store matrices in, with ggml's numbers for them (ggml.h, llama.h `llama_ftype`). */
+export const storedTypes = {
+  F32: { tensorType: 0, fileType: 0 },
+  BF16: { tensorType: 30, fileType: 32 },
+  Q8_0: { tensorType: 8, fileType: 7 },
+} as const;
+export type StoredType = keyof typeof storedTypes;
+
+const q8Elements = 32;
+const q8Bytes = 34;
+
+/** Little-endian bytes of `values` as ggml stores them. For Q8_0 their number is a multiple of 32. */
+export function encodeWeights(type: StoredType, values: Float32Array): Uint8Array {
+  switch (type) {
+    case 'F32':
+      return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    case 'BF16':
+      return encodeBfloat16(values);
+    case 'Q8_0':
+      return encodeQ8(values);
+  }
+}
+
+export function encodedBytes(type: StoredType, elements: number): number {
+  if (type === 'Q8_0') return (elements / q8Elements) * q8Bytes;
+  return elements * (type === 'BF16' ? 2 : 4);
+}
+
+/** The upper halves, rounded to nearest, ties to even (ggml-impl.h `ggml_compute_fp32_to_bf16`). Weights are finite. */
+function encodeBfloat16(values: Float32Array): Uint8Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < bits.length; i++) halves[i] = (bits[i] + 0x7fff + ((bits[i] >>> 16) & 1)) >>> 16;
+  return new Uint8Array(halves.buffer);
+}
+
+/** Blocks of 32: a half-precision scale, then 32 signed bytes (ggml-quants.c `quantize_row_q8_0_ref`). */
+function encodeQ8(values: Float32Array): Uint8Array {
+  const bytes = new Uint8Array(encodedBytes('Q8_0', values.length));
+  const view = new DataView(bytes.buffer);
+  for (let block = 0; block < values.length / q8Elements; block++) {
+    const weights = values.subarray(block * q8Elements, (block + 1) * q8Elements);
+    const largest = weights.reduce((most, weight) => Math.max(most, Math.abs(weight)), 0);
+    const scale = Math.fround(largest / 127);
+    const inverse = scale === 0 ? 0 : Math.fround(1 / scale);
+    view.setUint16(block * q8Bytes, halfBits(scale), true);
+    for (const [i, weight] of weights.entries()) {
+      const scaled = Math.fround(weight * inverse);
+      view.setInt8(block * q8Bytes + 2 + i, Math.sign(scaled) * Math.round(Math.abs(scaled)));
+    }
+  }
+  return bytes;
+}
+
+/** A non-negative finite number below 65,504 as IEEE half precision, rounded to nearest, ties to even. */
+export function halfBits(value: number): number {
+  if (value === 0) return 0;
+  const exponent = Math.max(-14, Math.floor(Math.log2(value)));
+  const unit = 2 ** (exponent - 10);
+  const units = value / unit;
+  const whole = Math.floor(units);
+  const rest = units - whole;
+  const rounded = rest > 0.5 || (rest === 0.5 && whole % 2 === 1) ? whole + 1 : whole;
+  // The hidden bit adds one to the exponent field, and a mantissa that rounds up to 2,048 carries into it by itself.
+  return ((exponent + 14) << 10) + rounded;
+}

@@ -1,0 +1,36 @@
+import { TillerError } from '../engine/core/index.ts';
+import { createRoutes, openApiDocument } from '../routes/index.ts';
+import type { Services } from '../routes/services.ts';
+
+/**
+ * The OpenAPI document as text: keys sorted, two spaces, a newline at the end, so that equal routes give equal bytes. Pure:
+ * routes are only registered, never called.
+ */
+export function renderOpenApi(version: string): string {
+  const document = openApiDocument(createRoutes(stubServices(version)), version);
+  return `${JSON.stringify(sortKeys(document), null, 2)}\n`;
+}
+
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, sortKeys(inner)]));
+}
+
+/** A port that nothing is asked of. */
+function stubServices(version: string): Services {
+  const refuse = (): never => {
+    throw new TillerError('internal', 'The OpenAPI renderer only registers routes; it does not answer requests.');
+  };
+  return {
+    version,
+    limits: { bodyBytes: 1, maxEdits: 1, maxChoices: 1 },
+    models: refuse,
+    model: refuse,
+    features: { search: refuse, get: refuse },
+    notReady: refuse,
+    draining: refuse,
+    metrics: { render: refuse, observeHttp: refuse, clientGone: refuse },
+  };
+}

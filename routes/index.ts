@@ -1,0 +1,75 @@
+import type { Context, MiddlewareHandler } from 'hono';
+import { requestId } from 'hono/request-id';
+import type { TillerError } from '../engine/core/index.ts';
+import { presentableError, problemResponse, statusOf } from './http/errors.ts';
+import { matchedRoute, refuseUnknownRoute } from './http/not-found.ts';
+import { observeRequests } from './http/observe.ts';
+import { type AppEnv, createRouter, type Router } from './http/router.ts';
+import { registerFeatures } from './native/features.ts';
+import { registerModelCards } from './native/models.ts';
+import { registerChatCompletions } from './openai/chat-completions.ts';
+import { registerCompletions } from './openai/completions.ts';
+import { registerDetokenize } from './openai/detokenize.ts';
+import { openAiErrorResponse } from './openai/errors.ts';
+import { registerModels } from './openai/models.ts';
+import { registerTokenize } from './openai/tokenize.ts';
+import { registerDocument } from './ops/document.ts';
+import { refuseUnlessReady, registerHealth } from './ops/health.ts';
+import { registerMetrics } from './ops/metrics.ts';
+import { registerRoot } from './ops/root.ts';
+import type { Services } from './services.ts';
+
+export { openApiDocument } from './ops/document.ts';
+
+/** Paths of the OpenAI dialect, which answers errors in OpenAI's shape; everything else answers problem documents. */
+const openAiPath = /^\/(?:v1(?:\/|$)|tokenize$|detokenize$)/;
+/** Paths that need a model; operations answer while there is none. */
+const modelPaths = ['/v1/*', '/api/*', '/tokenize', '/detokenize'];
+
+/** The whole HTTP layer over the port: every route, and one place where errors become answers. */
+export function createRoutes(services: Services): Router {
+  const app = createRouter();
+  app.use(requestId(), startWithoutWarnings, observeRequests(app, services));
+  for (const path of modelPaths) app.use(path, requireReady(services));
+  registerChatCompletions(app, services);
+  registerCompletions(app, services);
+  registerModels(app, services);
+  registerTokenize(app, services);
+  registerDetokenize(app, services);
+  registerFeatures(app, services);
+  registerModelCards(app, services);
+  registerHealth(app, services);
+  registerMetrics(app, services);
+  registerDocument(app, services.version);
+  registerRoot(app, services.version);
+  app.notFound(refuseUnknownRoute(app));
+  app.onError((thrown, c) => {
+    const error = presentableError(thrown);
+    if (statusOf(error.code) === 500) {
+      services.unexpected?.(thrown, { requestId: c.get('requestId'), route: matchedRoute(app, c) });
+    }
+    return errorResponse(error, c);
+  });
+  return app;
+}
+
+/** The error in the dialect of the path that it happened on. Headers set so far (X-Request-Id, Allow) stay. */
+function errorResponse(error: TillerError, c: Context<AppEnv>): Response {
+  const { path } = c.req;
+  const answer = openAiPath.test(path)
+    ? openAiErrorResponse(error)
+    : problemResponse(error, path, c.get('requestId') ?? '');
+  return c.newResponse(answer.body, answer);
+}
+
+const startWithoutWarnings: MiddlewareHandler<AppEnv> = async (c, next) => {
+  c.set('warnings', []);
+  await next();
+};
+
+function requireReady(services: Services): MiddlewareHandler<AppEnv> {
+  return async (_, next) => {
+    refuseUnlessReady(services);
+    await next();
+  };
+}

@@ -1,0 +1,178 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { openCheckpoint } from '../../../engine/checkpoint/index.ts';
+import { TillerError } from '../../../engine/core/index.ts';
+import { folderWith, refusal, temporaryFolder, tinyLlama } from './fixtures.ts';
+import { type GgufParts, ggufBytes, metadata, string, tinyDataBytes, tinyMetadata, tinyTensors } from './gguf-bytes.ts';
+
+const whole: GgufParts = { metadata: tinyMetadata(), tensors: tinyTensors(), data: tinyDataBytes };
+
+async function open(parts: Partial<GgufParts>) {
+  return openCheckpoint(join(await folderWith({ 'x.gguf': ggufBytes({ ...whole, ...parts }) }), 'x.gguf'));
+}
+
+/** tinyTensors with the named one changed. */
+function tensors(name: string, change: object) {
+  return tinyTensors().map((tensor) => (tensor.name === name ? { ...tensor, ...change } : tensor));
+}
+
+const more = (...extra: Buffer[]) => ({ metadata: [...tinyMetadata(), ...extra] });
+const gate = 'blk.0.ffn_gate.weight';
+
+describe('a hostile GGUF file is refused', () => {
+  it('though an honest one of the same making opens', async () => {
+    const checkpoint = await open({});
+    expect(checkpoint.config).toMatchObject({ dModel: 32, vocabularySize: 64, keyValueHeads: 1, tiedEmbeddings: true });
+    expect(checkpoint.tokenizerFiles).toBeNull();
+    await checkpoint.close();
+  });
+
+  it.each<[string, Partial<GgufParts>, string]>([
+    ['wrong magic', { magic: 'GGML' }, "does not begin with 'GGUF'"],
+    ['unknown version', { version: 77 }, 'version is 77'],
+    ['absurd number of tensors', { tensorCount: 2n ** 60n }, 'number of tensors'],
+    ['absurd number of keys', { keyCount: 2n ** 60n }, 'number of metadata keys'],
+    ['more tensors claimed than there are', { tensorCount: 12 }, ''],
+    ['absurd array', more(metadata.array('x', 4, 2n ** 50n, Buffer.alloc(0))), "metadata array 'x'"],
+    ['array beyond the file', more(metadata.array('x', 12, 4_000_000, Buffer.alloc(0))), "'x' claims 4000000 elements"],
+    [
+      'absurd string',
+      more(Buffer.concat([string('x'), Buffer.from([8, 0, 0, 0]), Buffer.alloc(8, 0xff)])),
+      "metadata 'x'",
+    ],
+    ['unknown value type', more(Buffer.concat([string('x'), Buffer.from([99, 0, 0, 0])])), 'unknown type 99'],
+    ['a key twice', more(metadata.uint32('llama.block_count', 2)), "'llama.block_count' occurs twice"],
+    ['absurd alignment', more(metadata.uint32('general.alignment', 0)), 'general.alignment'],
+    [
+      'a tensor twice',
+      { tensors: [...tinyTensors(), { ...tinyTensors()[1], offset: tinyDataBytes }] },
+      "'blk.0.attn_norm.weight' occurs twice",
+    ],
+    ['dimensions', { tensors: tensors(gate, { dims: [1, 1, 1, 1, 1] }) }, `'${gate}' claims 5 dimensions`],
+    ['no elements', { tensors: tensors(gate, { dims: [0, 32] }) }, `'${gate}' claims the shape`],
+    ['absurd shape', { tensors: tensors(gate, { dims: [2n ** 39n, 2n ** 39n] }) }, `'${gate}' claims the shape`],
+    ['truncated', { data: tinyDataBytes - 1 }, "'output_norm.weight' ends at byte"],
+    ['out of range', { tensors: tensors(gate, { offset: 2n ** 52n }) }, `'${gate}' ends at byte`],
+    ['overlap', { tensors: tensors(gate, { offset: 0 }) }, 'overlaps tensor'],
+    ['misaligned', { tensors: tensors(gate, { offset: 12 }) }, 'not a multiple of 32'],
+    ['unknown tensor type', { tensors: tensors(gate, { type: 200 }) }, `'${gate}' has an unknown type`],
+    [
+      'rows that do not fill blocks',
+      { tensors: tensors(gate, { type: 8, dims: [16, 32] }) },
+      'do not fill blocks of Q8_0',
+    ],
+    [
+      'shape against the configuration',
+      { tensors: tensors(gate, { dims: [32, 16] }) },
+      'has the shape [16, 32], the configuration wants [32, 32]',
+    ],
+    ['missing tensor', { tensors: tinyTensors().slice(0, -1) }, "lacks tensor 'model.norm.weight'"],
+    [
+      'two spellings of one tensor',
+      {
+        tensors: [...tinyTensors(), { ...tinyTensors()[1], name: 'blk.00.attn_norm.weight', offset: tinyDataBytes }],
+        data: tinyDataBytes + 128,
+      },
+      "two tensors for 'model.layers.0.input_layernorm.weight'",
+    ],
+    [
+      'vocabulary against the embedding',
+      more(metadata.uint32('llama.vocab_size', 65)),
+      "'token_embd.weight' has 64 rows",
+    ],
+    ['missing metadata', { metadata: tinyMetadata().slice(0, -1) }, 'layer_norm_rms_epsilon'],
+    [
+      'metadata of the wrong type',
+      {
+        metadata: [...tinyMetadata().slice(0, -1), metadata.string('llama.attention.layer_norm_rms_epsilon', 'small')],
+      },
+      'is not a number',
+    ],
+    [
+      'token types that do not match',
+      more(
+        metadata.string('tokenizer.ggml.model', 'gpt2'),
+        metadata.array('tokenizer.ggml.tokens', 8, 1, string('a')),
+        metadata.array('tokenizer.ggml.token_type', 5, 0, Buffer.alloc(0)),
+      ),
+      '1 tokens have 0 token types',
+    ],
+  ])('%s', async (_, parts, words) => {
+    const error = await refusal(open(parts));
+    expect(error.message).toContain(words);
+    expect(error.code).toBe('checkpoint_invalid');
+  });
+
+  it.each<[string, Partial<GgufParts>, string]>([
+    [
+      'Q4_K',
+      { tensors: tensors(gate, { type: 12 }) },
+      `'${gate}' is of type Q4_K, which is not read until a later version`,
+    ],
+    ['big endian', { version: 0x03000000 }, 'Big-endian'],
+    ['version 1', { version: 1 }, 'version 1'],
+    [
+      'another architecture',
+      { metadata: [metadata.string('general.architecture', 'gemma3'), ...tinyMetadata().slice(1)] },
+      "'gemma3'. This version runs: llama",
+    ],
+    ['rotary scaling', more(metadata.string('llama.rope.scaling.type', 'yarn')), 'llama.rope.scaling.type (yarn)'],
+    ['experts', more(metadata.uint32('llama.expert_count', 8)), 'llama.expert_count (8)'],
+    [
+      'rotary factors',
+      {
+        tensors: [...tinyTensors(), { name: 'rope_freqs.weight', dims: [8], type: 0, offset: tinyDataBytes }],
+        data: tinyDataBytes + 32,
+      },
+      'rope_freqs.weight',
+    ],
+    [
+      'biases',
+      {
+        tensors: [...tinyTensors(), { name: 'blk.0.attn_q.bias', dims: [8], type: 0, offset: tinyDataBytes }],
+        data: tinyDataBytes + 32,
+      },
+      'blk.0.attn_q.bias',
+    ],
+    [
+      'partial rotary',
+      more(metadata.uint32('llama.rope.dimension_count', 16)),
+      'rope.dimension_count 16 in heads of 32',
+    ],
+    ['split', more(metadata.uint32('split.count', 2)), 'split GGUF'],
+    ['nested arrays', more(metadata.array('x', 9, 1, Buffer.alloc(16))), 'array of arrays'],
+  ])('%s, as not supported', async (_, parts, words) => {
+    const error = await refusal(open(parts));
+    expect(error.message).toContain(words);
+    expect(error.code).toBe('checkpoint_unsupported');
+  });
+});
+
+describe('a damaged GGUF file', () => {
+  it('opens or is refused, whatever bytes of its header change or are cut off', async () => {
+    const original = await readFile(join(tinyLlama, 'gguf/tiny-llama.gguf'));
+    const path = join(await temporaryFolder(), 'x.gguf');
+    const at = fc.oneof(fc.nat(600), fc.nat(20_000));
+    const changes = fc.array(fc.tuple(at, fc.oneof(fc.nat(255), fc.constant(255))), { minLength: 1, maxLength: 4 });
+    const cut = fc.oneof(
+      { weight: 3, arbitrary: fc.constant(original.length) },
+      { weight: 1, arbitrary: fc.nat(original.length) },
+    );
+    let refused = 0;
+    const property = fc.asyncProperty(changes, cut, async (edits, length) => {
+      const bytes = Buffer.from(original.subarray(0, length));
+      for (const [index, value] of edits) if (index < length) bytes[index] = value;
+      await writeFile(path, bytes);
+      try {
+        await (await openCheckpoint(path)).close();
+      } catch (error) {
+        expect(error).toBeInstanceOf(TillerError);
+        refused++;
+      }
+    });
+    await fc.assert(property, { numRuns: 400 });
+    expect(refused).toBeGreaterThan(50);
+  });
+});

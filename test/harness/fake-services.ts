@@ -1,0 +1,200 @@
+import { type Edit, nearest, TillerError } from '../../engine/core/index.ts';
+import type {
+  EditRequest,
+  FeatureDetail,
+  HttpObservation,
+  Limits,
+  ModelCard,
+  ModelService,
+  ResolvedSteering,
+  Services,
+  SteeringRequest,
+} from '../../routes/services.ts';
+import { FakeEngine, type FakeEngineOptions } from './fake-engine.ts';
+import { toyTemplate, toyTokenizer } from './toy-model.ts';
+
+export const modelId = 'toy-chat';
+export const sourceId = `${modelId}/3-res`;
+const dModel = 4;
+const features = 8;
+const hookPoint = 'blocks.3.hook_resid_post';
+
+export interface FakeOptions extends FakeEngineOptions {
+  readonly limits?: Partial<Limits>;
+  readonly contextLength?: number;
+  readonly notReady?: string;
+  readonly draining?: () => boolean;
+  readonly prependBegin?: boolean;
+  readonly chatTemplate?: ModelService['chatTemplate'];
+}
+
+/** Services over a toy model, and what they saw. */
+export interface FakeServices {
+  readonly services: Services;
+  readonly engine: FakeEngine;
+  readonly observations: HttpObservation[];
+  readonly gone: string[];
+  readonly unexpected: unknown[];
+  readonly steeringRequests: SteeringRequest[];
+}
+
+/** A whole port without a model: one chat model `toy-chat`, one source of 8 features, one profile `pirate:1`. */
+export function fakeServices(options: FakeOptions = {}): FakeServices {
+  const tokenizer = toyTokenizer(options.prependBegin);
+  const engine = new FakeEngine(tokenizer, options);
+  const observations: HttpObservation[] = [];
+  const gone: string[] = [];
+  const unexpected: unknown[] = [];
+  const steeringRequests: SteeringRequest[] = [];
+  const card: ModelCard = {
+    id: modelId,
+    createdUnixSeconds: 1_700_000_000,
+    contextLength: options.contextLength ?? 512,
+    dModel,
+    blocks: 6,
+    precision: 'f32',
+    hash: '0123456789abcdef0123456789abcdef',
+    sources: [sourceId],
+  };
+  const model: ModelService = {
+    card,
+    tokenizer,
+    chatTemplate: options.chatTemplate === undefined ? toyTemplate : options.chatTemplate,
+    submit: (request) => engine.submit(request),
+    resolveSteering: (request) => {
+      steeringRequests.push(request);
+      return resolve(request);
+    },
+  };
+  const services: Services = {
+    version: '0.0.0-test',
+    limits: { bodyBytes: 64 * 1024, maxEdits: 4, maxChoices: 8, ...options.limits },
+    models: () => [model],
+    model: (name) => findModel(name, model),
+    features: { search: ({ text, limit }) => search(text).slice(0, limit), get: findFeature },
+    notReady: () => options.notReady ?? null,
+    draining: options.draining ?? (() => false),
+    unexpected: (error) => unexpected.push(error),
+    metrics: {
+      render: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'toy_metric 1\n' }),
+      observeHttp: (observation) => observations.push(observation),
+      clientGone: (route) => gone.push(route),
+    },
+  };
+  return { services, engine, observations, gone, unexpected, steeringRequests };
+}
+
+function findModel(name: string, model: ModelService): ReturnType<Services['model']> {
+  const [id = '', profile = null] = name.split('@');
+  if (id !== modelId) {
+    throw new TillerError('model_not_found', `No model '${id}'.`, { suggestions: nearest(id, [modelId]) });
+  }
+  if (profile !== null) checkProfile(profile);
+  return { model, profile };
+}
+
+function checkProfile(profile: string): void {
+  if (profile === 'pirate' || profile === 'pirate:1') return;
+  throw new TillerError('profile_not_found', `No profile '${profile}'.`, { suggestions: nearest(profile, ['pirate']) });
+}
+
+function resolve(request: SteeringRequest): ResolvedSteering {
+  if (request.profile !== undefined) checkProfile(request.profile);
+  const fromProfile = request.profile === undefined ? [] : [plainEdit('all_but_first', false)];
+  const edits = [...fromProfile, ...request.edits.map(toEdit)];
+  return {
+    edits,
+    report: (reports, seeds) => ({
+      edits: edits.map((edit, index) => ({
+        target: request.edits[index - fromProfile.length]?.feature ?? 'inline',
+        hook_point: edit.hookPoint,
+        mode: request.edits[index - fromProfile.length]?.mode ?? 'add',
+        positions: edit.positions,
+        tokens: reports.reduce((sum, choice) => sum + (choice[index]?.tokens ?? 0), 0),
+        sink_tokens_skipped: 0,
+        coefficient: { min: 1, max: 1 },
+        relative_dose: 0.1,
+      })),
+      fingerprint: {
+        model: modelId,
+        model_hash: '0123456789abcdef',
+        precision: 'f32',
+        sources: { [sourceId]: 'feed' },
+        statistics: { [sourceId]: 'v1' },
+        seeds,
+      },
+    }),
+  };
+}
+
+function toEdit(edit: EditRequest): Edit {
+  const { param, vector } = edit;
+  if (edit.feature !== undefined) {
+    const [model = '', source = '', index = ''] = edit.feature.split('/');
+    findFeature(model, source, index, `${param}.feature`);
+  }
+  if (typeof vector === 'string')
+    throw new TillerError('vector_not_found', `No vector '${vector}'.`, { param: `${param}.vector` });
+  if (vector && !/^blocks\.[0-5]\.hook_resid_(pre|mid|post)$/.test(vector.hookPoint)) {
+    throw new TillerError('hook_point_not_found', `No hook point '${vector.hookPoint}'.`, {
+      param: `${param}.vector.hook_point`,
+      suggestions: nearest(vector.hookPoint, [hookPoint]),
+    });
+  }
+  if (vector && vector.data.length !== dModel) {
+    const message = `The vector has ${vector.data.length} floats; the stream has ${dModel}.`;
+    throw new TillerError('edit_not_applicable', message, { param: `${param}.vector.data` });
+  }
+  if (edit.unit === 'stream_norm' && edit.feature !== undefined) {
+    throw new TillerError('statistics_missing', "No statistics: use unit 'raw'.", { param: `${param}.unit` });
+  }
+  return plainEdit(edit.positions, edit.skipSpecial);
+}
+
+function plainEdit(positions: Edit['positions'], skipSpecial: boolean): Edit {
+  return {
+    hookPoint,
+    read: null,
+    coefficient: { beta: 1, gamma: 0, low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY },
+    write: new Float32Array(dModel).fill(1),
+    positions,
+    skipSpecial,
+    activeAbove: Number.NEGATIVE_INFINITY,
+    sinkNorm: Number.POSITIVE_INFINITY,
+  };
+}
+
+function search(text: string): FeatureDetail[] {
+  return Array.from({ length: features }, (_, index) => detail(index)).filter(({ label }) => label?.includes(text));
+}
+
+function findFeature(model: string, source: string, index: string, param?: string): FeatureDetail {
+  if (model !== modelId)
+    throw new TillerError('model_not_found', `No model '${model}'.`, { param, suggestions: [modelId] });
+  if (`${model}/${source}` !== sourceId) {
+    throw new TillerError('source_not_found', `No source '${source}'.`, { param, suggestions: [sourceId] });
+  }
+  if (!/^[0-7]$/.test(index)) {
+    throw new TillerError('feature_not_found', `No feature ${index}: the source has ${features}.`, { param });
+  }
+  return detail(Number(index));
+}
+
+function detail(index: number): FeatureDetail {
+  return {
+    id: `${sourceId}/${index}`,
+    model: modelId,
+    source: '3-res',
+    index,
+    label: `talk about cats, kind ${index}`,
+    score: 1 - index / 10,
+    hookPoint,
+    labels: [{ text: `talk about cats, kind ${index}`, method: 'test', author: 'test', clarity: null }],
+    statistics: { density: 0.01, max: 3, p999: 2, mean: 1, histogram: [3, 2, 1], version: 'v1' },
+    topLogits: [' cat'],
+    bottomLogits: [' dog'],
+    topTokens: [' kitten'],
+    examples: [{ tokens: ['a', ' cat'], value: 2 }],
+    encoderDotDecoder: 0.8,
+  };
+}

@@ -1,0 +1,206 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { AcquireOptions } from '../../engine/checkpoint/acquire/index.ts';
+import { TillerError } from '../../engine/core/index.ts';
+import type { SteerRequest } from '../../src/cli/steer-result.ts';
+import { editSettings, pullSettings, steerSettings } from '../../src/command-settings.ts';
+import type { Config } from '../../src/config.ts';
+import { serveSettings } from '../../src/serve-settings.ts';
+import { longFlag, type SettingTable } from '../../src/setting.ts';
+import { cli } from './cli-harness.ts';
+import { steerResult } from './steer-sample.ts';
+
+describe('tiller', () => {
+  const tables: Record<string, SettingTable> = {
+    serve: serveSettings,
+    pull: pullSettings,
+    steer: { ...editSettings, ...steerSettings },
+    doctor: { json: steerSettings.json, cacheDir: serveSettings.cacheDir },
+  };
+
+  it.each(Object.keys(tables))('%s --help names every flag and variable', async (command) => {
+    const { code, stdout, stderr } = await cli([command, '--help']);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toContain(`Usage: tiller ${command}`);
+    for (const entry of Object.values(tables[command] ?? {})) {
+      expect(stdout).toContain(longFlag(entry));
+      expect(stdout).toContain(entry.variable);
+    }
+  });
+
+  it('prints help and version', async () => {
+    const help = await cli(['--help']);
+    expect(help.code).toBe(0);
+    for (const command of Object.keys(tables)) expect(help.stdout).toContain(`  ${command} `);
+    expect(await cli(['--version'])).toEqual({ code: 0, stdout: '1.2.3\n', stderr: '' });
+  });
+
+  it.each([
+    [['serve', '--prot', '1'], {}, /--port/],
+    [['serv'], {}, /serve/],
+    [[], {}, /Usage/],
+    [['serve', '--port', 'x'], {}, /--port \(also TILLER_PORT\).*tiller serve --help/],
+    [['serve'], { TILLER_PROT: '1' }, /TILLER_PROT.*TILLER_PORT/],
+    [['serve', 'surplus'], {}, /too many arguments/],
+    [['steer'], {}, /prompt/],
+    [['steer', 'hello'], {}, /--feature, --vector or --profile/],
+    [['doctor', '--cache-dir'], {}, /--cache-dir/],
+  ])('wrong usage ends with 2: %j %j', async (argumentList, environment, said) => {
+    const { code, stdout, stderr } = await cli(argumentList, { environment });
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(said);
+  });
+
+  it('a failure ends with 1 and one line, and a stack only at log level debug', async () => {
+    const cause = new Error('deep down');
+    const acquireModel = () =>
+      Promise.reject(new TillerError('model_unavailable', 'No luck\nat all.', { cause, suggestions: ['other'] }));
+    const plain = await cli(['pull'], { actions: { acquireModel } });
+    expect(plain).toEqual({ code: 1, stdout: '', stderr: 'tiller: No luck at all. Nearest: other.\n' });
+    for (const run of [
+      cli(['pull', '--log-level', 'debug'], { actions: { acquireModel } }),
+      cli(['pull', '--log-level=trace'], { actions: { acquireModel } }),
+      cli(['pull'], { actions: { acquireModel }, environment: { TILLER_LOG_LEVEL: 'debug' } }),
+    ]) {
+      expect((await run).stderr).toMatch(/TillerError[\s\S]*Caused by: Error: deep down/);
+    }
+  });
+});
+
+describe('tiller serve', () => {
+  it('passes the whole configuration on', async () => {
+    let seen: Config | null = null;
+    const runServe = (config: Config) => {
+      seen = config;
+      return Promise.resolve();
+    };
+    const flags = ['--source', 'a', '--source', 'b', '--port', '0', '--offline', '--cache-dir', '/c'];
+    expect(
+      await cli(['serve', ...flags], { actions: { runServe }, environment: { TILLER_MAX_ROWS: '3' } }),
+    ).toMatchObject({
+      code: 0,
+    });
+    expect(seen).toMatchObject({ source: ['a', 'b'], port: 0, offline: true, cacheDir: '/c', maxRows: 3 });
+  });
+});
+
+describe('tiller pull', () => {
+  it('prints the path alone on standard output', async () => {
+    const calls: [string, AcquireOptions][] = [];
+    const acquireModel = (name: string, options: AcquireOptions) => {
+      calls.push([name, options]);
+      options.onProgress?.({ label: 'Downloading', done: 5_000_000, total: 10_000_000, unit: 'bytes' });
+      options.onNotice?.('The Hub was away.');
+      return Promise.resolve({ name: 'm', path: '/c/m.gguf', source: 'hub' as const });
+    };
+    const flags = ['pull', 'm', '--verify', '--offline', '--cache-dir', '/c'];
+    const environment = { HF_TOKEN: 'hf_x', HF_ENDPOINT: 'https://mirror.example', PATH: '/bin' };
+    expect(await cli(flags, { actions: { acquireModel }, environment })).toEqual({
+      code: 0,
+      stdout: '/c/m.gguf\n',
+      stderr: 'Downloading: 5.00 MB of 10.0 MB (50 %)\nThe Hub was away.\nm from the Hugging Face Hub\n',
+    });
+    expect(calls[0]?.[0]).toBe('m');
+    expect(calls[0]?.[1]).toMatchObject({
+      cacheDirectory: '/c',
+      offline: true,
+      verify: true,
+      hub: { token: 'hf_x', endpoint: 'https://mirror.example' },
+      childEnvironment: { PATH: '/bin' },
+    });
+  });
+});
+
+describe('tiller steer', () => {
+  async function requestOf(...flags: string[]): Promise<SteerRequest> {
+    const seen: SteerRequest[] = [];
+    const runSteer = (_config: Config, request: SteerRequest) => {
+      seen.push(request);
+      return Promise.resolve(steerResult);
+    };
+    const run = await cli(['steer', 'Hello', ...flags], { actions: { runSteer } });
+    expect(run).toMatchObject({ code: 0, stderr: '' });
+    return seen[0] as SteerRequest;
+  }
+
+  it('gives each target the flags after it, and all of them those before', async () => {
+    const request = await requestOf(
+      ...['--positions', 'generated', '--feature', 'm/s/1', '--strength', '-1.5', '--unit', 'raw', '--only-if-active'],
+      ...['--vector', 'pirate', '--mode', 'ablate', '--positions', '3:9', '--seed', '7', '--max-tokens', '5'],
+    );
+    expect(request).toEqual({
+      prompt: 'Hello',
+      profile: null,
+      seed: 7,
+      maxTokens: 5,
+      temperature: 0.7,
+      edits: [
+        {
+          feature: 'm/s/1',
+          mode: 'add',
+          number: -1.5,
+          unit: 'raw',
+          positions: 'generated',
+          skipSpecial: false,
+          onlyIfActive: true,
+          param: '--feature m/s/1',
+        },
+        {
+          vector: 'pirate',
+          mode: 'ablate',
+          number: null,
+          unit: null,
+          positions: { from: 3, to: 9 },
+          skipSpecial: false,
+          onlyIfActive: false,
+          param: '--vector pirate',
+        },
+      ],
+    });
+  });
+
+  it('reads a direction from a file of float32 numbers', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tiller-cli-'));
+    const path = join(folder, 'direction.f32');
+    writeFileSync(path, Buffer.from(Float32Array.of(1, -2.5).buffer));
+    const target = `blocks.3.hook_resid_post=${path}`;
+    const request = await requestOf('--vector', target, '--strength', '2');
+    rmSync(folder, { recursive: true });
+    expect(request.edits[0]?.vector).toEqual({ hookPoint: 'blocks.3.hook_resid_post', data: Float32Array.of(1, -2.5) });
+  });
+
+  it.each([
+    [['--feature', 'a'], /mode add needs --strength/],
+    [['--feature', 'a', '--mode', 'set', '--strength', '1'], /mode set takes --value|needs --value/],
+    [['--feature', 'a', '--mode', 'ablate', '--factor', '1'], /mode ablate takes no number, not --factor/],
+    [['--feature', 'a', '--mode', 'push'], /'push' for --mode.*add, set, pin/],
+    [['--feature', 'a', '--strength', 'NaN'], /must be a number/],
+    [['--feature', 'a', '--strength', '1e999'], /finite/],
+    [['--feature', 'a', '--strength', '1', '--positions', '9:3'], /--positions.*FROM:TO/],
+    [['--vector', 'h=/no/such/file', '--strength', '1'], /Cannot read the vector file/],
+    [['--feature', 'a', '--strength', '1', '--temperature', '3'], /from 0 to 2/],
+  ])('refuses %j', async (flags, reason) => {
+    const { code, stderr } = await cli(['steer', 'Hello', ...flags]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(reason);
+  });
+
+  it('prints both texts, side by side or as JSON', async () => {
+    const actions = { runSteer: () => Promise.resolve(steerResult) };
+    const flags = ['steer', 'Hello', '--feature', 'm/s/1', '--strength', '1', '--seed', '9'];
+    const wide = await cli(flags, { actions, columns: 80 });
+    expect(wide.stdout).toMatch(/unsteered \(3 tokens\) +\| steered \(4 tokens, cut\)/);
+    expect(wide.stdout).toMatch(/A plain answer\. +\| An answer about the sea\./);
+    expect(wide.stdout).toContain('add m/s/1 at blocks.1.hook_resid_post: 12 tokens');
+    const narrow = await cli(flags, { actions, columns: 40 });
+    expect(narrow.stdout).toMatch(/unsteered \(3 tokens\)\nA plain answer\.\n\nsteered/);
+    const json = JSON.parse((await cli([...flags, '--json'], { actions })).stdout);
+    expect(json).toMatchObject({
+      prompt: 'Hello',
+      unsteered: { text: 'A plain answer.', seed: 9 },
+      steered: { text: 'An answer about the sea.', seed: 9, finish_reason: 'length', steering: steerResult.steering },
+    });
+  });
+});

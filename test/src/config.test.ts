@@ -1,0 +1,97 @@
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { defaultCacheDirectory } from '../../src/cache-directory.ts';
+import { allVariables } from '../../src/command-settings.ts';
+import { loadConfig } from '../../src/config.ts';
+import { defaultThreads, physicalCores } from '../../src/processor.ts';
+import { serveSettings } from '../../src/serve-settings.ts';
+
+describe('configuration', () => {
+  it('has defaults for everything', () => {
+    expect(loadConfig({}, { XDG_CACHE_HOME: '/c', HOME: '/h' })).toMatchObject({
+      model: 'smollm2-135m-instruct',
+      source: [],
+      profile: null,
+      host: '127.0.0.1',
+      port: 8080,
+      maxRows: 16,
+      context: null,
+      precision: 'f32',
+      queueLimit: 128,
+      maxEdits: 64,
+      drainSeconds: 30,
+      offline: false,
+      logLevel: 'info',
+      hub: { endpoint: null, token: null },
+    });
+    expect(loadConfig({}, {}).threads).toBe(defaultThreads());
+  });
+
+  it('takes a flag over a variable over the default; an empty variable counts as none', () => {
+    const environment = { TILLER_PORT: '9000', TILLER_MAX_ROWS: '4', TILLER_PROFILE: '' };
+    expect(loadConfig({ port: '7000' }, environment)).toMatchObject({ port: 7000, maxRows: 4, profile: null });
+    expect(loadConfig({}, environment).port).toBe(9000);
+  });
+
+  it('reads every serve setting from its own variable', () => {
+    const samples: Record<string, readonly [text: string, value: unknown]> = {
+      precision: ['f32', 'f32'],
+      logLevel: ['warn', 'warn'],
+      offline: ['yes', true],
+      host: ['::1', '::1'],
+      source: ['a, b', ['a', 'b']],
+      model: ['m', 'm'],
+      profile: ['p', 'p'],
+      cacheDir: ['/x', '/x'],
+      maxBodyBytes: ['2048', 2048],
+    };
+    for (const [key, entry] of Object.entries(serveSettings)) {
+      const [text, value] = samples[key] ?? ['77', 77];
+      expect(loadConfig({}, { [entry.variable]: text })).toHaveProperty(key, value);
+    }
+  });
+
+  it.each([
+    [{ port: '65536' }, {}, /--port \(also TILLER_PORT\): must be a whole number from 0 to 65535/],
+    [{}, { TILLER_PORT: '80a' }, /'80a' for TILLER_PORT \(also --port\)/],
+    [{}, { TILLER_OFFLINE: 'maybe' }, /TILLER_OFFLINE.*must be 1 or 0/],
+    [{ precision: 'int8' }, {}, /'int8' for --precision.*f32 only/],
+    [{ logLevel: 'loud' }, {}, /must be one of trace/],
+    [{ maxRows: '0' }, {}, /from 1 to 256/],
+    [{ threads: '1e3' }, {}, /--threads/],
+    [{}, { HF_ENDPOINT: 'ftp://x' }, /HF_ENDPOINT/],
+  ])('refuses a bad value by name: %j %j', (flags, environment, reason) => {
+    expect(() => loadConfig(flags, environment)).toThrow(reason);
+  });
+
+  it('refuses an unknown variable with the nearest name', () => {
+    expect(() => loadConfig({}, { TILLER_MAXROWS: '4' })).toThrow(/TILLER_MAXROWS.*TILLER_MAX_ROWS/);
+    expect(() => loadConfig({}, { OTHER_MAXROWS: '4', TILLER_SEED: '1' })).not.toThrow();
+    expect(new Set(allVariables).size).toBe(allVariables.length);
+  });
+
+  it('keeps the token for the Hub alone', () => {
+    const config = loadConfig({}, { HF_TOKEN: ' hf_x ', HF_ENDPOINT: 'https://mirror.example', PATH: '/bin' });
+    expect(config.hub).toEqual({ endpoint: 'https://mirror.example', token: 'hf_x' });
+    expect(config.childEnvironment).toEqual({ HF_ENDPOINT: 'https://mirror.example', PATH: '/bin' });
+  });
+});
+
+describe('the cache folder', () => {
+  it("is the operating system's own", () => {
+    expect(defaultCacheDirectory({}, 'linux', '/home/a')).toBe(join('/home/a', '.cache', 'tiller'));
+    expect(defaultCacheDirectory({ XDG_CACHE_HOME: '/c' }, 'linux', '/home/a')).toBe(join('/c', 'tiller'));
+    expect(defaultCacheDirectory({ XDG_CACHE_HOME: 'relative' }, 'linux', '/h')).toBe(join('/h', '.cache', 'tiller'));
+    expect(defaultCacheDirectory({ XDG_CACHE_HOME: '/c' }, 'darwin', '/h')).toBe(
+      join('/h', 'Library', 'Caches', 'tiller'),
+    );
+    expect(defaultCacheDirectory({ LOCALAPPDATA: '/l' }, 'win32', '/h')).toBe(join('/l', 'tiller'));
+  });
+});
+
+describe('the processor', () => {
+  it('has at least one thread, and unknown cores where nothing tells', () => {
+    expect(defaultThreads()).toBeGreaterThanOrEqual(1);
+    expect(physicalCores('/no/such/folder')).toBeNull();
+  });
+});

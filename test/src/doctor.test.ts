@@ -1,0 +1,66 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { catalog } from '../../engine/checkpoint/acquire/index.ts';
+import { estimate } from '../../src/cli/doctor-report.ts';
+import { fatalProblems, renderReport } from '../../src/cli/doctor-text.ts';
+import { loadConfig } from '../../src/config.ts';
+import { cli } from './cli-harness.ts';
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tiller-doctor-'));
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('tiller doctor', () => {
+  it('reports as JSON, and makes nothing', async () => {
+    const cache = join(folder, 'not', 'there');
+    const { code, stdout } = await cli(['doctor', '--json', '--cache-dir', cache], { environment: { PATH: folder } });
+    const report = JSON.parse(stdout);
+    expect(report).toMatchObject({
+      version: '1.2.3',
+      node: { version: process.versions.node, supported: true },
+      python: { pip: null },
+      cache: { folder: cache, models: [{ name: 'smollm2-135m-instruct', state: 'absent' }] },
+    });
+    expect(report.python.problem).toMatch(/no Python with pip/);
+    expect(report.cache.free).toBeGreaterThan(0);
+    expect(code).toBe(report.runtime.problem === null ? 0 : 1);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('says what is cached and what fits, in words', async () => {
+    const place = join(folder, 'models', 'smollm2-135m-instruct');
+    mkdirSync(place, { recursive: true });
+    writeFileSync(join(place, 'SmolLM2-135M-Instruct.Q4_1.gguf'), 'cut off');
+    const { stdout } = await cli(['doctor', '--cache-dir', folder], { environment: { PATH: folder } });
+    expect(stdout).toMatch(/! smollm2-135m-instruct: damaged in the cache/);
+    expect(stdout).toMatch(/smollm2-135m-instruct in memory: .*estimate: 2\.6 x the f32 weights = 1\.40 GB/);
+  });
+
+  it('estimates weights and a full KV cache', () => {
+    const [model] = catalog;
+    if (!model) throw new Error('the catalog is empty');
+    const config = loadConfig({ maxRows: '2', context: '100' }, {});
+    const weights = Math.round(134_515_008 * 4 * 2.6);
+    expect(estimate(model, config, 1e12)).toMatchObject({ weights, key_values: 2 * 100 * 46_080, fits: 'yes' });
+    expect(estimate(model, config, weights + 1).fits).toBe('partly');
+    expect(estimate(model, config, weights - 1).fits).toBe('no');
+    expect(estimate(model, loadConfig({}, {}), 1e12)).toMatchObject({ rows: 16, context: 2048 });
+  });
+
+  it('calls an untried platform untried and a missing runtime fatal', async () => {
+    const { stdout } = await cli(['doctor', '--json', '--cache-dir', folder], { environment: { PATH: folder } });
+    const report = JSON.parse(stdout);
+    const untried = { ...report, runtime: { path: '/lib.so', tried: false, problem: null } };
+    expect(renderReport(untried)).toMatch(/\/lib\.so \(nobody has tried Tiller on/);
+    expect(fatalProblems(untried)).toEqual([]);
+    const missing = { ...report, runtime: { path: null, tried: false, problem: 'No library.' } };
+    expect(renderReport(missing)).toContain('! ONNX Runtime: No library.');
+    expect(fatalProblems(missing)).toEqual(['No library.']);
+  });
+});
