@@ -38,7 +38,9 @@ export async function readHeaderBytes(path: string): Promise<GgufHeaderBytes> {
   const keyValues = bytes.subarray(start, reader.position);
   const tensors = Array.from({ length: tensorCount }, () => {
     const name = reader.name('a tensor');
-    const shape = Array.from({ length: reader.uint32() }, () => reader.count('a dimension', maxTensorElements)).reverse();
+    const shape = Array.from({ length: reader.uint32() }, () =>
+      reader.count('a dimension', maxTensorElements),
+    ).reverse();
     reader.uint32();
     reader.count('an offset', Number.MAX_SAFE_INTEGER);
     return { name, shape };

@@ -50,19 +50,27 @@ export const decodeResults = z.object({
   }),
   /** Processor time that each process took while it was another's turn, in shares of one core: 0 = it did not spin. */
   idle: z.array(z.object({ process: z.string(), cpuShare: z.number() })),
+  /** Cores that processes of others kept busy, one value a round. */
+  otherLoad: z.array(z.number()),
 });
 export type DecodeResults = z.infer<typeof decodeResults>;
 
 /** Bytes. The parts are null where the platform does not tell them apart. */
 const memory = z.object({
   resident: z.number(),
+  /** Of keys and values; measured where there are parts, else computed from the tokens held. */
+  keyValue: z.number(),
   parts: z
     .object({
+      /** Computed: every matrix once, as float32. */
       packedWeights: z.number(),
+      /** Resident pages of the mapped weights file: the rows of the embedding that were read. */
       mappedWeights: z.number(),
-      keyValueAndLogits: z.number(),
+      /** Node's own heap, from /metrics. */
       nodeHeap: z.number(),
+      /** Resident pages of programs and libraries. */
       programFiles: z.number(),
+      /** What is left: the graph runtime's buffers, dictionaries, buffers outside Node's heap, stacks. */
       rest: z.number(),
     })
     .nullable(),

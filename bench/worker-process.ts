@@ -47,6 +47,11 @@ export class WorkerProcess {
     return this.#idleWall === 0 ? 0 : Math.max(0, this.#idleCpu / (this.#idleWall / 1000));
   }
 
+  /** Processor seconds of the process so far, as of its last answer. */
+  get cpuSeconds(): number {
+    return this.#end?.cpu ?? 0;
+  }
+
   /** What ran before is not counted: loading leaves work behind it. */
   resetIdle(): void {
     this.#idleWall = 0;

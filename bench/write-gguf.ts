@@ -1,8 +1,8 @@
 import { access, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { writeAtomically } from '../engine/checkpoint/atomic-file.ts';
-import { type Checkpoint, openCheckpoint } from '../engine/checkpoint/index.ts';
 import { huggingFaceName, interleavedHeads } from '../engine/checkpoint/gguf-names.ts';
+import { type Checkpoint, openCheckpoint } from '../engine/checkpoint/index.ts';
 import { elementCount } from '../engine/checkpoint/tensor.ts';
 import { encodedBytes, encodeWeights, type StoredType, storedTypes } from './encode-weights.ts';
 import { headerBytes, readHeaderBytes } from './gguf-header.ts';

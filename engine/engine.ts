@@ -56,6 +56,7 @@ class BatchingEngine implements Engine {
   #loop: Promise<void> | null = null;
   #wanted = false;
   #draining = false;
+  #warned = false;
   /** Why the loop ended for good; it should never. */
   #broken: TillerError | null = null;
   #closed: Promise<void> | null = null;
@@ -290,12 +291,13 @@ class BatchingEngine implements Engine {
     this.#wake();
   }
 
-  /** A watcher that throws must not stop the replies. */
+  /** A watcher that throws must not stop the replies; it is told of once. */
   #emit(event: EngineEvent): void {
     try {
       this.#options.observer?.(event);
     } catch (error) {
-      process.emitWarning(`An engine observer threw: ${String(error)}`);
+      if (!this.#warned) process.emitWarning(`An engine observer threw: ${String(error)}`);
+      this.#warned = true;
     }
   }
 

@@ -1,8 +1,8 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { requestId } from 'hono/request-id';
 import type { TillerError } from '../engine/core/index.ts';
-import { presentableError, problemResponse, statusOf } from './http/errors.ts';
-import { matchedRoute, refuseUnknownRoute } from './http/not-found.ts';
+import { presentableError, problemResponse, reportFailure } from './http/errors.ts';
+import { matchedRoute, unknownRoute } from './http/not-found.ts';
 import { observeRequests } from './http/observe.ts';
 import { type AppEnv, createRouter, type Router } from './http/router.ts';
 import { registerFeatures } from './native/features.ts';
@@ -42,13 +42,11 @@ export function createRoutes(services: Services): Router {
   registerMetrics(app, services);
   registerDocument(app, services.version);
   registerRoot(app, services.version);
-  app.notFound(refuseUnknownRoute(app));
+  // Answered, not thrown: what a not-found handler throws would skip the code behind `next()` in the last middleware.
+  app.notFound((c) => errorResponse(unknownRoute(app, c), c));
   app.onError((thrown, c) => {
-    const error = presentableError(thrown);
-    if (statusOf(error.code) === 500) {
-      services.unexpected?.(thrown, { requestId: c.get('requestId'), route: matchedRoute(app, c) });
-    }
-    return errorResponse(error, c);
+    reportFailure(services, thrown, { requestId: c.get('requestId'), route: matchedRoute(app, c) });
+    return errorResponse(presentableError(thrown), c);
   });
   return app;
 }

@@ -6,6 +6,9 @@ import type { App } from './app.ts';
 /** Longer than load balancers keep idle connections, so that it is never the server that closes one under a request. */
 const keepAliveMilliseconds = 75_000;
 
+/** How long a closing server waits for connections on which nothing was asked. */
+const silentMilliseconds = 250;
+
 export interface ListenOptions {
   readonly app: App;
   readonly host: string;
@@ -83,9 +86,12 @@ function closer(server: Server, answers: Answers): RunningServer['close'] {
       server.closeAllConnections();
     }, milliseconds);
     await answers.done();
-    // Kept-alive connections that have just become idle would hold the server open until their own timeout.
+    // Kept-alive connections would hold the server open until their own timeout; so would those that never asked anything,
+    // which Node does not count as idle. With no answer in flight, cutting them loses nothing.
     server.closeIdleConnections();
+    const silent = setTimeout(() => server.closeAllConnections(), Math.min(silentMilliseconds, milliseconds));
     await closed;
+    clearTimeout(silent);
     clearTimeout(timer);
     return forced ? 'forced' : 'clean';
   };

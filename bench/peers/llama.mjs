@@ -4,9 +4,13 @@
  * `decode` with path `service` is the public API: evaluate() with greedy sampling. With path `model` it is llama_decode alone, without
  * sampling and without node-llama-cpp's queue, on an internal handle of that exact version: the most favourable figure for the peer.
  */
+import { readFileSync } from 'node:fs';
 import { getLlama, LlamaLogLevel } from 'node-llama-cpp';
 
-let llama;
+const { version } = JSON.parse(
+  readFileSync(new URL('node_modules/node-llama-cpp/package.json', import.meta.url), 'utf8'),
+);
+
 let model;
 let threads;
 /** Contexts by their number of sequences; each sequence with the tokens it holds. */
@@ -14,7 +18,7 @@ const contexts = new Map();
 
 async function load(request) {
   threads = request.threads;
-  llama = await getLlama({
+  const llama = await getLlama({
     gpu: false,
     build: 'never',
     skipDownload: true,
@@ -24,7 +28,7 @@ async function load(request) {
   });
   model = await llama.loadModel({ modelPath: request.path });
   await open(1, request.context);
-  return { release: String(llama.llamaCppRelease.release), systemInfo: llama.systemInfo };
+  return { package: version, release: String(llama.llamaCppRelease.release) };
 }
 
 /** A context with `rows` sequences. One row has a context of its own: it must not pay for the others' room. */

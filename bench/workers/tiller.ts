@@ -111,7 +111,10 @@ async function decodeService(engine: Engine, { prompt, rows, steps }: Request<'d
   return { seconds: (to - from) / 1000, tokens: generated };
 }
 
-async function greedy({ executor, tokenizer }: LoadedModel, { prompt, tokens: count }: Request<'greedy'>): Promise<object> {
+async function greedy(
+  { executor, tokenizer }: LoadedModel,
+  { prompt, tokens: count }: Request<'greedy'>,
+): Promise<object> {
   const generated = [await prefill(executor, prompt)];
   while (generated.length < count) {
     const last = Int32Array.of(generated[generated.length - 1]);

@@ -56,7 +56,11 @@ export interface TokenLogprob {
 
 export type FinishReason = 'stop' | 'length';
 
-/** What a request tells its caller, in this order: prompt once, token any number of times, finish once. */
+/**
+ * What a request tells its caller, in this order: prompt once, token any number of times, finish once. The token that ends
+ * a reply (the model's own end, a stop token) is told and counted like any other; its text is '' unless it is a stop token
+ * and `includeStopString` asks for it. The text of a reply is the texts of all events together.
+ */
 export type GenerationEvent =
   | {
       readonly type: 'prompt';

@@ -122,7 +122,7 @@ export class Scheduler {
     for (const { requestId, count } of step.rows) {
       const row = this.#rows().find((candidate) => candidate.requestId === requestId);
       if (!row) continue;
-      row.tokens += 1;
+      row.tokens += count;
       const outcome = outcomes.get(requestId) ?? 'failed';
       if (outcome === 'finished') this.#recentFinishes = [...this.#recentFinishes, now].slice(-rememberedFinishes);
       if (outcome !== 'continue') row.leaving = true;

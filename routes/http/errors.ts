@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { asTillerError, type ErrorCode, TillerError } from '../../engine/core/index.ts';
+import type { Services } from '../services.ts';
 
 /**
  * What each failure is over HTTP, from its code alone. The record is exhaustive: a new code does not compile until it has
@@ -65,6 +66,15 @@ export function presentableError(thrown: unknown): TillerError {
       cause: asTillerError(thrown),
     },
   );
+}
+
+/** Hands a failure of ours, as opposed to the client's, to the log. */
+export function reportFailure(
+  services: Services,
+  thrown: unknown,
+  context: { readonly requestId: string; readonly route: string },
+): void {
+  if (statusOf(presentableError(thrown).code) === 500) services.unexpected?.(thrown, context);
 }
 
 /** The same error with the field that this request named the thing in; anything but a TillerError as it is. */

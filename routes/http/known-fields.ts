@@ -47,7 +47,7 @@ export function misspellingOf(
     .filter(
       ({ name, far }) => far === 0 || (wanted.length > 3 && far <= Math.floor(Math.max(plain(name).length, 4) / 4)),
     )
-    .toSorted((a, b) => a.far - b.far);
+    .toSorted((a, b) => a.far - b.far || distance(field, a.name) - distance(field, b.name));
   return scored[0]?.name ?? null;
 }
 

@@ -1,19 +1,20 @@
-import type { Context, NotFoundHandler } from 'hono';
+import type { Context } from 'hono';
 import { nearest, TillerError } from '../../engine/core/index.ts';
 import type { AppEnv, Router } from './router.ts';
 
-/** Throws for a request that no route takes: 405 where the path exists under another method, else 404 with nearest routes. */
-export function refuseUnknownRoute(app: Router): NotFoundHandler<AppEnv> {
-  return (c) => {
-    const allowed = methodsOf(app, c.req.path);
-    if (allowed.length > 0) {
-      c.header('Allow', allowed.join(', '));
-      throw new TillerError('method_not_allowed', `${c.req.path} takes ${allowed.join(', ')}, not ${c.req.method}.`);
-    }
-    const suggestions = nearest(c.req.path, routePaths(app));
-    const hint = suggestions[0] === undefined ? 'See /openapi.json.' : `Did you mean ${suggestions[0]}?`;
-    throw new TillerError('route_not_found', `No route ${c.req.path.slice(0, 200)}. ${hint}`, { suggestions });
-  };
+/**
+ * Why no route takes a request: 405 where the path exists under another method (with the Allow header set), else 404 with the
+ * nearest routes.
+ */
+export function unknownRoute(app: Router, c: Context<AppEnv>): TillerError {
+  const allowed = methodsOf(app, c.req.path);
+  if (allowed.length > 0) {
+    c.header('Allow', allowed.join(', '));
+    return new TillerError('method_not_allowed', `${c.req.path} takes ${allowed.join(', ')}, not ${c.req.method}.`);
+  }
+  const suggestions = nearest(c.req.path, routePaths(app).map(toTemplate));
+  const hint = suggestions[0] === undefined ? 'See /openapi.json.' : `Did you mean ${suggestions[0]}?`;
+  return new TillerError('route_not_found', `No route ${c.req.path.slice(0, 200)}. ${hint}`, { suggestions });
 }
 
 /** The pattern that the request matched, for metrics; never the raw path, which anybody could make up. */
@@ -36,6 +37,11 @@ function routePaths(app: Router): string[] {
 
 function endpoints(app: Router): readonly { readonly method: string; readonly path: string }[] {
   return app.routes.filter(({ method, path }) => method !== 'ALL' && !path.includes('*'));
+}
+
+/** `/models/:model` as clients and the OpenAPI document spell it. */
+function toTemplate(path: string): string {
+  return path.replaceAll(/:([^/]+)/g, '{$1}');
 }
 
 function toPattern(path: string): RegExp {

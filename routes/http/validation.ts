@@ -27,8 +27,7 @@ export function valueAt(root: unknown, path: Path): unknown {
  * (JSON can spell 1e999) is not malformed, it cannot be applied: 422.
  */
 export function validationError(error: z.ZodError, schema: z.ZodType, body: unknown): TillerError {
-  const issues = error.issues.map((issue) => deepest(issue as Issue));
-  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
+  const issue = mostTelling(error.issues.map((found) => deepest(found as Issue)));
   if (!issue) return new TillerError('invalid_request', 'The request is not valid.');
   if (issue.code === 'unrecognized_keys') return unknownField(issue.path, issue.keys[0] ?? '', schema);
   const param = formatPath(issue.path);
@@ -78,18 +77,24 @@ function unknownField(path: Path, key: string, schema: z.ZodType): TillerError {
   return new TillerError('unknown_field', `Unknown field '${param}'. ${hint}`, { param, suggestions });
 }
 
+function mostTelling(issues: readonly Issue[]): Issue | undefined {
+  return issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
+}
+
 /**
  * The telling issue of a union: of the branch that came furthest, which is the one whose outermost type was right. The
  * paths inside a union's branches start at the union.
  */
 function deepest(issue: Issue): Issue {
   if (issue.code !== 'invalid_union') return issue;
-  const branches = issue.errors.flatMap((branch) => branch.slice(0, 1).map((inner) => deepest(inner as Issue)));
+  const branches = issue.errors.flatMap((branch) => mostTelling(branch.map((inner) => deepest(inner as Issue))) ?? []);
   const best = branches.toSorted((a, b) => progress(b) - progress(a))[0];
   if (!best || progress(best) === 0) return issue;
   return { ...best, path: [...issue.path, ...best.path] };
 }
 
+/** How far a branch came: deeper is further; an unknown field says more than a wrong value, and that more than a wrong type. */
 function progress(issue: Issue): number {
-  return issue.path.length * 2 + (issue.code === 'invalid_type' ? 0 : 1);
+  const told = issue.code === 'invalid_type' ? 0 : issue.code === 'unrecognized_keys' ? 2 : 1;
+  return issue.path.length * 3 + told;
 }

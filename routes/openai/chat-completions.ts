@@ -2,7 +2,6 @@ import { createRoute } from '@hono/zod-openapi';
 import type { GenerationEvent, TokenLogprob } from '../../engine/core/index.ts';
 import { type ClientPresence, watchClient } from '../http/cancel.ts';
 import { bodyErrors, errorResponses, steeringErrors } from '../http/error-responses.ts';
-import { presentableError } from '../http/errors.ts';
 import { bodyHook, jsonBody } from '../http/json-body.ts';
 import type { Merged } from '../http/merge.ts';
 import type { Router, Warning } from '../http/router.ts';
@@ -10,7 +9,7 @@ import { dataEvent, doneEvent, sseResponse } from '../http/sse.ts';
 import type { Services } from '../services.ts';
 import { toChatPrompt } from './chat-prompt.ts';
 import { collectChoices } from './collect.ts';
-import { openAiError, openAiErrorShape } from './errors.ts';
+import { openAiErrorShape, streamFailure } from './errors.ts';
 import { answerHead, chatLogprobs } from './from-engine.ts';
 import { type Generation, planGeneration, resolveTarget, runGeneration } from './generation.ts';
 import { toChatMessages } from './messages.ts';
@@ -72,7 +71,7 @@ export function registerChatCompletions(app: Router, services: Services): void {
       return sseResponse(c, {
         events: streamChat(generation, events, body),
         presence,
-        renderFailure: (error) => dataEvent(openAiError(presentableError(error))) + doneEvent,
+        renderFailure: streamFailure(services, c, route.path),
       });
     },
     bodyHook(chatRequestSchema),

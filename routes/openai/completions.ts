@@ -2,7 +2,6 @@ import { createRoute } from '@hono/zod-openapi';
 import type { GenerationEvent } from '../../engine/core/index.ts';
 import { type ClientPresence, watchClient } from '../http/cancel.ts';
 import { bodyErrors, errorResponses, steeringErrors } from '../http/error-responses.ts';
-import { presentableError } from '../http/errors.ts';
 import { bodyHook, jsonBody } from '../http/json-body.ts';
 import type { Merged } from '../http/merge.ts';
 import type { Router } from '../http/router.ts';
@@ -11,7 +10,7 @@ import type { Services } from '../services.ts';
 import { collectChoices } from './collect.ts';
 import { CompletionLogprobWriter, joinLogprobs } from './completion-logprobs.ts';
 import { type CompletionPlan, planCompletion } from './completion-plan.ts';
-import { openAiError, openAiErrorShape } from './errors.ts';
+import { openAiErrorShape, streamFailure } from './errors.ts';
 import { answerHead } from './from-engine.ts';
 import { runGeneration } from './generation.ts';
 import {
@@ -70,7 +69,7 @@ export function registerCompletions(app: Router, services: Services): void {
       return sseResponse(c, {
         events: streamText(plan, events, body),
         presence,
-        renderFailure: (error) => dataEvent(openAiError(presentableError(error))) + doneEvent,
+        renderFailure: streamFailure(services, c, route.path),
       });
     },
     bodyHook(completionRequestSchema),

@@ -1,6 +1,10 @@
 import { z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import type { TillerError } from '../../engine/core/index.ts';
-import { errorHeaders, statusOf } from '../http/errors.ts';
+import { errorHeaders, presentableError, reportFailure, statusOf } from '../http/errors.ts';
+import type { AppEnv } from '../http/router.ts';
+import { dataEvent, doneEvent } from '../http/sse.ts';
+import type { Services } from '../services.ts';
 
 /** OpenAI's error object; `suggestions` is an addition of ours. */
 export const openAiErrorSchema = z
@@ -39,6 +43,14 @@ export function openAiErrorResponse(error: TillerError): Response {
     status: statusOf(error.code),
     headers: { 'Content-Type': 'application/json', ...errorHeaders(error) },
   });
+}
+
+/** Tells a failure inside a stream that has begun: the error object as an event, then the end. */
+export function streamFailure(services: Services, c: Context<AppEnv>, route: string): (thrown: unknown) => string {
+  return (thrown) => {
+    reportFailure(services, thrown, { requestId: c.get('requestId'), route });
+    return dataEvent(openAiError(presentableError(thrown))) + doneEvent;
+  };
 }
 
 function typeOf(status: number): string {

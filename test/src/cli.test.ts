@@ -135,7 +135,8 @@ describe('tiller steer', () => {
       profile: null,
       seed: 7,
       maxTokens: 5,
-      temperature: 0.7,
+      temperature: 0,
+      repetitionPenalty: 1.1,
       edits: [
         {
           feature: 'm/s/1',

@@ -52,6 +52,13 @@ describe('a report', () => {
     expect(mergeReports([reportOf(set, new Float32Array(3)), reportOf(set, new Float32Array(3))])).toEqual(nothing);
   });
 
+  it('has a dose without a sign', () => {
+    const [less] = compile(specification(feature(), 'add', -3)).map(({ edit }) => edit);
+    if (!less) throw new Error('nothing compiled');
+    expect(reportOf(less, everywhere).relativeDose).toBe(reportOf(add, everywhere).relativeDose);
+    expect(reportOf(less, everywhere).relativeDose).toBeGreaterThan(0);
+  });
+
   it('of several choices is the report of all their tokens', () => {
     const parts = [Float32Array.of(1, 0, 0), Float32Array.of(0, 1, 1), new Float32Array(3)].map((mask) =>
       reportOf(set, mask),

@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { renderOpenApi } from '../../openapi/render.ts';
+
+const root = join(import.meta.dirname, '../..');
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+const rendered = renderOpenApi(version);
+
+interface Operation {
+  operationId?: string;
+  summary?: string;
+  responses: Record<string, { description?: string; content?: Record<string, { schema?: object }> }>;
+}
+const document = JSON.parse(rendered) as {
+  openapi: string;
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, object> };
+};
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, operation })),
+);
+
+describe('the OpenAPI document', () => {
+  it('is committed as it is rendered (npm run openapi)', () => {
+    expect(readFileSync(join(root, 'openapi/tiller.json'), 'utf8')).toBe(rendered);
+  });
+
+  it('is 3.1, with every route of the issue', () => {
+    expect(document.openapi).toBe('3.1.0');
+    expect(operations.map(({ name }) => name).toSorted()).toEqual([
+      'GET /',
+      'GET /api/v1/features/search',
+      'GET /api/v1/features/{model}/{source}/{index}',
+      'GET /api/v1/models',
+      'GET /healthz',
+      'GET /metrics',
+      'GET /openapi.json',
+      'GET /readyz',
+      'GET /v1/models',
+      'GET /v1/models/{model}',
+      'POST /detokenize',
+      'POST /tokenize',
+      'POST /v1/chat/completions',
+      'POST /v1/completions',
+    ]);
+  });
+
+  it('gives every operation its own id', () => {
+    const ids = operations.map(({ operation }) => operation.operationId);
+    expect(new Set(ids).size).toBe(operations.length);
+    expect(ids).not.toContain(undefined);
+  });
+
+  it.each(operations)('$name has a summary, a 200 body and error bodies', ({ operation }) => {
+    expect(operation.summary).toBeTruthy();
+    const statuses = Object.keys(operation.responses);
+    expect(statuses).toContain('200');
+    expect(statuses.filter((status) => Number(status) >= 400).length).toBeGreaterThan(0);
+    for (const response of Object.values(operation.responses)) {
+      expect(response.description).toBeTruthy();
+      const bodies = Object.values(response.content ?? {});
+      expect(bodies.length).toBeGreaterThan(0);
+      for (const { schema } of bodies) expect(Object.keys(schema ?? {}).length).toBeGreaterThan(0);
+    }
+  });
+
+  it('refers only to schemas that it has', () => {
+    const names = [...rendered.matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map((match) => match[1] ?? '');
+    expect(names.length).toBeGreaterThan(0);
+    for (const name of new Set(names)) expect(Object.keys(document.components.schemas)).toContain(name);
+  });
+});

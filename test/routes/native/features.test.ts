@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { fakeApp } from '../../harness/http.ts';
+
+describe('feature search', () => {
+  it('gives best matches first, up to the limit', async () => {
+    const response = await fakeApp().get('/api/v1/features/search?q=cats&limit=2');
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({
+      features: [0, 1].map((index) => ({
+        id: `toy-chat/3-res/${index}`,
+        model: 'toy-chat',
+        source: '3-res',
+        index,
+        label: `talk about cats, kind ${index}`,
+        score: 1 - index / 10,
+      })),
+    });
+  });
+
+  it.each([
+    ['?limit=2', 'invalid_request', 'q'],
+    ['?q=', 'invalid_request', 'q'],
+    ['?q=a&limit=0', 'invalid_request', 'limit'],
+    ['?q=a&limit=many', 'invalid_request', 'limit'],
+    ['?q=a&modle=x', 'unknown_field', 'modle'],
+  ])('refuses %s', async (query, code, param) => {
+    const response = await fakeApp().get(`/api/v1/features/search${query}`);
+    expect(response.status).toBe(400);
+    expect(response.headers.get('Content-Type')).toBe('application/problem+json');
+    expect(await response.json()).toMatchObject({ status: 400, code, param });
+  });
+});
+
+describe('one feature', () => {
+  it('gives everything in snake case', async () => {
+    const response = await fakeApp().get('/api/v1/features/toy-chat/3-res/5');
+    expect(await response.json()).toMatchObject({
+      id: 'toy-chat/3-res/5',
+      hook_point: 'blocks.3.hook_resid_post',
+      statistics: { p999: 2, version: 'v1' },
+      top_logits: [' cat'],
+      examples: [{ tokens: ['a', ' cat'], value: 2 }],
+      encoder_dot_decoder: 0.8,
+    });
+  });
+
+  it.each([
+    ['nobody/3-res/1', 'model_not_found'],
+    ['toy-chat/9-res/1', 'source_not_found'],
+    ['toy-chat/3-res/99', 'feature_not_found'],
+    ['toy-chat/3-res/x', 'feature_not_found'],
+  ])('%s: 404 %s', async (id, code) => {
+    const response = await fakeApp().get(`/api/v1/features/${id}`);
+    expect(response.status).toBe(404);
+    const problem = await response.json();
+    expect(problem).toMatchObject({ code, status: 404, type: `urn:tiller:problem:${code}` });
+    expect(problem).toMatchObject({ instance: `/api/v1/features/${id}#${response.headers.get('X-Request-Id')}` });
+  });
+});
+
+describe('model cards', () => {
+  it('say what is loaded', async () => {
+    const body = await (await fakeApp().get('/api/v1/models')).json();
+    expect(body).toMatchObject({ models: [{ id: 'toy-chat', d_model: 4, blocks: 6, sources: ['toy-chat/3-res'] }] });
+  });
+});
