@@ -1,7 +1,7 @@
 /** npm run bench:decode. What is measured and how: bench/README.md. */
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { acquireModel, defaultModelName } from '../engine/checkpoint/acquire/index.ts';
 import { openCheckpoint } from '../engine/checkpoint/index.ts';
@@ -67,7 +67,7 @@ async function run(): Promise<DecodeResults> {
   return {
     machine,
     settings: {
-      model: options.model,
+      model: basename(options.model),
       threads: settings.threads,
       rounds: settings.rounds,
       promptTokens: settings.promptTokens,

@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs';
 /** Resident bytes of a process by what they belong to, as the kernel tells it. */
 export interface ResidentMemory {
   readonly resident: number;
+  /** The most since the process began; null where there is no /proc. */
+  readonly peak: number | null;
   /** Null where there is no /proc. */
   readonly kinds: {
     /** Mapped weights files. */
@@ -19,13 +21,16 @@ export interface ResidentMemory {
 
 /** Reads a process's resident memory: from /proc on Linux, else from ps, without kinds. */
 export function readMemory(pid: number): ResidentMemory {
-  if (process.platform === 'linux') return parseSmaps(readFileSync(`/proc/${pid}/smaps`, 'utf8'));
+  if (process.platform === 'linux') {
+    const peak = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return { ...parseSmaps(readFileSync(`/proc/${pid}/smaps`, 'utf8')), peak: peak ? Number(peak) * 1024 : null };
+  }
   const kilobytes = Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' }).trim());
-  return { resident: kilobytes * 1024, kinds: null };
+  return { resident: kilobytes * 1024, peak: null, kinds: null };
 }
 
 /** Sums `Rss` of every mapping in a /proc/PID/smaps (proc(5)) by kind; `nh` in VmFlags is MADV_NOHUGEPAGE. */
-export function parseSmaps(text: string): ResidentMemory {
+export function parseSmaps(text: string): Pick<ResidentMemory, 'resident' | 'kinds'> {
   const kinds = { weights: 0, files: 0, reserved: 0, anonymous: 0 };
   let path = '';
   let resident = 0;

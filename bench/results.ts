@@ -58,6 +58,8 @@ export type DecodeResults = z.infer<typeof decodeResults>;
 /** Bytes. The parts are null where the platform does not tell them apart. */
 const memory = z.object({
   resident: z.number(),
+  /** The most since the process began; null where the platform does not tell. */
+  peak: z.number().nullable(),
   /** Of keys and values; measured where there are parts, else computed from the tokens held. */
   keyValue: z.number(),
   parts: z

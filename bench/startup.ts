@@ -1,6 +1,6 @@
 /** npm run bench:startup. What is measured and how: bench/README.md. */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { acquireModel, defaultModelName } from '../engine/checkpoint/acquire/index.ts';
@@ -70,7 +70,7 @@ async function run(): Promise<StartupResults> {
   return {
     machine,
     settings: {
-      model: options.model,
+      model: basename(options.model),
       runs: options.runs,
       requests: options.requests,
       maxTokens: options['max-tokens'],
@@ -151,17 +151,17 @@ async function busyMemory(service: ServiceProcess, bytes: ModelBytes): Promise<M
 /** Names what resident memory is made of. Node's heap is asked for afterwards: it changes slowly. */
 async function explain(
   service: ServiceProcess,
-  { resident, kinds }: ReturnType<typeof readMemory>,
+  { resident, peak, kinds }: ReturnType<typeof readMemory>,
   tokens: number,
   bytes: ModelBytes,
 ): Promise<Memory> {
-  if (!kinds) return { resident, keyValue: tokens * bytes.keyValuePerToken, parts: null };
+  if (!kinds) return { resident, peak, keyValue: tokens * bytes.keyValuePerToken, parts: null };
   const metrics = await (await service.get('/metrics')).text();
   const nodeHeap = Number(/^\w*nodejs_heap_size_total_bytes\S* (\S+)$/m.exec(metrics)?.[1] ?? 0);
   const packedWeights = bytes.matrices;
   const rest = kinds.anonymous - packedWeights - nodeHeap;
   const parts = { packedWeights, mappedWeights: kinds.weights, nodeHeap, programFiles: kinds.files, rest };
-  return { resident, keyValue: kinds.reserved, parts };
+  return { resident, peak, keyValue: kinds.reserved, parts };
 }
 
 async function modelBytes(): Promise<ModelBytes> {

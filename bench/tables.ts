@@ -101,6 +101,7 @@ export function memoryTable(results: StartupResults): string {
     ['programs and libraries', ...part('programFiles')],
     ['rest', ...part('rest')],
     ['**resident**', ...cells(({ resident }) => resident)],
+    ['the most since the start', ...cells(({ peak }) => peak)],
     [
       'without keys, values and logits, × float32 weights',
       times(memoryRatio(results, 'loaded')),

@@ -1,13 +1,15 @@
 import { readdirSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { nearest, TillerError } from '../engine/core/index.ts';
 
+const here = dirname(fileURLToPath(import.meta.url));
 /** The sources that come with Tiller: beside this file in a checkout, in the checkout's sae-registry/ when it runs from dist/. */
-const folders = [join(import.meta.dirname, 'bundled'), resolve(import.meta.dirname, '../../sae-registry/bundled')];
+const folders = [join(here, 'bundled'), resolve(here, '../../sae-registry/bundled')];
 
 /** The folder of everything bundled: `model/name/` for each source, and `model/stream-norms.json`. */
 export function bundledFolder(): string {
-  return folders.find(isFolder) ?? join(import.meta.dirname, 'bundled');
+  return folders.find(isFolder) ?? join(here, 'bundled');
 }
 
 /** Ids of the bundled sources. */

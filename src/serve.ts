@@ -26,6 +26,7 @@ export async function runServe(config: Config): Promise<void> {
     version: readVersion(),
     limits: { bodyBytes, maxEdits, maxChoices },
     metrics: metrics.services,
+    unexpected: (error, { requestId, route }) => log.error({ err: error, requestId, route }, 'unexpected error'),
   });
   const server = await listen({ app: createApp(services), host: config.host, port: config.port });
   const loading = new AbortController();
@@ -37,6 +38,7 @@ export async function runServe(config: Config): Promise<void> {
     signals: process,
     shutDown: async (signal) => {
       log.info({ signal, inFlight: server.inFlight() }, 'shutting down');
+      services.stopping = true;
       loading.abort(new Error(`stopped by ${signal}`));
       const drain = async (milliseconds: number) => ready?.engine.drain(milliseconds);
       const how = await shutDown({ server, drain, deadlineMilliseconds: config.drainSeconds * 1000 });

@@ -8,6 +8,7 @@ export interface ServicesOptions {
   readonly version: string;
   readonly limits: Services['limits'];
   readonly metrics: Services['metrics'];
+  readonly unexpected?: Services['unexpected'];
 }
 
 /** What is there once a model is loaded. */
@@ -24,12 +25,16 @@ export class AppServices implements Services {
   readonly version: string;
   readonly limits: Services['limits'];
   readonly metrics: Services['metrics'];
+  readonly unexpected: Services['unexpected'];
+  /** Set when the process is told to stop, which may be before a model is there. */
+  stopping = false;
   #ready: { readonly model: ReadyModel; readonly service: ModelService } | null = null;
 
   constructor(options: ServicesOptions) {
     this.version = options.version;
     this.limits = options.limits;
     this.metrics = options.metrics;
+    this.unexpected = options.unexpected;
   }
 
   /** From now on requests are answered. */
@@ -64,7 +69,7 @@ export class AppServices implements Services {
     return this.#ready ? null : 'The model is still being loaded.';
   }
 
-  readonly draining = (): boolean => this.#ready?.model.engine.statistics().draining ?? false;
+  readonly draining = (): boolean => this.stopping || (this.#ready?.model.engine.statistics().draining ?? false);
 
   #loaded() {
     if (this.#ready) return this.#ready;

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 
 const packageFile = z.object({ name: z.string(), version: z.string() });
 
 /** Version in Tiller's package.json, which lies one folder up from src/ and two up from dist/src/. */
 export function readVersion(): string {
-  for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
     const found = readPackage(join(folder, 'package.json'));
     if (found?.name === 'tiller') return found.version;
     if (dirname(folder) === folder) return 'unknown';
