@@ -8,6 +8,7 @@ import {
   listHookPoints,
   parseHookPoint,
   type RowStep,
+  TillerError,
 } from '../engine/core/index.ts';
 import type { LoadedModel } from '../engine/load-model.ts';
 
@@ -46,7 +47,7 @@ export async function collectStreamNorms(
   const norms = new Map<string, number[]>(sites.map((site) => [site, []]));
   let tokens = 0;
   for (const line of texts) {
-    const ids = tokensOf(lineSchema.parse(JSON.parse(line)), model);
+    const ids = tokensOf(parseLine(line, textsPath), model);
     tokens += ids.length;
     for await (const { taps, start, count } of streams(model.executor, ids, sites)) {
       for (const [site, stream] of taps) {
@@ -67,6 +68,15 @@ function editableSites(blocks: number): string[] {
     .filter((name) => name !== 'hook_embed')
     .map((name) => formatHookPoint(canonicalHookPoint(parseHookPoint(name, blocks))));
   return [...new Set(places)];
+}
+
+function parseLine(line: string, path: string): z.infer<typeof lineSchema> {
+  try {
+    return lineSchema.parse(JSON.parse(line));
+  } catch (cause) {
+    const message = `${path} has a line that is neither {"text"} nor {"messages"}: ${line.slice(0, 60)}`;
+    throw new TillerError('invalid_request', message, { param: 'texts', cause });
+  }
 }
 
 function tokensOf(line: z.infer<typeof lineSchema>, model: LoadedModel): Int32Array {

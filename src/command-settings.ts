@@ -101,12 +101,34 @@ export const pullSettings = {
   ),
 } as const;
 
+/** What `tiller collect` can be told. */
+export const collectSettings = {
+  texts: setting(
+    '--texts <file>',
+    'TILLER_TEXTS',
+    'JSON lines, each {"text"} or {"messages"}',
+    z.string().min(1, 'must not be empty').nullable(),
+    null,
+    { defaultText: 'the bundled ones' },
+  ),
+  out: setting(
+    '--out <file>',
+    'TILLER_OUT',
+    'where to write',
+    z.string().min(1, 'must not be empty').nullable(),
+    null,
+    {
+      defaultText: 'the cache, where serve and steer find it',
+    },
+  ),
+} as const;
+
 export const doctorSettings = { json: steerSettings.json } as const;
 
 /** Every variable there is, whatever the command that reads it. */
 export const allVariables: readonly string[] = [
   ...new Set(
-    [serveSettings, editSettings, steerSettings, pullSettings].flatMap((table: SettingTable) =>
+    [serveSettings, editSettings, steerSettings, pullSettings, collectSettings].flatMap((table: SettingTable) =>
       Object.values(table).map((entry) => entry.variable),
     ),
   ),

@@ -48,9 +48,15 @@ export function loadSettings<Table extends SettingTable>(
   return readSettings(table, flags, environment);
 }
 
+/**
+ * Kubernetes describes a service called `tiller` to every pod beside it in such variables; they are not meant for us. (It also
+ * sets TILLER_PORT to an address: a deployment names its service otherwise, or sets enableServiceLinks to false.)
+ */
+const serviceLink = /^TILLER_(SERVICE_|PORT_\d+_)/;
+
 function refuseUnknownVariables(environment: Environment): void {
   for (const name of Object.keys(environment)) {
-    if (!name.startsWith('TILLER_') || allVariables.includes(name)) continue;
+    if (!name.startsWith('TILLER_') || allVariables.includes(name) || serviceLink.test(name)) continue;
     const suggestions = nearest(name, allVariables);
     const hint = suggestions.length > 0 ? ` Nearest: ${suggestions.join(', ')}.` : '';
     throw new TillerError('unknown_field', `Unknown variable ${name}.${hint}`, { param: name, suggestions });

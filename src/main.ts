@@ -13,6 +13,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
     acquireModel,
     // Loaded when used: a server's worth of modules is not needed to print --help.
     runServe: async (config) => (await import('./serve.ts')).runServe(config),
+    runCollect: async (config, options) => (await import('./collect-command.ts')).runCollect(config, options),
     runSteer: async (config, request) => (await import('./steer-command.ts')).runSteer(config, request),
   },
 });

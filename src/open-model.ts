@@ -1,4 +1,5 @@
-import { basename } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { catalog } from '../engine/checkpoint/acquire/catalog.ts';
 import { createEngine, type EngineObserver, loadModel, type ProgressListener } from '../engine/index.ts';
 import { bundledSources, openRegistry } from '../sae-registry/index.ts';
@@ -33,6 +34,7 @@ export async function openModel(config: Config, options: OpenModelOptions = {}):
     const registry = await openRegistry({
       model: { id, dModel, blocks, hash: model.hash },
       sources: config.source.length > 0 ? config.source : bundled,
+      ...collectedNorms(config, id, model.hash),
     });
     const { executor, tokenizer } = model;
     const { eosTokenIds } = model.config;
@@ -42,6 +44,17 @@ export async function openModel(config: Config, options: OpenModelOptions = {}):
     await model.executor.close();
     throw error;
   }
+}
+
+/** Where `tiller collect` leaves a model's stream norms. */
+export function streamNormsPath(config: Config, modelId: string, hash: string): string {
+  return join(config.cacheDir, 'statistics', `${modelId}-${hash.slice(0, 16)}`, 'stream-norms.json');
+}
+
+/** Norms collected on this machine come before the bundled ones. */
+function collectedNorms(config: Config, modelId: string, hash: string): { readonly streamNorms?: string } {
+  const path = streamNormsPath(config, modelId, hash);
+  return existsSync(path) ? { streamNorms: path } : {};
 }
 
 /** A catalog model keeps its name wherever its file lies; any other is called after its file or folder. */

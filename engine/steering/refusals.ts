@@ -46,12 +46,12 @@ export const refusals = {
   maxActivationMissing: {
     code: 'statistics_missing',
     message: ({ target }) =>
-      `There is no maximum activation for ${target}, so unit max_activation cannot be turned into a number. Use unit raw, or collect statistics for its source.`,
+      `There is no maximum activation for ${target}, so unit max_activation cannot be turned into a number. Use unit raw, or add statistics (features.jsonl) to its source.`,
   },
   streamNormMissing: {
     code: 'statistics_missing',
     message: ({ hookPoint }) =>
-      `There is no median stream norm for ${hookPoint}, so unit stream_norm cannot be turned into a number. Use unit raw, or collect statistics for this hook point.`,
+      `There is no median stream norm for ${hookPoint}, so unit stream_norm cannot be turned into a number. Use unit raw, or measure the model's stream norms (tiller collect).`,
   },
   wrongWidth: {
     code: 'edit_not_applicable',

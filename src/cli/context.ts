@@ -16,6 +16,8 @@ export interface Actions {
   runServe(config: Config): Promise<void>;
   /** Generates the same reply twice, without and with the edits. */
   runSteer(config: Config, request: SteerRequest): Promise<SteerResult>;
+  /** Measures the model's stream norms and returns the path they were written to. */
+  runCollect(config: Config, options: { readonly texts: string | null; readonly out: string | null }): Promise<string>;
   readonly acquireModel: typeof acquireModel;
 }
 

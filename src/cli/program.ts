@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { asTillerError } from '../../engine/core/index.ts';
+import { addCollect } from './collect.ts';
 import type { CliContext } from './context.ts';
 import { addDoctor } from './doctor.ts';
 import { addPull } from './pull.ts';
@@ -19,7 +20,7 @@ export function createProgram(context: CliContext): Command {
       getErrHelpWidth: () => context.stderr.columns ?? 100,
     })
     .showSuggestionAfterError();
-  for (const add of [addServe, addPull, addSteer, addDoctor]) add(program, context);
+  for (const add of [addServe, addPull, addSteer, addCollect, addDoctor]) add(program, context);
   return program;
 }
 

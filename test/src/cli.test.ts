@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { AcquireOptions } from '../../engine/checkpoint/acquire/index.ts';
 import { TillerError } from '../../engine/core/index.ts';
 import type { SteerRequest } from '../../src/cli/steer-result.ts';
-import { editSettings, pullSettings, steerSettings } from '../../src/command-settings.ts';
+import { collectSettings, editSettings, pullSettings, steerSettings } from '../../src/command-settings.ts';
 import type { Config } from '../../src/config.ts';
 import { serveSettings } from '../../src/serve-settings.ts';
 import { longFlag, type SettingTable } from '../../src/setting.ts';
@@ -16,6 +16,7 @@ describe('tiller', () => {
   const tables: Record<string, SettingTable> = {
     serve: serveSettings,
     pull: pullSettings,
+    collect: collectSettings,
     steer: { ...editSettings, ...steerSettings },
     doctor: { json: steerSettings.json, cacheDir: serveSettings.cacheDir },
   };

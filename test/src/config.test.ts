@@ -95,3 +95,15 @@ describe('the processor', () => {
     expect(physicalCores('/no/such/folder')).toBeNull();
   });
 });
+
+describe('variables that Kubernetes sets for a service called tiller', () => {
+  it('are left alone', () => {
+    const links = {
+      TILLER_SERVICE_HOST: '10.0.0.1',
+      TILLER_SERVICE_PORT_HTTP: '80',
+      TILLER_PORT_8080_TCP_ADDR: '10.0.0.1',
+    };
+    expect(loadConfig({}, { HOME: '/nowhere', ...links }).port).toBe(8080);
+    expect(() => loadConfig({}, { HOME: '/nowhere', TILLER_SERVICES: '1' })).toThrow(/TILLER_SERVICES/);
+  });
+});
