@@ -44,12 +44,17 @@ export class BoundStep {
     this.memory = NativeMemory.reserve(this.layOut(own, sizes));
     const bindInputs = new Map(shared.inputs);
     const bindOutputs = new Map(shared.outputs);
-    for (const port of inputs)
-      if (!shared.inputs.has(port.name)) bindInputs.set(port.name, this.tensor(environment, port));
-    for (const port of outputs) {
-      if (!shared.outputs.has(port.name)) bindOutputs.set(port.name, this.tensor(environment, port));
+    try {
+      for (const port of inputs)
+        if (!shared.inputs.has(port.name)) bindInputs.set(port.name, this.tensor(environment, port));
+      for (const port of outputs) {
+        if (!shared.outputs.has(port.name)) bindOutputs.set(port.name, this.tensor(environment, port));
+      }
+      this.binding = this.session.bind(bindInputs, bindOutputs);
+    } catch (error) {
+      this.releaseMemory();
+      throw error;
     }
-    this.binding = this.session.bind(bindInputs, bindOutputs);
   }
 
   float32(port: string): Float32Array {
@@ -73,6 +78,10 @@ export class BoundStep {
 
   release(): void {
     this.binding.release();
+    this.releaseMemory();
+  }
+
+  private releaseMemory(): void {
     for (const tensor of this.tensors) tensor.release();
     this.memory.free();
   }

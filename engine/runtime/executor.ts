@@ -1,13 +1,23 @@
 import { LRUCache } from 'lru-cache';
 import type { WeightsFile } from '../checkpoint/index.ts';
-import type { Executor, ExecutorStatistics, ModelConfig, RowResult, RowStep, StepPlan } from '../core/index.ts';
+import {
+  type Executor,
+  type ExecutorStatistics,
+  type ModelConfig,
+  type RowResult,
+  type RowStep,
+  type StepPlan,
+  TillerError,
+} from '../core/index.ts';
 import { type OpenSites, ports } from '../graph/index.ts';
 import { BoundStep, type DimensionSizes } from './bound-step.ts';
+import { checkPlan } from './check-plan.ts';
 import { RuntimeEnvironment } from './environment.ts';
 import { type EditGroup, groupEdits, readEdits, readLogits, readTaps, wantedPositions, writeEdits } from './feeds.ts';
 import { KeyValueCache } from './key-value-cache.ts';
 import { NativeMemory } from './native-memory.ts';
 import { TensorView } from './tensor.ts';
+import { Undo } from './undo.ts';
 import { type Variant, Variants } from './variants.ts';
 import { WeightStore } from './weight-store.ts';
 
@@ -28,7 +38,10 @@ const defaultMaxChunk = 128;
 /** Shapes of steps kept bound. Decode steps need one for each number of rows. */
 const keptSteps = 48;
 
-/** Executor over ONNX Runtime. Runs one step at a time; the closed variant (no edits, no taps) is built before it is handed out. */
+/**
+ * Executor over ONNX Runtime. Runs one step at a time, in the order they are given; the closed variant (no edits, no taps) is
+ * built before it is handed out.
+ */
 export async function openExecutor(options: ExecutorOptions): Promise<Executor> {
   const executor = new OnnxExecutor(options);
   try {
@@ -55,7 +68,11 @@ class OnnxExecutor implements Executor {
   private runs = 0;
   /** Hook points that the rows of the last decode step edited. */
   private open: ReadonlySet<string> = new Set();
+  /** Settles with the last run given so far. */
   private running: Promise<unknown> = Promise.resolve();
+  /** Settles when every variant evicted so far is closed. */
+  private evicted: Promise<unknown> = Promise.resolve();
+  private closed: Promise<void> | null = null;
 
   constructor(options: ExecutorOptions) {
     const { config, slots, context } = options;
@@ -63,10 +80,22 @@ class OnnxExecutor implements Executor {
     this.slots = slots;
     this.context = context;
     this.maxChunk = Math.min(options.maxChunk ?? defaultMaxChunk, context);
-    this.environment = RuntimeEnvironment.acquire({ threads: options.threads });
-    this.weights = new WeightStore(this.environment, options.weights, config, context);
-    this.cache = new KeyValueCache(this.environment, config, slots, context);
-    this.logits = NativeMemory.reserve(Math.max(slots, this.maxChunk) * config.vocabularySize * 4);
+    const undo = new Undo();
+    try {
+      const environment = RuntimeEnvironment.acquire({ threads: options.threads });
+      undo.add(() => environment.release());
+      const weights = new WeightStore(environment, options.weights, config, context);
+      undo.add(() => weights.close());
+      const cache = new KeyValueCache(environment, config, slots, context);
+      undo.add(() => cache.close());
+      this.logits = NativeMemory.reserve(Math.max(slots, this.maxChunk) * config.vocabularySize * 4);
+      this.environment = environment;
+      this.weights = weights;
+      this.cache = cache;
+    } catch (error) {
+      undo.run();
+      throw error;
+    }
     this.steps = new LRUCache({ max: keptSteps, dispose: (step) => step.release() });
     this.variants = new Variants({ environment: this.environment, weights: this.weights, config, context }, (variant) =>
       this.evict(variant),
@@ -74,14 +103,19 @@ class OnnxExecutor implements Executor {
   }
 
   async prepare(sites: { readonly edits: readonly string[]; readonly taps: readonly string[] }): Promise<void> {
+    this.refuseIfClosed();
     const edits = new Set(sites.edits);
-    // A steered row will share steps with the rows that run now: what opens the hook points of both serves either alone, too.
-    if (edits.size > 0) for (const hookPoint of this.open) edits.add(hookPoint);
-    await this.variants.choose({ edits, taps: new Set(sites.taps) });
+    const taps = new Set(sites.taps);
+    // A steered row will share steps with the rows that run now: what opens the hook points of both serves either alone, too,
+    // unless they are many; then the second line builds what the row needs while it is alone.
+    if (edits.size > 0) await this.variants.choose({ edits: new Set([...edits, ...this.open]), taps });
+    await this.variants.choose({ edits, taps });
   }
 
-  run(plan: StepPlan): Promise<readonly RowResult[]> {
-    const run = this.execute(plan);
+  async run(plan: StepPlan): Promise<readonly RowResult[]> {
+    this.refuseIfClosed();
+    checkPlan(plan, this);
+    const run = this.running.then(() => this.execute(plan));
     this.running = run.catch(() => undefined);
     return run;
   }
@@ -92,7 +126,7 @@ class OnnxExecutor implements Executor {
       taps: new Set(plan.rows.flatMap((row) => row.taps)),
     };
     if (plan.kind === 'decode') this.open = sites.edits;
-    const variant = await this.variants.choose(sites);
+    const variant = await this.variants.chooseForStep(sites);
     const groups = groupEdits(plan.rows, this.config.dModel, variant.sites.edits);
     const wanted = wantedPositions(plan.rows);
     const step = this.bound(variant, plan.rows, Math.max(1, wanted.length), groups);
@@ -103,11 +137,13 @@ class OnnxExecutor implements Executor {
   }
 
   copySlot(from: number, to: number, tokens: number): void {
+    this.refuseIfClosed();
     this.cache.copySlot(from, to, tokens);
   }
 
+  /** Does nothing once the executor is closed: all memory is given back then. */
   freeSlot(slot: number): void {
-    this.cache.freeSlot(slot);
+    if (!this.closed) this.cache.freeSlot(slot);
   }
 
   statistics(): ExecutorStatistics {
@@ -119,9 +155,16 @@ class OnnxExecutor implements Executor {
     };
   }
 
-  async close(): Promise<void> {
+  /** Takes no more steps, lets those given finish, and gives everything back. Safe to call again. */
+  close(): Promise<void> {
+    this.closed ??= this.release();
+    return this.closed;
+  }
+
+  private async release(): Promise<void> {
     await this.running;
     await this.variants.close();
+    await this.evicted;
     this.steps.clear();
     this.cache.close();
     this.logits.free();
@@ -140,7 +183,8 @@ class OnnxExecutor implements Executor {
     for (const group of groups) sizes[`edits.${group.hookPoint}`] = group.packed.k;
     const key = `${variant.key}|${first.slot}|${Object.entries(sizes).join('|')}`;
     let step = this.steps.get(key);
-    if (!step) {
+    // A variant that was evicted and built again is another session.
+    if (step?.variant !== variant) {
       step = this.bind(variant, first.slot, sizes);
       this.steps.set(key, step);
     }
@@ -196,9 +240,13 @@ class OnnxExecutor implements Executor {
 
   /** A variant is closed only after the run that may have chosen it, and after everything bound to it. */
   private evict(variant: Variant): void {
-    void this.running.then(() => {
+    this.evicted = Promise.all([this.evicted, this.running]).then(() => {
       for (const [key, step] of [...this.steps.entries()]) if (step.variant === variant) this.steps.delete(key);
       variant.session.close();
     });
+  }
+
+  private refuseIfClosed(): void {
+    if (this.closed) throw new TillerError('step_failed', 'The model has been unloaded.');
   }
 }

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { ModelConfig } from '../core/index.ts';
+import { type ModelConfig, TillerError } from '../core/index.ts';
 import { ports } from '../graph/index.ts';
 import type { RuntimeEnvironment } from './environment.ts';
 import { NativeMemory } from './native-memory.ts';
@@ -25,10 +25,17 @@ export class KeyValueCache {
     this.config = config;
     this.context = context;
     this.windows = new LRUCache({ max: 64, dispose: (window) => window.release() });
-    for (let block = 0; block < config.blocks; block++) {
-      const reserve = () => NativeMemory.reserve(slots * this.slotBytes);
-      this.memories.push({ past: ports.pastKey(block), present: ports.presentKey(block), memory: reserve() });
-      this.memories.push({ past: ports.pastValue(block), present: ports.presentValue(block), memory: reserve() });
+    const reserve = () => NativeMemory.reserve(slots * this.slotBytes);
+    try {
+      for (let block = 0; block < config.blocks; block++) {
+        this.memories.push({ past: ports.pastKey(block), present: ports.presentKey(block), memory: reserve() });
+        this.memories.push({ past: ports.pastValue(block), present: ports.presentValue(block), memory: reserve() });
+      }
+    } catch (error) {
+      this.close();
+      const gigabytes = ((2 * config.blocks * slots * this.slotBytes) / 1e9).toFixed(1);
+      const message = `There is no room for a cache of ${slots} rows of ${context} tokens (${gigabytes} GB); lower --max-rows or --context.`;
+      throw new TillerError('runtime_unavailable', message, { cause: error });
     }
   }
 

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { ModelConfig } from '../core/index.ts';
+import { type ModelConfig, TillerError } from '../core/index.ts';
 import { type CompiledGraph, compileDecoder, type OpenSites } from '../graph/index.ts';
 import type { RuntimeEnvironment } from './environment.ts';
 import { Session } from './session.ts';
@@ -23,10 +23,16 @@ const keptVariants = 12;
  */
 const idleSites = 8;
 
-/** Builds graph variants when they are first needed, off the event loop, and keeps the most recently used. */
+/**
+ * Builds graph variants when they are first needed, off the event loop, and keeps the most recently used; the closed one
+ * (no edits, no taps) is kept for good.
+ */
 export class Variants {
   built = 0;
   private readonly ready: LRUCache<string, Variant>;
+  private closedVariant: Variant | null = null;
+  private shut = false;
+  private readonly evicted: (variant: Variant) => void;
   private readonly building = new Map<string, Promise<Variant>>();
   /** Packing the same weights twice at once would only double the peak of memory. */
   private lastBuild: Promise<unknown> = Promise.resolve();
@@ -38,18 +44,21 @@ export class Variants {
     evicted: (variant: Variant) => void,
   ) {
     const { environment, weights, config, context } = options;
+    this.evicted = evicted;
     this.ready = new LRUCache({ max: keptVariants, dispose: evicted });
     this.build = async (sites) => {
       const graph = compileDecoder(config, context, sites);
       const selected = weights.select(graph.weights.keys());
-      const session = await Session.create(environment, graph.bytes, selected, weights.prepacked);
-      weights.dropOriginals();
-      return { graph, session };
+      try {
+        return { graph, session: await Session.create(environment, graph.bytes, selected, weights.prepacked) };
+      } finally {
+        weights.dropOriginals();
+      }
     };
   }
 
   get size(): number {
-    return this.ready.size;
+    return this.ready.size + (this.closedVariant ? 1 : 0);
   }
 
   /**
@@ -57,18 +66,34 @@ export class Variants {
    * exact one is built. A batch without edits never runs a graph with edits in it.
    */
   async choose(sites: OpenSites): Promise<Variant> {
-    return this.ready.get(variantKey(sites)) ?? this.readySuperset(sites) ?? (await this.get(sites));
+    return this.find(variantKey(sites)) ?? this.readySuperset(sites, idleSites) ?? (await this.get(sites));
+  }
+
+  /**
+   * The same for a step that should not wait: while the exact variant is being built, a ready one runs that opens these hook
+   * points and any number more.
+   */
+  async chooseForStep(sites: OpenSites): Promise<Variant> {
+    const near = this.find(variantKey(sites)) ?? this.readySuperset(sites, idleSites);
+    if (near) return near;
+    const wide = this.readySuperset(sites, Number.POSITIVE_INFINITY);
+    if (!wide) return this.get(sites);
+    // One at a time: steps may come to need others before it is done. A failure shows when a step has to wait for it.
+    if (this.building.size === 0) this.get(sites).catch(() => undefined);
+    return wide;
   }
 
   /** The variant that opens exactly these hook points; built if need be. */
   async get(sites: OpenSites): Promise<Variant> {
     const key = variantKey(sites);
-    const found = this.ready.get(key) ?? this.building.get(key);
+    const found = this.find(key) ?? this.building.get(key);
     if (found) return found;
     const started = this.lastBuild.then(async () => {
+      if (this.shut) throw new TillerError('step_failed', 'The model was unloaded before this variant was built.');
       const variant = { key, sites, ...(await this.build(sites)) };
       this.built++;
-      this.ready.set(key, variant);
+      if (sites.edits.size + sites.taps.size === 0) this.closedVariant = variant;
+      else this.ready.set(key, variant);
       return variant;
     });
     this.building.set(key, started);
@@ -80,12 +105,17 @@ export class Variants {
     }
   }
 
-  private readySuperset(sites: OpenSites): Variant | undefined {
+  private find(key: string): Variant | undefined {
+    return this.closedVariant?.key === key ? this.closedVariant : this.ready.get(key);
+  }
+
+  /** The narrowest ready variant that opens these hook points for edits and at most so many more, and exactly these taps. */
+  private readySuperset(sites: OpenSites, idle: number): Variant | undefined {
     if (sites.edits.size === 0) return undefined;
     const fits = [...this.ready.values()].filter(
       ({ sites: open }) =>
         open.taps.size === sites.taps.size &&
-        open.edits.size <= sites.edits.size + idleSites &&
+        open.edits.size <= sites.edits.size + idle &&
         [...sites.taps].every((tap) => open.taps.has(tap)) &&
         [...sites.edits].every((edit) => open.edits.has(edit)),
     );
@@ -93,10 +123,13 @@ export class Variants {
     return smallest && this.ready.get(smallest.key);
   }
 
-  /** Waits for what is being built, then evicts everything. */
+  /** Waits for what is being built, gives up what waits to be built, and evicts everything. */
   async close(): Promise<void> {
+    this.shut = true;
     await this.lastBuild;
     this.ready.clear();
+    if (this.closedVariant) this.evicted(this.closedVariant);
+    this.closedVariant = null;
   }
 }
 

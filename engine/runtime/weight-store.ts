@@ -20,6 +20,16 @@ export class WeightStore {
   constructor(environment: RuntimeEnvironment, weights: WeightsFile, config: ModelConfig, context: number) {
     this.environment = environment;
     this.prepacked = environment.api.create('CreatePrepackedWeightsContainer');
+    try {
+      this.addFiles(weights);
+      this.addRotaryTables(config, context);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  private addFiles(weights: WeightsFile): void {
     const files = new Map<string, NativeMemory>();
     for (const [name, tensor] of weights.tensors) {
       let file = files.get(tensor.path);
@@ -28,8 +38,15 @@ export class WeightStore {
         files.set(tensor.path, file);
         this.memories.push(file);
       }
+      // The file may have been replaced since it was looked at; beyond its end there is nothing to map.
+      if (tensor.offset + tensor.byteLength > file.byteLength) {
+        throw new TillerError('checkpoint_invalid', `${tensor.path} ends before its tensor '${name}' does.`);
+      }
       this.add(name, file, tensor.offset, tensor.byteLength, tensor.shape);
     }
+  }
+
+  private addRotaryTables(config: ModelConfig, context: number): void {
     const tables = rotaryTableValues(config.headDim, config.ropeBase, context);
     for (const [name, values] of [
       [rotaryTables.cosine, tables.cosine],
