@@ -11,7 +11,7 @@ import { checkDecode, reportGates } from './gates.ts';
 import { installPeers } from './install-peers.ts';
 import { describeMachine } from './machine.ts';
 import { count, counts, readOptions } from './options.ts';
-import { busySeconds, otherLoad } from './other-load.ts';
+import { busySeconds, otherLoad, quietLimit } from './other-load.ts';
 import { type DecodeResults, writeResults } from './results.ts';
 import { rotated } from './statistics.ts';
 import { WorkerProcess } from './worker-process.ts';
@@ -30,6 +30,14 @@ const options = readOptions('bench:decode', 'Decoding, prompts and steering, sid
   prompt: [count, '256', 'tokens of prompt before what is generated'],
   batches: [counts, '1,4,8,16', 'numbers of rows'],
   prefills: [counts, '128,512', 'lengths of prompts timed by themselves'],
+  retries: [
+    z
+      .string()
+      .regex(/^\d{1,3}$/, 'must be a whole number')
+      .transform(Number),
+    '4',
+    'rounds measured again because other programs disturbed them',
+  ],
   threads: [count, String(availableParallelism()), 'threads of every engine'],
   model: [z.string(), defaultModelName, 'a model of the catalog, or a GGUF file'],
 });
@@ -92,6 +100,7 @@ async function run(): Promise<DecodeResults> {
     guard,
     idle: [...workers.values()].map(({ name, idleShare }) => ({ process: name, cpuShare: idleShare })),
     otherLoad: measured.otherLoad,
+    disturbedRounds: measured.disturbed,
   };
 }
 
@@ -137,33 +146,46 @@ async function continuations(prompt: readonly number[]): Promise<DecodeResults['
 }
 
 interface Measured {
-  readonly entries: { readonly measurement: Measurement; readonly samples: number[] }[];
+  readonly entries: readonly { readonly measurement: Measurement; readonly samples: number[] }[];
   /** Cores that others kept busy, one value a round. */
   readonly otherLoad: number[];
+  /** Rounds that others disturbed and that were measured again. */
+  readonly disturbed: number;
 }
 
+/** A round that other programs disturb is measured again, whatever its figures, as long as there are `retries` left. */
 async function measure(prompt: readonly number[]): Promise<Measured> {
   const groups = planMeasurements(settings);
-  const entries = groups.map((group) => group.map((measurement) => ({ measurement, samples: [] as number[] })));
-  for (const { measurement } of entries.flat()) await take(measurement, prompt, true);
+  for (const measurement of groups.flat()) await take(measurement, prompt, true);
   for (const started of workers.values()) started.resetIdle();
+  const entries = groups.flat().map((measurement) => ({ measurement, samples: [] as number[] }));
   const loads: number[] = [];
-  for (let round = 0; round < settings.rounds; round++) {
-    const before = { busy: busySeconds(), own: ownSeconds(), at: performance.now() };
-    for (const group of entries) {
-      for (const { measurement, samples } of rotated(group, round))
-        samples.push(await take(measurement, prompt, false));
-    }
-    const seconds = (performance.now() - before.at) / 1000;
-    loads.push(otherLoad(busySeconds() - before.busy, ownSeconds() - before.own, seconds));
-    const headline = entries[0].map(
-      ({ measurement, samples }) => `${measurement.variant} ${samples[round].toFixed(1)}`,
-    );
+  let disturbed = 0;
+  while (loads.length < settings.rounds) {
+    const { figures, load, seconds } = await measureRound(groups, loads.length, prompt);
+    const again = load > quietLimit && disturbed < options.retries;
+    const headline = groups[0].map((measurement) => `${measurement.variant} ${figures.get(measurement)?.toFixed(1)}`);
     console.error(
-      `Round ${round + 1} of ${settings.rounds}, ${seconds.toFixed(0)} s, other load ${loads[round].toFixed(2)}: ${headline.join(', ')} tokens/s`,
+      `Round ${loads.length + 1} of ${settings.rounds}, ${seconds.toFixed(0)} s, other load ${load.toFixed(2)}${again ? ', disturbed: once more' : ''}: ${headline.join(', ')} tokens/s`,
     );
+    if (again) {
+      disturbed++;
+      continue;
+    }
+    loads.push(load);
+    for (const { measurement, samples } of entries) samples.push(figures.get(measurement) ?? Number.NaN);
   }
-  return { entries: entries.flat(), otherLoad: loads };
+  return { entries, otherLoad: loads, disturbed };
+}
+
+async function measureRound(groups: readonly Measurement[][], round: number, prompt: readonly number[]) {
+  const before = { busy: busySeconds(), own: ownSeconds(), at: performance.now() };
+  const figures = new Map<Measurement, number>();
+  for (const group of groups) {
+    for (const measurement of rotated(group, round)) figures.set(measurement, await take(measurement, prompt, false));
+  }
+  const seconds = (performance.now() - before.at) / 1000;
+  return { figures, seconds, load: otherLoad(busySeconds() - before.busy, ownSeconds() - before.own, seconds) };
 }
 
 /** Tokens per second. A warm-up generates a few tokens only: it builds graphs and fills caches. */

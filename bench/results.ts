@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { resultsDirectory } from './checkout.ts';
+import { demoResults } from './demo-results.ts';
 
 const machine = z.object({
   cpu: z.string(),
@@ -52,6 +53,8 @@ export const decodeResults = z.object({
   idle: z.array(z.object({ process: z.string(), cpuShare: z.number() })),
   /** Cores that processes of others kept busy, one value a round. */
   otherLoad: z.array(z.number()),
+  /** Rounds that others disturbed; they were measured again and are not in the figures. */
+  disturbedRounds: z.number(),
 });
 export type DecodeResults = z.infer<typeof decodeResults>;
 
@@ -93,7 +96,7 @@ export const startupResults = z.object({
 });
 export type StartupResults = z.infer<typeof startupResults>;
 
-const schemas = { decode: decodeResults, startup: startupResults } as const;
+const schemas = { decode: decodeResults, startup: startupResults, demo: demoResults } as const;
 export type ResultName = keyof typeof schemas;
 export type Results = { readonly [Name in ResultName]: z.infer<(typeof schemas)[Name]> };
 
@@ -114,7 +117,11 @@ export function readResults(): Results {
       throw new Error(`bench/results/${name}.json cannot be used; run npm run bench:${name}`, { cause: error });
     }
   };
-  return { decode: read('decode', decodeResults), startup: read('startup', startupResults) };
+  return {
+    decode: read('decode', decodeResults),
+    startup: read('startup', startupResults),
+    demo: read('demo', demoResults),
+  };
 }
 
 /** Indented JSON with six digits of what is not whole, and lists of numbers on one line each. */

@@ -1,3 +1,4 @@
+import { demoTable } from './demo-results.ts';
 import { decodeRatioLimit, memoryRatio, memoryRatioLimit, startSecondsLimit } from './gates.ts';
 import type { DecodeResults, Machine, Memory, Results, StartupResults } from './results.ts';
 import { median, pairedRatios } from './statistics.ts';
@@ -6,13 +7,14 @@ const markers = (name: string) =>
   ({ start: `<!-- bench:${name}:start -->`, end: `<!-- bench:${name}:end -->` }) as const;
 
 /** The README's tables by the name in their markers. */
-export function renderTables({ decode, startup }: Results): ReadonlyMap<string, string> {
+export function renderTables({ decode, startup, demo }: Results): ReadonlyMap<string, string> {
   return new Map([
     ['decode', decodeTable(decode)],
     ['prefill', prefillTable(decode)],
     ['steering', steeringTable(decode)],
     ['startup', startupTable(startup)],
     ['memory', memoryTable(startup)],
+    ['demo', demoTable(demo)],
   ]);
 }
 

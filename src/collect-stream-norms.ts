@@ -34,7 +34,10 @@ export interface StreamNormsFile {
 /** Raised when the way of measuring changes. */
 const method = 'median-norm-1';
 
-/** Measures the median norm of the stream at every hook point that can be edited, over the texts of a calibration file (JSON lines). */
+/**
+ * Measures the median norm of the stream at every hook point that can be edited, over the texts of a calibration file (JSON
+ * lines). Throws `invalid_request` for a line that cannot be measured and for a file with nothing to measure.
+ */
 export async function collectStreamNorms(
   modelId: string,
   model: LoadedModel,
@@ -47,7 +50,7 @@ export async function collectStreamNorms(
   const norms = new Map<string, number[]>(sites.map((site) => [site, []]));
   let tokens = 0;
   for (const line of texts) {
-    const ids = tokensOf(parseLine(line, textsPath), model);
+    const ids = tokensOf(parseLine(line, textsPath), model, textsPath);
     tokens += ids.length;
     for await (const { taps, start, count } of streams(model.executor, ids, sites)) {
       for (const [site, stream] of taps) {
@@ -57,6 +60,8 @@ export async function collectStreamNorms(
       }
     }
   }
+  // Every first position is left out, so texts of one token leave nothing.
+  if ([...norms.values()].some(({ length }) => length === 0)) refuseTexts(`${textsPath} has no text of two tokens or more to measure.`);
   const version = `${method}-${createHash('sha256').update(source).digest('hex').slice(0, 12)}`;
   const medians = [...norms].map(([site, values]) => [site, Number(median(values).toPrecision(6))] as const);
   return { model: modelId, hash: model.hash, version, tokens, norms: Object.fromEntries(medians) };
@@ -74,15 +79,23 @@ function parseLine(line: string, path: string): z.infer<typeof lineSchema> {
   try {
     return lineSchema.parse(JSON.parse(line));
   } catch (cause) {
-    const message = `${path} has a line that is neither {"text"} nor {"messages"}: ${line.slice(0, 60)}`;
-    throw new TillerError('invalid_request', message, { param: 'texts', cause });
+    return refuseTexts(`${path} has a line that is neither {"text"} nor {"messages"}: ${line.slice(0, 60)}`, cause);
   }
 }
 
-function tokensOf(line: z.infer<typeof lineSchema>, model: LoadedModel): Int32Array {
-  const chat = 'messages' in line ? model.chatTemplate?.render(line.messages, { addGenerationPrompt: false }) : null;
-  const text = 'text' in line ? line.text : (chat ?? '');
-  return model.tokenizer.encode(text, { addSpecialTokens: !chat });
+function tokensOf(line: z.infer<typeof lineSchema>, model: LoadedModel, path: string): Int32Array {
+  const { chatTemplate, tokenizer, executor } = model;
+  const text = 'text' in line ? line.text : chatTemplate?.render(line.messages, { addGenerationPrompt: false });
+  if (text === undefined)
+    return refuseTexts(`${path} has {"messages"}, and this model has no chat template; use {"text"}.`);
+  const ids = tokenizer.encode(text, { addSpecialTokens: 'text' in line });
+  if (ids.length <= executor.context) return ids;
+  const start = text.slice(0, 60);
+  return refuseTexts(`${path} has a text of ${ids.length} tokens; the context is ${executor.context}: ${start}`);
+}
+
+function refuseTexts(message: string, cause?: unknown): never {
+  throw new TillerError('invalid_request', message, { param: 'texts', cause });
 }
 
 async function* streams(executor: Executor, ids: Int32Array, taps: readonly string[]) {

@@ -4,6 +4,7 @@ import {
   type EditReport,
   type EditSpecification,
   mergeReports,
+  parseHookPoint,
   TillerError,
 } from '../engine/index.ts';
 import type { EditRequest, ModelCard, ResolvedSteering, SteeringBlock, SteeringRequest } from '../routes/services.ts';
@@ -20,12 +21,10 @@ export interface SteeringContext {
 /** Looks up every id of a steering, makes every unit raw, and keeps what the answer's `steering` block needs. */
 export function resolveSteering(request: SteeringRequest, context: SteeringContext): ResolvedSteering {
   if (request.profile !== undefined) {
-    throw new TillerError('profile_not_found', `There is no profile '${request.profile}': none is saved.`, {
-      param: 'steering.profile',
-    });
+    throw noSuchProfile(request.profile, 'steering.profile');
   }
-  const { card, registry, maxEdits, promptLength } = context;
-  const specifications = request.edits.map((edit) => specify(edit, registry));
+  const { card, maxEdits, promptLength } = context;
+  const specifications = request.edits.map((edit) => specify(edit, context));
   const compiled = compileEdits(specifications, {
     dModel: card.dModel,
     blocks: card.blocks,
@@ -39,8 +38,15 @@ export function resolveSteering(request: SteeringRequest, context: SteeringConte
   };
 }
 
-function specify(edit: EditRequest, registry: Registry): EditSpecification {
+/** Profiles can be named but not saved yet, so none exists: naming one never gives unsteered text. */
+export function noSuchProfile(name: string, param: string): TillerError {
+  return new TillerError('profile_not_found', `There is no profile '${name}': none is saved.`, { param });
+}
+
+function specify(edit: EditRequest, { registry, card }: SteeringContext): EditSpecification {
   const { mode, number, unit, positions, skipSpecial, onlyIfActive, param } = edit;
+  // checked here, where the field it was named in is known
+  if (typeof edit.vector === 'object') parseHookPoint(edit.vector.hookPoint, card.blocks, `${param}.vector.hook_point`);
   return { target: targetOf(edit, registry), mode, number, unit, positions, skipSpecial, onlyIfActive, param };
 }
 
@@ -87,13 +93,14 @@ function fingerprint(
 ): SteeringBlock['fingerprint'] {
   const sources: Record<string, string> = {};
   const statistics: Record<string, string> = {};
-  for (const { target } of specifications) {
+  for (const { target, unit } of specifications) {
     const norm = registry.streamNorm(target.hookPoint);
     if (target.kind === 'feature') {
       const source = registry.sourceOf(target.id);
       sources[source.id] = source.dictionary.hash;
-      if (source.card) statistics[source.id] = String(source.card.statistics_version);
-    } else if (norm) statistics[norm.from] = norm.version;
+      if (source.statistics) statistics[source.id] = source.statistics.version;
+      if (norm && unit === 'stream_norm') statistics[norm.from] = norm.version;
+    } else if (norm && unit !== 'raw') statistics[norm.from] = norm.version;
   }
   return { model: card.id, model_hash: card.hash, precision: card.precision, sources, statistics, seeds };
 }

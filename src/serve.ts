@@ -1,11 +1,10 @@
-import { basename } from 'node:path';
-import type { EngineStatistics } from '../engine/index.ts';
 import { createApp } from './app.ts';
 import { createProgressDisplay } from './cli/progress-display.ts';
 import type { Config } from './config.ts';
 import { createLogger } from './log.ts';
 import { createMetrics } from './metrics/create-metrics.ts';
 import { openModel } from './open-model.ts';
+import { noSuchProfile } from './resolve-steering.ts';
 import { listen } from './server.ts';
 import { AppServices, type ReadyModel } from './services.ts';
 import { shutDown, shutDownOnSignals } from './shutdown.ts';
@@ -17,10 +16,10 @@ import { welcome } from './welcome.ts';
  * model is fetched and loaded. A model that cannot be loaded ends the process with its reason.
  */
 export async function runServe(config: Config): Promise<void> {
+  if (config.profile !== null) throw noSuchProfile(config.profile, 'profile');
   const log = createLogger(config.logLevel);
   let ready: ReadyModel | null = null;
-  const statistics = () => ready?.engine.statistics() ?? nothingYet(config);
-  const metrics = createMetrics(basename(config.model), statistics);
+  const metrics = createMetrics(() => ready && { name: ready.id, statistics: ready.engine.statistics() });
   const { maxBodyBytes: bodyBytes, maxEdits, maxChoices } = config;
   const services = new AppServices({
     version: readVersion(),
@@ -64,13 +63,9 @@ export async function runServe(config: Config): Promise<void> {
   } finally {
     display.stop();
   }
+  if (loading.signal.aborted) return await untilStopped;
   services.serve(ready);
   log.info({ model: ready.id, url: server.url, milliseconds: Math.round(performance.now() - started) }, 'ready');
   process.stdout.write(welcome(server.url, ready.id, ready.registry));
   await untilStopped;
-}
-
-function nothingYet(config: Config): EngineStatistics {
-  const { maxRows: slots, queueLimit } = config;
-  return { running: 0, waiting: 0, slots, context: 0, keyValueTokens: 0, queueLimit, draining: false };
 }

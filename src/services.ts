@@ -2,7 +2,7 @@ import type { Engine, LoadedModel } from '../engine/index.ts';
 import { nearest, TillerError } from '../engine/index.ts';
 import type { ModelCard, ModelService, Services } from '../routes/services.ts';
 import type { Registry } from '../sae-registry/index.ts';
-import { resolveSteering } from './resolve-steering.ts';
+import { noSuchProfile, resolveSteering } from './resolve-steering.ts';
 
 export interface ServicesOptions {
   readonly version: string;
@@ -61,7 +61,9 @@ export class AppServices implements Services {
         suggestions: suggestions.length > 0 ? suggestions : [service.card.id],
       });
     }
-    return { model: service, profile: rest.length > 0 ? rest.join('@') : null };
+    const profile = rest.length > 0 ? rest.join('@') : null;
+    if (profile !== null) throw noSuchProfile(profile, 'model');
+    return { model: service, profile };
   }
 
   notReady(): string | null {

@@ -19,7 +19,7 @@ const answerSchema = z.union([
     usage: z.object({ completion_tokens: z.number() }),
     steering: z.custom<SteeringBlock>().optional(),
   }),
-  z.object({ error: z.object({ message: z.string() }) }),
+  z.object({ error: z.object({ message: z.string(), suggestions: z.array(z.string()).optional() }) }),
 ]);
 
 /** Generates the same reply twice, without and with the edits, through the very routes that a client would call. */
@@ -28,7 +28,7 @@ export async function runSteer(config: Config, request: SteerRequest): Promise<S
   const ready = await openModel({ ...config, maxRows: 2 }, display).finally(display.stop);
   try {
     const { maxBodyBytes: bodyBytes, maxEdits, maxChoices } = config;
-    const metrics = createMetrics(ready.id, () => ready.engine.statistics()).services;
+    const metrics = createMetrics(() => ({ name: ready.id, statistics: ready.engine.statistics() })).services;
     const services = new AppServices({ version: readVersion(), limits: { bodyBytes, maxEdits, maxChoices }, metrics });
     services.serve(ready);
     const app = createApp(services);
@@ -39,7 +39,10 @@ export async function runSteer(config: Config, request: SteerRequest): Promise<S
         body: JSON.stringify({ ...chatBody(ready.id, request), ...(steering ? { steering } : {}) }),
       });
       const answer = answerSchema.parse(await response.json());
-      if ('error' in answer) throw new TillerError('invalid_request', answer.error.message);
+      if ('error' in answer) {
+        const { message, suggestions } = answer.error;
+        throw new TillerError('invalid_request', message, { suggestions });
+      }
       const [{ message, finish_reason: finishReason }] = answer.choices;
       const reply: SteerReply = {
         text: message.content,

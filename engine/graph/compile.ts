@@ -25,7 +25,8 @@ const familyBlocks = { llama: addLlamaBlock } as const;
 
 /**
  * Compiles a decoder with the given hook points opened. Nothing of an edit or a tap is in the graph of a variant that does
- * not name it. `context` is the number of tokens a cache slot holds.
+ * not name it. `context` is the number of tokens a cache slot holds. Throws `checkpoint_unsupported`, and
+ * `hook_point_not_found` for a place that the decoder does not pass.
  */
 export function compileDecoder(config: ModelConfig, context: number, sites: OpenSites): CompiledGraph {
   if (config.headDim % headDimUnit !== 0) {
@@ -45,6 +46,11 @@ export function compileDecoder(config: ModelConfig, context: number, sites: Open
   if (sites.taps.has('hook_embed')) stream.tap('hook_embed');
   for (let block = 0; block < blocks; block++) familyBlocks[config.family](graph, stream, config, block, context);
   const last = stream.normalized(`blocks.${blocks - 1}.hook_resid_post`, graph.weight('model.norm.weight', [dModel]));
+  const [missing] = stream.missing();
+  if (missing !== undefined) {
+    const reason = `'${missing}' is not a place of this model's stream that can be opened like that, in its canonical spelling.`;
+    throw new TillerError('hook_point_not_found', reason);
+  }
   addLogits(graph, config, last);
   return {
     bytes: graph.serialize(config.family),

@@ -14,6 +14,8 @@ export class ResidualStream {
   private readonly dModel: number;
   private readonly epsilon: number;
   private readonly sites: OpenSites;
+  /** Hook points passed so far that the variant opens. */
+  private readonly opened = { edits: new Set<string>(), taps: new Set<string>() };
   private value: string;
   private pending: string | null = null;
 
@@ -62,11 +64,22 @@ export class ResidualStream {
 
   /** The stream as it is now, as an output. */
   tap(hookPoint: string): void {
+    this.opened.taps.add(hookPoint);
     this.graph.node(`${hookPoint}/tap`, 'Identity', [this.value], { outputs: [ports.tap(hookPoint)] });
     this.graph.output(ports.tap(hookPoint), 'float32', ['B', 'S', this.dModel]);
   }
 
+  /** Hook points that the variant should open and that the decoder never passed. */
+  missing(): string[] {
+    const { edits, taps } = this.sites;
+    return [
+      ...[...edits].filter((site) => !this.opened.edits.has(site)),
+      ...[...taps].filter((site) => !this.opened.taps.has(site)),
+    ];
+  }
+
   private openEdits(hookPoint: string) {
+    this.opened.edits.add(hookPoint);
     if (this.pending !== null) {
       this.value = this.graph.node(`${hookPoint}/unedited`, 'Add', [this.value, this.pending]);
     }

@@ -72,6 +72,12 @@ export class BoundStep {
     return new BigInt64Array(this.memory.buffer, offset, byteLength / 8);
   }
 
+  /** An int64 port as pairs of words, the low one first: reads small numbers without making a BigInt of each. */
+  int64Words(port: string): Int32Array {
+    const { offset, byteLength } = this.place(port);
+    return new Int32Array(this.memory.buffer, offset, byteLength / 4);
+  }
+
   run(): Promise<void> {
     return this.session.run(this.binding);
   }

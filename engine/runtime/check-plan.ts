@@ -1,4 +1,4 @@
-import { type StepPlan, TillerError } from '../core/index.ts';
+import { type RowStep, type StepPlan, TillerError } from '../core/index.ts';
 
 /** What the memory of an executor has room for. */
 export interface PlanLimits {
@@ -11,19 +11,22 @@ export interface PlanLimits {
  * Checks what native code relies on and does not check itself: a step that does not fit would write beyond the cache or the
  * logits. Throws `step_failed`; a plan that fails here is a mistake in the scheduler, not in the request.
  */
-export function checkPlan({ kind, rows }: StepPlan, { slots, context, maxChunk }: PlanLimits): void {
-  const first = rows[0];
-  if (!first) return refuse('it has no rows');
+export function checkPlan({ kind, rows }: StepPlan, limits: PlanLimits): void {
+  if (rows.length === 0) refuse('it has no rows');
   if (kind === 'prefill' && rows.length > 1) refuse('several rows prefill');
-  const longest = kind === 'decode' ? 1 : maxChunk;
-  for (const [r, { slot, start, tokens, edits }] of rows.entries()) {
-    const count = tokens.length;
-    if (slot !== first.slot + r) refuse('its slots do not follow each other');
-    if (!(slot >= 0 && slot < slots)) refuse(`slot ${slot} is not one of ${slots}`);
-    if (!(count >= 1 && count <= longest)) refuse(`it has ${count} tokens a row; a ${kind} step takes 1 to ${longest}`);
-    if (!(start >= 0 && start + count <= context)) refuse(`it ends at position ${start + count} of ${context}`);
-    if (edits.some(({ mask }) => mask.length !== count)) refuse('a mask of an edit is not as long as its tokens');
+  const first = rows[0]?.slot ?? 0;
+  for (const [r, row] of rows.entries()) {
+    if (row.slot !== first + r) refuse('its slots do not follow each other');
+    checkRow(row, kind === 'decode' ? 1 : limits.maxChunk, limits);
   }
+}
+
+function checkRow({ slot, start, tokens, edits }: RowStep, longest: number, { slots, context }: PlanLimits): void {
+  const count = tokens.length;
+  if (slot < 0 || slot >= slots) refuse(`slot ${slot} is not one of ${slots}`);
+  if (count < 1 || count > longest) refuse(`a row has ${count} tokens; 1 to ${longest} can be run`);
+  if (start < 0 || start + count > context) refuse(`it ends at position ${start + count} of ${context}`);
+  if (edits.some(({ mask }) => mask.length !== count)) refuse('the mask of an edit is not as long as its tokens');
 }
 
 function refuse(reason: string): never {

@@ -70,13 +70,13 @@ export function readLogits(
 ): LogitsRow[][] {
   const top = Math.min(topCount, vocabularySize);
   const values = step.float32(ports.topValues);
-  const indices = step.int64(ports.topIndices);
+  const indices = step.int64Words(ports.topIndices);
   const logSumExp = step.float32(ports.logSumExp);
   let next = 0;
   const read = (): LogitsRow => {
     const position = next++;
     const topTokenIds = new Int32Array(top);
-    for (let i = 0; i < top; i++) topTokenIds[i] = Number(indices[position * top + i]);
+    for (let i = 0; i < top; i++) topTokenIds[i] = indices[(position * top + i) * 2] as number;
     return {
       topValues: values.slice(position * top, (position + 1) * top),
       topTokenIds,

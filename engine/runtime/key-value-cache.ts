@@ -17,7 +17,7 @@ export class KeyValueCache {
   private readonly config: ModelConfig;
   private readonly context: number;
   /** By port name of the past input; the present output of the same block is the same memory. */
-  private readonly memories: { readonly past: string; readonly present: string; readonly memory: NativeMemory }[] = [];
+  readonly memories: { readonly past: string; readonly present: string; readonly memory: NativeMemory }[] = [];
   private readonly windows: LRUCache<string, CacheWindow>;
 
   constructor(environment: RuntimeEnvironment, config: ModelConfig, slots: number, context: number) {
@@ -65,8 +65,10 @@ export class KeyValueCache {
     return window;
   }
 
-  /** Copies the first `tokens` positions of one slot over another's. */
+  /** Copies the first `tokens` positions of one slot over another's, whose own pages are given back first. */
   copySlot(from: number, to: number, tokens: number): void {
+    if (from === to) return;
+    this.freeSlot(to);
     const headBytes = this.context * this.config.headDim * floatBytes;
     const used = tokens * this.config.headDim * floatBytes;
     for (const { memory } of this.memories) {

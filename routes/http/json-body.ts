@@ -4,6 +4,7 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { every } from 'hono/combine';
 import { TillerError } from '../../engine/core/index.ts';
+import type { Services } from '../services.ts';
 import { locateJsonError } from './json-error.ts';
 import { misspellingOf } from './known-fields.ts';
 import type { AppEnv, Warning } from './router.ts';
@@ -13,17 +14,19 @@ const jsonMediaType = /^application\/(?:[\w.-]+\+)?json\s*(?:;.*)?$/i;
 
 /**
  * Middleware of every route with a JSON body, in order: the media type, the size (413 with the limit), the syntax (400 with
- * the position), the names of the top-level fields (a misspelling is refused, anything else unknown becomes a warning).
+ * the position), the number of values (400), the names of the top-level fields (a misspelling is refused, anything else unknown becomes a warning).
  * The values themselves are checked by the route's schema and `bodyHook`.
  */
-export function jsonBody(schema: z.ZodObject, limitBytes: number): MiddlewareHandler<AppEnv> {
+export function jsonBody(schema: z.ZodObject, services: Services): MiddlewareHandler<AppEnv> {
   const known = Object.keys(schema.shape);
+  const limitBytes = services.limits.bodyBytes;
   const readBody: MiddlewareHandler<AppEnv> = async (c, next) => {
-    const body = parseObject(await c.req.text());
+    const body = parseObject(decodeUtf8(await readBytes(c)));
+    refuseTooManyValues(body, services);
     c.set('warnings', unknownFieldWarnings(body, known));
     await next();
   };
-  return every(checkMediaType, bodyLimit({ maxSize: limitBytes, onError: () => refuseSize(limitBytes) }), readBody);
+  return every(checkMediaType, limitSize(limitBytes), readBody);
 }
 
 /** Hook for `openapi(route, handler, hook)`: what does not fit the schema becomes a typed error with the field's path. */
@@ -52,6 +55,68 @@ function refuseSize(limitBytes: number): never {
   throw new TillerError('body_too_large', `The body is larger than the limit of ${limitBytes} bytes.`);
 }
 
+/** Refuses what is too large; a body without a length is read for it. */
+function limitSize(limitBytes: number): MiddlewareHandler<AppEnv> {
+  const limit = bodyLimit({ maxSize: limitBytes, onError: () => refuseSize(limitBytes) });
+  return async (c, next) => {
+    let isRead = false;
+    const goOn = () => {
+      isRead = true;
+      return next();
+    };
+    try {
+      return await limit(c, goOn);
+    } catch (thrown) {
+      throw isRead ? thrown : clientLeft(thrown);
+    }
+  };
+}
+
+async function readBytes(c: Context<AppEnv>): Promise<ArrayBuffer> {
+  try {
+    return await c.req.arrayBuffer();
+  } catch (thrown) {
+    throw clientLeft(thrown);
+  }
+}
+
+/** Reading a body fails when its client leaves while sending it, which is no failure of the service. */
+function clientLeft(cause: unknown): TillerError {
+  if (cause instanceof TillerError) return cause;
+  return new TillerError('cancelled', 'The client left before its request was complete.', { cause });
+}
+
+/** JSON is UTF-8 (RFC 8259); what is not would be another prompt than the client meant. A byte order mark is passed over. */
+function decodeUtf8(bytes: ArrayBuffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new TillerError('invalid_json', 'The body is not UTF-8, which JSON has to be.', { cause });
+  }
+}
+
+/** Values that any request may hold; prompts of token ids may have more where the context is long. */
+const usualValues = 65_536;
+
+/**
+ * Refuses bodies of millions of small values, whose checking would hold up everybody else for seconds: array items and
+ * object members, at any depth.
+ */
+function refuseTooManyValues(body: Record<string, unknown>, services: Services): void {
+  const context = Math.max(0, ...services.models().map(({ card }) => card.contextLength));
+  const limit = Math.max(usualValues, 2 * context * services.limits.maxChoices);
+  const open: object[] = [body];
+  let values = 0;
+  for (let container = open.pop(); container; container = open.pop()) {
+    const items: readonly unknown[] = Array.isArray(container) ? container : Object.values(container);
+    values += items.length;
+    if (values > limit) {
+      throw new TillerError('invalid_request', `The body holds more than ${limit} values: send less at once.`);
+    }
+    for (const item of items) if (typeof item === 'object' && item !== null) open.push(item);
+  }
+}
+
 function parseObject(text: string): Record<string, unknown> {
   const body = parse(text);
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
@@ -75,6 +140,7 @@ function unknownFieldWarnings(body: Record<string, unknown>, known: readonly str
   return Object.keys(body)
     .filter((field) => !known.includes(field))
     .map((field) => {
+      if (field === 'extra_body') throw extraBody();
       const meant = misspellingOf(field, known, distance);
       if (meant === null) return { param: field, message: `Unknown field '${field}': it had no effect.` };
       throw new TillerError('unknown_field', `Unknown field '${field}'. Did you mean '${meant}'?`, {
@@ -82,4 +148,11 @@ function unknownFieldWarnings(body: Record<string, unknown>, known: readonly str
         suggestions: [meant],
       });
     });
+}
+
+/** Steering inside `extra_body` would have no effect, and text that silently goes unsteered must not happen. */
+function extraBody(): TillerError {
+  const message =
+    "'extra_body' is an argument of OpenAI's Python client, not a field: put what is in it beside 'model', at the top level.";
+  return new TillerError('unknown_field', message, { param: 'extra_body' });
 }

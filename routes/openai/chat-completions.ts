@@ -1,5 +1,5 @@
 import { createRoute } from '@hono/zod-openapi';
-import type { GenerationEvent, TokenLogprob } from '../../engine/core/index.ts';
+import { type GenerationEvent, TillerError, type TokenLogprob } from '../../engine/core/index.ts';
 import { type ClientPresence, watchClient } from '../http/cancel.ts';
 import { bodyErrors, errorResponses, steeringErrors } from '../http/error-responses.ts';
 import { bodyHook, jsonBody } from '../http/json-body.ts';
@@ -59,7 +59,7 @@ const route = createRoute({
 
 /** `POST /v1/chat/completions`. */
 export function registerChatCompletions(app: Router, services: Services): void {
-  app.on('POST', route.path, jsonBody(chatRequestSchema, services.limits.bodyBytes));
+  app.on('POST', route.path, jsonBody(chatRequestSchema, services));
   app.openapi(
     route,
     async (c) => {
@@ -104,10 +104,17 @@ function planChat(services: Services, body: ChatRequest, warnings: readonly Warn
     ],
     choices: toChoices(body.n, 1, services.limits.maxChoices),
     sampling: toSampling(body, tokenizer.vocabularySize),
-    logprobs: body.logprobs ? (body.top_logprobs ?? 0) : null,
+    logprobs: toLogprobs(body),
     promptLogprobs: null,
     warnings: [...warnings, ...messageWarnings],
   });
+}
+
+/** How many alternatives to report; null for no log-probabilities. */
+function toLogprobs({ logprobs, top_logprobs: top }: ChatRequest): number | null {
+  if (logprobs) return top ?? 0;
+  if (!top) return null;
+  throw new TillerError('invalid_request', "'top_logprobs' needs 'logprobs': true.", { param: 'top_logprobs' });
 }
 
 async function completeChat(

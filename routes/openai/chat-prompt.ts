@@ -1,6 +1,7 @@
 import { type ChatMessage, TillerError } from '../../engine/core/index.ts';
 import type { ModelService } from '../services.ts';
 import { type ContentSpan, contentSpans } from './content-spans.ts';
+import { refuseFarTooLong } from './least-tokens.ts';
 
 /** A conversation as prompt tokens. */
 export interface ChatPrompt {
@@ -8,7 +9,7 @@ export interface ChatPrompt {
   /** The rendered text whose tokens `tokenIds` are. */
   readonly text: string;
   readonly tokenIds: Int32Array;
-  /** Where each message's own words stand in `text`; costs a rendering a message. Throws `edit_not_applicable`. */
+  /** Where each message's own words stand in `text`; costs one more rendering. Throws `edit_not_applicable`. */
   spans(): readonly ContentSpan[];
 }
 
@@ -23,7 +24,8 @@ export interface ChatPromptOptions {
 
 /**
  * Renders and encodes a conversation. Throws `unsupported` for a model without a chat template, `invalid_request` for option
- * pairs that contradict each other and for what the template itself refuses.
+ * pairs that contradict each other and for what the template itself refuses, `context_length_exceeded` for what cannot fit
+ * the context, before it is rendered or encoded.
  */
 export function toChatPrompt(
   model: ModelService,
@@ -43,15 +45,24 @@ export function toChatPrompt(
       param: 'continue_final_message',
     });
   }
+  refuseTooManyMessages(messages, model);
   const render = (conversation: readonly ChatMessage[]) => template.render(conversation, { addGenerationPrompt });
   const whole = renderOrRefuse(() => render(messages));
   const text = continued ? whole.slice(0, contentSpans(render, messages, whole).at(-1)?.end) : whole;
+  refuseFarTooLong(text, model, 'messages');
   return {
     messages,
     text,
     tokenIds: model.tokenizer.encode(text, { addSpecialTokens: options.addSpecialTokens ?? false }),
     spans: () => contentSpans(render, messages, whole),
   };
+}
+
+/** Every message takes a token at least; rendering thousands of them for nothing would hold up everybody else. */
+function refuseTooManyMessages({ length }: readonly ChatMessage[], { card }: ModelService): void {
+  if (length <= card.contextLength) return;
+  const message = `${length} messages have more tokens than the context holds, which is ${card.contextLength}: send fewer.`;
+  throw new TillerError('context_length_exceeded', message, { param: 'messages' });
 }
 
 /** Templates refuse conversations they do not know (two user messages in a row, say) by throwing. */

@@ -2,6 +2,7 @@ import { TillerError, type Tokenizer } from '../../engine/core/index.ts';
 import type { Warning } from '../http/router.ts';
 import type { ModelService, Services } from '../services.ts';
 import { type Generation, planGeneration, resolveTarget } from './generation.ts';
+import { refuseFarTooLong } from './least-tokens.ts';
 import { plainPositionContext } from './position-context.ts';
 import type { CompletionRequest } from './schemas/completions.ts';
 import { checkTokenIds, chooseMaxTokens, refuseUnsupported, toChoices, toSampling, toStopRules } from './to-engine.ts';
@@ -36,8 +37,9 @@ export function planCompletion(
   refuseBestOf(body);
   const target = resolveTarget(services, body);
   const { card, tokenizer } = target.model;
-  const prompts = toPrompts(body.prompt, target.model);
-  const choices = toChoices(body.n, prompts.length, services.limits.maxChoices);
+  const given = toList(body.prompt);
+  const choices = toChoices(body.n, given.length, services.limits.maxChoices);
+  const prompts = toPrompts(given, target.model, isNested(body.prompt));
   const requested = body.max_tokens ?? defaultMaxTokens;
   const logprobs = body.logprobs ?? null;
   const generation = planGeneration({
@@ -73,11 +75,10 @@ function refuseBestOf(body: CompletionRequest): void {
   });
 }
 
-function toPrompts(prompt: CompletionRequest['prompt'], model: ModelService): CompletionPrompt[] {
-  const list = toList(prompt);
+function toPrompts(list: readonly (string | number[])[], model: ModelService, nested: boolean): CompletionPrompt[] {
   return list.map((item, index) => {
-    const param = list.length === 1 && !isNested(prompt) ? 'prompt' : `prompt[${index}]`;
-    const encoded = typeof item === 'string' ? fromText(item, model.tokenizer) : fromIds(item, model.tokenizer, param);
+    const param = nested ? `prompt[${index}]` : 'prompt';
+    const encoded = typeof item === 'string' ? fromText(item, model, param) : fromIds(item, model.tokenizer, param);
     if (encoded.tokenIds.length === 0) {
       throw new TillerError('invalid_request', `'${param}' is empty: there is nothing to continue.`, { param });
     }
@@ -100,10 +101,13 @@ function isNested(prompt: CompletionRequest['prompt']): boolean {
 }
 
 /** Text gets what the tokenizer itself prepends, and nothing else. */
-function fromText(text: string, tokenizer: Tokenizer): CompletionPrompt {
+function fromText(text: string, model: ModelService, param: string): CompletionPrompt {
+  const { tokenizer } = model;
+  refuseFarTooLong(text, model, param);
   const tokenIds = tokenizer.encode(text, { addSpecialTokens: true });
-  const plain = tokenizer.encode(text, { addSpecialTokens: false });
-  return { tokenIds, text, textBegins: Math.max(0, tokenIds.length - plain.length) };
+  // what it prepends to nothing, it prepends to anything
+  const textBegins = tokenizer.encode('', { addSpecialTokens: true }).length;
+  return { tokenIds, text, textBegins };
 }
 
 /** Token ids are taken as they are. */

@@ -57,7 +57,7 @@ const route = createRoute({
 
 /** `POST /v1/completions`. */
 export function registerCompletions(app: Router, services: Services): void {
-  app.on('POST', route.path, jsonBody(completionRequestSchema, services.limits.bodyBytes));
+  app.on('POST', route.path, jsonBody(completionRequestSchema, services));
   app.openapi(
     route,
     async (c) => {

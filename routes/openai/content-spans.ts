@@ -7,39 +7,59 @@ export interface ContentSpan {
 }
 
 /** Private-use characters: no tokenizer or template treats them specially, and no conversation has them by accident. */
-const sentinel = '\u{E0F1}tiller content\u{E0F2}';
+const sentinel = (index: number) => `\u{E0F1}tiller content ${index}\u{E0F2}`;
 
 /**
- * Finds each message's content in a rendered conversation, exactly: the conversation is rendered again with that one content
- * replaced by a sentinel, and what differs is the content. Searching for the text itself would find other places where the
- * same words stand (a default system message, the markers). Throws `edit_not_applicable` where the template rewrites or drops a
- * message, because its tokens could then not be told from the template's.
+ * Finds each message's content in a rendered conversation, exactly: the conversation is rendered once more with every content
+ * replaced by a sentinel of its own, which leaves what the template wrote between them; the rendering must then be those
+ * pieces with the contents (whole, or trimmed as many templates do) in between. Searching for the text itself would find
+ * other places where the same words stand (a default system message, the markers). Throws `edit_not_applicable` where the
+ * template rewrites, moves or drops a message, because its tokens could then not be told from the template's.
  */
 export function contentSpans(
   render: (messages: readonly ChatMessage[]) => string,
   messages: readonly ChatMessage[],
   whole: string,
 ): ContentSpan[] {
-  return messages.map((message, index) => {
-    const marked = renderMarked(render, messages, index);
-    const start = marked?.indexOf(sentinel) ?? -1;
-    if (marked === null || start < 0) throw untraceable(index);
-    const suffix = marked.slice(start + sentinel.length);
-    const end = whole.length - suffix.length;
-    const found = whole.slice(start, Math.max(start, end));
-    const framed = end >= start && whole.startsWith(marked.slice(0, start)) && whole.endsWith(suffix);
-    if (!framed || (found !== message.content && found !== message.content.trim())) throw untraceable(index);
-    return { start, end };
+  const pieces = templatePieces(renderMarked(render, messages), messages.length);
+  if (!whole.startsWith(pieces[0] ?? '')) throw untraceable(0);
+  let at = pieces[0]?.length ?? 0;
+  const spans = messages.map(({ content }, index) => {
+    const piece = pieces[index + 1] ?? '';
+    const isLast = index === messages.length - 1;
+    const fits = (words: string) => {
+      const after = at + words.length;
+      if (!whole.startsWith(words, at) || !whole.startsWith(piece, after)) return false;
+      return !isLast || after + piece.length === whole.length;
+    };
+    const words = [content, content.trim()].find(fits);
+    if (words === undefined) throw untraceable(index);
+    const span = { start: at, end: at + words.length };
+    at = span.end + piece.length;
+    return span;
   });
+  return spans;
+}
+
+/** What the template itself wrote: before the first content, between each two, and after the last. */
+function templatePieces(marked: string | null, count: number): string[] {
+  const pieces: string[] = [];
+  let at = 0;
+  for (let index = 0; index < count; index++) {
+    const found = marked?.indexOf(sentinel(index), at) ?? -1;
+    if (marked === null || found < 0) throw untraceable(index);
+    pieces.push(marked.slice(at, found));
+    at = found + sentinel(index).length;
+  }
+  return [...pieces, marked?.slice(at) ?? ''];
 }
 
 function renderMarked(
   render: (messages: readonly ChatMessage[]) => string,
   messages: readonly ChatMessage[],
-  index: number,
 ): string | null {
   try {
-    return render(messages.map((message, at) => (at === index ? { ...message, content: sentinel } : message)));
+    return render(messages.map((message, index) => ({ ...message, content: sentinel(index) })));
   } catch {
     return null;
   }

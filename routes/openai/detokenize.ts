@@ -29,7 +29,7 @@ const route = createRoute({
 
 /** `POST /detokenize`, in vLLM's shape. */
 export function registerDetokenize(app: Router, services: Services): void {
-  app.on('POST', route.path, jsonBody(requestSchema, services.limits.bodyBytes));
+  app.on('POST', route.path, jsonBody(requestSchema, services));
   app.openapi(
     route,
     (c) => {

@@ -26,7 +26,7 @@ export function plainPositionContext(tokenIds: Int32Array, tokenizer: Tokenizer)
  *   end (its end-of-message token), that is [f − 1, e): the last token of the header predicts f, the last content token
  *   predicts e, and e itself predicts nothing of the message. This equals `generated` of the request that wrote it.
  *
- * Both cost a rendering a message, so they are worked out only where an edit asks. Throws `edit_not_applicable` where
+ * Both cost another rendering, so they are worked out only where an edit asks. Throws `edit_not_applicable` where
  * the template or the tokenizer does not let tokens be told apart exactly.
  */
 export function chatPositionContext(prompt: ChatPrompt, tokenizer: Tokenizer, edits: readonly Edit[]): PositionContext {

@@ -7,6 +7,7 @@ import type { ModelService, Services } from '../services.ts';
 import { toChatPrompt } from './chat-prompt.ts';
 import { openAiErrorShape } from './errors.ts';
 import { resolveModel } from './generation.ts';
+import { refuseFarTooLong } from './least-tokens.ts';
 import { toChatMessages } from './messages.ts';
 import { chatMessageSchema } from './schemas/chat.ts';
 
@@ -45,13 +46,16 @@ const route = createRoute({
       description: 'The tokens, as vLLM gives them.',
       content: { 'application/json': { schema: responseSchema } },
     },
-    ...errorResponses([...bodyErrors, 'unsupported', 'model_not_found', 'profile_not_found'], openAiErrorShape),
+    ...errorResponses(
+      [...bodyErrors, 'unsupported', 'context_length_exceeded', 'model_not_found', 'profile_not_found'],
+      openAiErrorShape,
+    ),
   },
 });
 
 /** `POST /tokenize`, in vLLM's shape. */
 export function registerTokenize(app: Router, services: Services): void {
-  app.on('POST', route.path, jsonBody(requestSchema, services.limits.bodyBytes));
+  app.on('POST', route.path, jsonBody(requestSchema, services));
   app.openapi(
     route,
     (c) => {
@@ -79,5 +83,6 @@ function encode(body: z.infer<typeof requestSchema>, model: ModelService): Int32
     const message = "Give exactly one of 'prompt' and 'messages'.";
     throw new TillerError('invalid_request', message, { param: prompt === null ? 'prompt' : 'messages' });
   }
+  refuseFarTooLong(prompt, model, 'prompt');
   return model.tokenizer.encode(prompt, { addSpecialTokens: body.add_special_tokens ?? true });
 }

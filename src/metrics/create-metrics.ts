@@ -13,13 +13,20 @@ export interface Metrics {
   readonly services: Services['metrics'];
 }
 
-/** Process, HTTP and engine metrics of the one served model. `statistics` is read at each scrape. */
-export function createMetrics(modelName: string, statistics: () => EngineStatistics): Metrics {
+/** The model that is served, as metrics see it. */
+export interface ServedModel {
+  /** Its id, the label `model_name`. */
+  readonly name: string;
+  readonly statistics: EngineStatistics;
+}
+
+/** Process, HTTP and engine metrics of the one served model. `served` is read at each scrape; null while it is being loaded. */
+export function createMetrics(served: () => ServedModel | null): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  engineGauges(registry, modelName, statistics);
+  engineGauges(registry, served);
   return {
-    observer: engineMetrics(registry, modelName),
+    observer: engineMetrics(registry, () => served()?.name ?? ''),
     services: {
       ...httpMetrics(registry),
       render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),

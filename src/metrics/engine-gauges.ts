@@ -1,5 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { EngineStatistics } from '../../engine/core/index.ts';
+import type { ServedModel } from './create-metrics.ts';
 
 /** What each gauge reads from a snapshot of the engine. The first three are what inference gateways schedule by. */
 const gauges: Record<string, { readonly help: string; readonly read: (now: EngineStatistics) => number }> = {
@@ -14,8 +15,8 @@ const gauges: Record<string, { readonly help: string; readonly read: (now: Engin
   tiller_draining: { help: '1 while the service shuts down.', read: (now) => Number(now.draining) },
 };
 
-/** Registers gauges that read the engine when they are scraped. */
-export function engineGauges(registry: Registry, modelName: string, statistics: () => EngineStatistics): void {
+/** Registers gauges that read the engine when they are scraped; they show nothing while there is none. */
+export function engineGauges(registry: Registry, served: () => ServedModel | null): void {
   for (const [name, { help, read }] of Object.entries(gauges)) {
     new Gauge({
       name,
@@ -23,7 +24,8 @@ export function engineGauges(registry: Registry, modelName: string, statistics: 
       labelNames: ['model_name'],
       registers: [registry],
       collect() {
-        this.set({ model_name: modelName }, read(statistics()));
+        const model = served();
+        if (model) this.set({ model_name: model.name }, read(model.statistics));
       },
     });
   }

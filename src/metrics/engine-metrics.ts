@@ -9,8 +9,8 @@ import {
   tokenBuckets,
 } from './buckets.ts';
 
-/** Metrics of the engine's events, registered on `registry`; vLLM's names where it has one, under the prefix `tiller_`. */
-export function engineMetrics(registry: Registry, modelName: string): EngineObserver {
+/** Metrics of the engine's events, registered on `registry`; vLLM's names where it has one, under the prefix `tiller_`. `modelName` is known before the first event. */
+export function engineMetrics(registry: Registry, modelName: () => string): EngineObserver {
   const request = requestMetrics(registry, modelName);
   const step = stepMetrics(registry, modelName);
   return (event) => {
@@ -22,7 +22,7 @@ export function engineMetrics(registry: Registry, modelName: string): EngineObse
 type StepEvent = Extract<EngineEvent, { readonly type: 'step' }>;
 type FinishedEvent = Extract<EngineEvent, { readonly type: 'finished' }>;
 
-function requestMetrics(registry: Registry, modelName: string) {
+function requestMetrics(registry: Registry, modelName: () => string) {
   const shared = { labelNames: ['model_name'], registers: [registry] };
   const queueTime = new Histogram({
     ...shared,
@@ -40,7 +40,7 @@ function requestMetrics(registry: Registry, modelName: string) {
   /** Requests that have their first token and are not finished: when that was. */
   const firstTokenAt = new Map<string, number>();
   return (event: Exclude<EngineEvent, StepEvent>) => {
-    const labels = { model_name: modelName };
+    const labels = { model_name: modelName() };
     if (event.type === 'started') queueTime.observe(labels, event.queueMilliseconds / 1000);
     if (event.type === 'first_token') {
       firstToken.observe(labels, event.milliseconds / 1000);
@@ -53,7 +53,7 @@ function requestMetrics(registry: Registry, modelName: string) {
   };
 }
 
-function finishedMetrics(registry: Registry, modelName: string) {
+function finishedMetrics(registry: Registry, modelName: () => string) {
   const shared = { labelNames: ['model_name'], registers: [registry] };
   const latency = new Histogram({
     ...shared,
@@ -89,7 +89,7 @@ function finishedMetrics(registry: Registry, modelName: string) {
     help: 'Finished requests that had edits.',
   });
   return (event: FinishedEvent, firstTokenMilliseconds: number | null) => {
-    const labels = { model_name: modelName };
+    const labels = { model_name: modelName() };
     outcomes.inc({ ...labels, finished_reason: event.outcome });
     promptTokens.inc(labels, event.promptTokens);
     generationTokens.inc(labels, event.completionTokens);
@@ -102,7 +102,7 @@ function finishedMetrics(registry: Registry, modelName: string) {
   };
 }
 
-function stepMetrics(registry: Registry, modelName: string) {
+function stepMetrics(registry: Registry, modelName: () => string) {
   const shared = { labelNames: ['model_name', 'kind'], registers: [registry] };
   const duration = new Histogram({
     ...shared,
@@ -124,10 +124,10 @@ function stepMetrics(registry: Registry, modelName: string) {
     help: 'Rows with edits, summed over steps.',
   });
   return (event: StepEvent) => {
-    const labels = { model_name: modelName, kind: event.kind };
+    const labels = { model_name: modelName(), kind: event.kind };
     duration.observe(labels, event.milliseconds / 1000);
     rows.observe(labels, event.rows);
-    tokens.observe({ model_name: modelName }, event.tokens);
+    tokens.observe({ model_name: modelName() }, event.tokens);
     if (event.steeredRows > 0) steeredRows.inc(labels, event.steeredRows);
   };
 }

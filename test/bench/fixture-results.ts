@@ -1,3 +1,4 @@
+import type { DemoResults } from '../../bench/demo-results.ts';
 import type { DecodeResults, Machine, Memory, StartupResults } from '../../bench/results.ts';
 
 const machine: Machine = {
@@ -40,6 +41,7 @@ export const decodeFixture: DecodeResults = {
   },
   idle: [{ process: 'tiller-f32', cpuShare: 0 }],
   otherLoad: [0, 0, 2],
+  disturbedRounds: 1,
 };
 
 const memory = (resident: number, keyValue: number): Memory => ({
@@ -57,4 +59,17 @@ export const startupFixture: StartupResults = {
   float32WeightBytes: 100e6,
   keyValueBytesPerToken: 1000,
   memory: { loaded: [memory(140e6, 0)], busy: [memory(200e6, 40e6)] },
+};
+
+export const demoFixture: DemoResults = {
+  model: 'tiny',
+  source: 'tiny/0-res',
+  settings: { maxTokens: 4, repetitionPenalty: 1 },
+  prompts: [
+    {
+      prompt: 'Hello',
+      unsteered: 'Hi | there',
+      steered: [{ index: 7, label: 'pirates', strength: 2, text: 'Ahoy\nthere' }],
+    },
+  ],
 };

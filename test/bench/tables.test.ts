@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { checkout } from '../../bench/checkout.ts';
 import { decodeResults, readResults, startupResults } from '../../bench/results.ts';
 import { renderTables, replaceTables } from '../../bench/tables.ts';
-import { decodeFixture, startupFixture } from './fixture-results.ts';
+import { decodeFixture, demoFixture, startupFixture } from './fixture-results.ts';
 
-const results = { decode: decodeFixture, startup: startupFixture };
+const results = { decode: decodeFixture, startup: startupFixture, demo: demoFixture };
 const tables = renderTables(results);
 const blank = [...tables.keys()]
   .map((name) => `text\n<!-- bench:${name}:start -->\nold\n<!-- bench:${name}:end -->\nmore`)
@@ -28,6 +28,11 @@ describe('tables of the benchmarks', () => {
     expect(tables.get('startup')).toContain('| first token, asked once ready | 2.50 |');
     expect(tables.get('memory')).toContain('| **resident** | 140 | 200 |');
     expect(tables.get('memory')).toContain('| 1.40 | 1.60 |');
+  });
+
+  it('show every text of the demonstration, in one cell each', () => {
+    expect(tables.get('demo')).toContain('| unsteered | Hi \\| there |');
+    expect(tables.get('demo')).toContain('| 7 “pirates”, 2 | Ahoy ⏎ there |');
   });
 
   it('say so where a platform does not tell what memory is made of', () => {

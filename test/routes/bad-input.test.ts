@@ -52,6 +52,13 @@ const malformed: Row[] = [
     param: /^prompt/.source,
   },
   {
+    what: 'top_logprobs without logprobs',
+    body: { messages, top_logprobs: 2 },
+    status: 400,
+    code: 'invalid_request',
+    param: 'top_logprobs',
+  },
+  {
     what: 'a number out of range',
     body: { messages, temperature: 3 },
     status: 400,

@@ -17,7 +17,7 @@ async function samples(
   events: readonly EngineEvent[],
   http?: (services: ReturnType<typeof createMetrics>['services']) => void,
 ) {
-  const metrics = createMetrics('toy', () => statistics);
+  const metrics = createMetrics(() => ({ name: 'toy', statistics }));
   for (const event of events) metrics.observer(event);
   http?.(metrics.services);
   const { body, contentType } = await metrics.services.render();
@@ -35,6 +35,12 @@ describe('engine metrics', () => {
     expect(got.get('tiller_num_requests_waiting{model_name="toy"}')).toBe(2);
     expect(got.get('tiller_kv_cache_usage_perc{model_name="toy"}')).toBe(0.25);
     expect(got.get('tiller_draining{model_name="toy"}')).toBe(0);
+  });
+
+  it('show no engine, and no made-up name, while the model is being loaded', async () => {
+    const { body } = await createMetrics(() => null).services.render();
+    expect(body).not.toContain('model_name=');
+    expect(body).toContain('process_resident_memory_bytes');
   });
 
   it('follow a request from queue to end', async () => {

@@ -40,7 +40,7 @@ export const generationFields = {
   skip_special_tokens: z.boolean().nullish().openapi({ description: 'Only true is supported.' }),
   presence_penalty: z.number().min(-2).max(2).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
-  repetition_penalty: z.number().gt(0).max(2).nullish(),
+  repetition_penalty: z.number().gt(0).max(10).nullish(),
   logit_bias: z.record(z.string(), z.number().min(-100).max(100)).nullish(),
   stream: z.boolean().nullish(),
   stream_options: z

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { RowStep } from '../../../engine/core/index.ts';
 import { RuntimeEnvironment } from '../../../engine/runtime/environment.ts';
 import { openExecutor } from '../../../engine/runtime/index.ts';
+import { KeyValueCache } from '../../../engine/runtime/key-value-cache.ts';
 import { NativeMemory } from '../../../engine/runtime/native-memory.ts';
 import { tinyConfig, writeTinyWeights } from '../../harness/tiny-model.ts';
 
@@ -49,6 +50,54 @@ describe('native handles', () => {
     await expect(opening).rejects.toMatchObject({ code: 'checkpoint_invalid' });
     expect(keeper.api.liveHandles).toBe(before);
     keeper.release();
+  });
+});
+
+describe('steps of many shapes', () => {
+  it('keep no more handles and no more memory, however many prompt lengths there were', async () => {
+    const keeper = RuntimeEnvironment.acquire({ threads: 1 });
+    const config = { ...tinyConfig, contextLength: 1024 };
+    const executor = await openExecutor({ config, weights, slots: 4, context: 1024, threads: 1, maxChunk: 512 });
+    const prefill = async (from: number, to: number) => {
+      for (let length = from; length < to; length++) {
+        const tokens = new Int32Array(length).fill(length % 300);
+        await executor.run({ kind: 'prefill', rows: [{ ...row(length % 4, []), tokens }] });
+      }
+      return { handles: keeper.api.liveHandles, rss: process.memoryUsage().rss };
+    };
+    await prefill(500, 512);
+    const some = await prefill(1, 100);
+    const many = await prefill(100, 500);
+    expect(many.handles).toBe(some.handles);
+    expect(many.rss - some.rss).toBeLessThan(24e6);
+    await executor.close();
+    keeper.release();
+  });
+});
+
+describe('the key-value cache', () => {
+  it('holds memory for the tokens it holds: freed and overwritten slots give their pages back', () => {
+    const environment = RuntimeEnvironment.acquire({ threads: 1 });
+    const config = { ...tinyConfig, headDim: 64 };
+    const context = 16384;
+    const cache = new KeyValueCache(environment, config, 2, context);
+    const slotBytes = cache.tokenBytes * context;
+    expect(slotBytes).toBeGreaterThan(30e6);
+    const touch = (slot: number) => {
+      for (const { memory } of cache.memories) {
+        new Uint8Array(memory.buffer, (slot * memory.byteLength) / 2, memory.byteLength / 2).fill(9);
+      }
+      return process.memoryUsage().rss;
+    };
+    const freed = (full: number) => full - process.memoryUsage().rss;
+    const both = touch(0) && touch(1);
+    cache.freeSlot(1);
+    expect(freed(both)).toBeGreaterThan(0.9 * slotBytes);
+    const again = touch(1);
+    cache.copySlot(0, 1, 100);
+    expect(freed(again)).toBeGreaterThan(0.9 * slotBytes);
+    cache.close();
+    environment.release();
   });
 });
 

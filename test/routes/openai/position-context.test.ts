@@ -73,6 +73,21 @@ describe('assistant ranges', () => {
   });
 });
 
+describe('the cost', () => {
+  it('is two renderings, however many messages there are', () => {
+    let renderings = 0;
+    const template: ChatTemplate = {
+      render: (...given) => {
+        renderings++;
+        return toyTemplate.render(...given);
+      },
+    };
+    const messages = Array.from({ length: 12 }, (_, at) => ({ role: at % 2 ? 'assistant' : 'user', content: 'x' }));
+    expect(contextOf(messages, 'assistant', { template }).context.assistantRanges).toHaveLength(6);
+    expect(renderings).toBe(2);
+  });
+});
+
 describe('special positions', () => {
   it('are all tokens of the template, the default system message among them', () => {
     const { prompt, context } = contextOf([{ role: 'user', content: 'hi ü' }], 'special');

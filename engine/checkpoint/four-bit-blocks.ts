@@ -1,0 +1,71 @@
+import { TillerError } from '../core/index.ts';
+import { halfToFloat } from './dequantise.ts';
+import type { LocalFile } from './local-file.ts';
+import { blockLayouts, type StoredTensor } from './tensor.ts';
+
+/**
+ * A Q4_1 matrix [rows, width] taken apart, its weights unchanged: ggml stores w = d·q + m for blocks of 32 with q in 0…15 and
+ * d, m in float16. Here w = scale·(q − 8) + offset, with offset = m + 8·d in float32, so that the first part is what ONNX
+ * Runtime's MatMulNBits computes and the second a product of block sums.
+ */
+export interface FourBitBlocks {
+  readonly rows: number;
+  readonly width: number;
+  /** [rows, width / 32, 16]: element 2i of a block in the low half of byte i, 2i + 1 in the high half. */
+  readonly quants: Uint8Array;
+  /** [rows, width / 32] */
+  readonly scales: Float32Array;
+  /** [rows, width / 32] */
+  readonly offsets: Float32Array;
+}
+
+/** Weights of one block, in both layouts. */
+export const blockWidth = 32;
+const quantBytes = blockWidth / 2;
+const zeroPoint = 8;
+
+/** Reads a Q4_1 matrix whole, with Hugging Face's order of rows; null for any other type. */
+export async function readFourBitBlocks(file: LocalFile, tensor: StoredTensor): Promise<FourBitBlocks | null> {
+  if (tensor.type !== 'Q4_1' || tensor.shape.length !== 2) return null;
+  const [rows = 0, width = 0] = tensor.shape;
+  const encoded = new Uint8Array(tensor.byteLength);
+  await file.read(tensor.offset, encoded);
+  const perRow = width / blockWidth;
+  if (!Number.isInteger(perRow)) throw new TillerError('internal', `${tensor.name} has rows of broken blocks.`);
+  const blocks: FourBitBlocks = {
+    rows,
+    width,
+    quants: new Uint8Array(rows * perRow * quantBytes),
+    scales: new Float32Array(rows * perRow),
+    offsets: new Float32Array(rows * perRow),
+  };
+  const headDim = tensor.interleavedHeads === null ? null : rows / tensor.interleavedHeads;
+  for (let row = 0; row < rows; row++) {
+    const stored = headDim === null ? row : storedRow(row, headDim);
+    for (let b = 0; b < perRow; b++) takeApart(encoded, (stored * perRow + b) * blockLayouts.Q4_1.bytes, blocks, row * perRow + b);
+  }
+  return blocks;
+}
+
+/** One block: float16 d, float16 m, then 16 bytes with element i in the low half of byte i and i + 16 in the high half. */
+function takeApart(encoded: Uint8Array, at: number, blocks: FourBitBlocks, to: number): void {
+  const scale = halfToFloat((encoded[at] as number) | ((encoded[at + 1] as number) << 8));
+  const minimum = halfToFloat((encoded[at + 2] as number) | ((encoded[at + 3] as number) << 8));
+  blocks.scales[to] = scale;
+  blocks.offsets[to] = minimum + zeroPoint * scale;
+  const quants = at + 4;
+  for (let i = 0; i < quantBytes; i++) {
+    // Bytes 2i and 2i + 1 hold elements 2i and 2i + 1 in their low halves, and those 16 further on in their high halves.
+    const even = encoded[quants + ((2 * i) % quantBytes)] as number;
+    const odd = encoded[quants + ((2 * i + 1) % quantBytes)] as number;
+    const shift = 2 * i < quantBytes ? 0 : 4;
+    blocks.quants[to * quantBytes + i] = ((even >> shift) & 15) | (((odd >> shift) & 15) << 4);
+  }
+}
+
+/** Where llama.cpp's converter put a row of q or k (tensor-reader.ts, `undoInterleave`). */
+function storedRow(row: number, headDim: number): number {
+  const half = headDim / 2;
+  const inHead = row % headDim;
+  return row - inHead + 2 * (inHead % half) + (inHead < half ? 0 : 1);
+}

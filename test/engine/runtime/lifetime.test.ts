@@ -1,0 +1,208 @@
+import { copyFileSync, truncateSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Edit, RowStep } from '../../../engine/core/index.ts';
+import { RuntimeEnvironment } from '../../../engine/runtime/environment.ts';
+import { type ExecutorOptions, openExecutor } from '../../../engine/runtime/index.ts';
+import { randomNumbers, tinyConfig, writeTinyWeights } from '../../harness/tiny-model.ts';
+
+const weights = writeTinyWeights();
+const open = (more: Partial<ExecutorOptions> = {}) =>
+  openExecutor({ config: tinyConfig, weights, slots: 4, context: 48, threads: 1, maxChunk: 16, ...more });
+
+const row = (slot: number, count: number, more: Partial<RowStep> = {}): RowStep => ({
+  requestId: String(slot),
+  slot,
+  tokens: Int32Array.from({ length: count }, (_, t) => (t * 7 + 3) % tinyConfig.vocabularySize),
+  start: 0,
+  logits: 'last',
+  edits: [],
+  taps: [],
+  ...more,
+});
+
+const random = randomNumbers(3);
+function steered(hookPoints: readonly string[], count: number): RowStep['edits'] {
+  return hookPoints.map((hookPoint) => {
+    const write = Float32Array.from({ length: tinyConfig.dModel }, random);
+    const edit: Edit = {
+      hookPoint,
+      read: null,
+      coefficient: { beta: 1, gamma: 0, low: -Infinity, high: Infinity },
+      write,
+      positions: 'all',
+      skipSpecial: false,
+      activeAbove: -Infinity,
+      sinkNorm: Infinity,
+    };
+    return { edit, mask: new Float32Array(count).fill(1) };
+  });
+}
+const allSites = [
+  'blocks.0.hook_resid_pre',
+  'blocks.0.hook_resid_mid',
+  'blocks.0.hook_resid_post',
+  'blocks.1.hook_resid_mid',
+  'blocks.1.hook_resid_post',
+];
+/** Every non-empty set of the hook points, 31 of them: more than the variants and the bound steps that are kept. */
+const siteSets = Array.from({ length: 31 }, (_, i) => allSites.filter((_site, bit) => (i + 1) & (1 << bit)));
+
+let keeper: RuntimeEnvironment;
+let before: number;
+beforeEach(() => {
+  keeper = RuntimeEnvironment.acquire({ threads: 1 });
+  before = keeper.api.liveHandles;
+});
+afterEach(() => {
+  expect(keeper.api.liveHandles, 'handles').toBe(before);
+  keeper.release();
+});
+
+describe('an executor that cannot be opened leaves nothing behind', () => {
+  it('when the weights are not there', async () => {
+    const tensors = new Map([...weights.tensors].map(([name, at]) => [name, { ...at, path: `${at.path}.gone` }]));
+    await expect(open({ weights: { ...weights, tensors } })).rejects.toThrow(/ENOENT/);
+  });
+
+  it('when the file of the weights was cut short since it was looked at', async () => {
+    const [first] = weights.tensors.values();
+    const path = `${first?.path}.short`;
+    copyFileSync(String(first?.path), path);
+    truncateSync(path, 64);
+    const tensors = new Map([...weights.tensors].map(([name, at]) => [name, { ...at, path }]));
+    await expect(open({ weights: { ...weights, tensors } })).rejects.toMatchObject({ code: 'checkpoint_invalid' });
+  });
+
+  it('when the cache cannot be reserved', async () => {
+    const opening = open({ slots: 2 ** 40, config: { ...tinyConfig, contextLength: 2 ** 20 } });
+    await expect(opening).rejects.toMatchObject({ code: 'runtime_unavailable', message: /--max-rows/ });
+  });
+});
+
+describe('close', () => {
+  it('lets the steps given finish, refuses later ones, and may be called again', async () => {
+    const executor = await open();
+    const runs = Array.from({ length: 6 }, (_, i) => executor.run({ kind: 'prefill', rows: [row(i % 4, 8)] }));
+    const closing = executor.close();
+    expect((await Promise.all(runs)).map(([result]) => result?.logits[0]?.topTokenIds.length)).toEqual(
+      new Array(6).fill(256),
+    );
+    const gone = { code: 'step_failed', message: /unloaded/ };
+    await expect(executor.run({ kind: 'prefill', rows: [row(0, 2)] })).rejects.toMatchObject(gone);
+    await closing;
+    await executor.close();
+    await expect(executor.run({ kind: 'prefill', rows: [row(0, 2)] })).rejects.toMatchObject(gone);
+    await expect(executor.prepare({ edits: ['blocks.0.hook_resid_mid'], taps: [] })).rejects.toMatchObject(gone);
+    expect(() => executor.copySlot(0, 1, 1)).toThrow(/unloaded/);
+    executor.freeSlot(0);
+  });
+
+  it('gives up the variants that still wait to be built', async () => {
+    const executor = await open();
+    const preparing = siteSets.map((edits) => executor.prepare({ edits, taps: [] }).catch((error: unknown) => error));
+    await executor.close();
+    const outcomes = await Promise.all(preparing);
+    expect(outcomes.some((outcome) => outcome instanceof Error && /unloaded/.test(outcome.message))).toBe(true);
+  });
+});
+
+describe('variants that come and go', () => {
+  it('run right while they are evicted, built again and prepared behind the steps in flight', async () => {
+    const executor = await open({ slots: 2 });
+    const count = 3;
+    const edits = siteSets.map((sites) => steered(sites, count));
+    const step = (i: number) => row(0, count, { edits: edits[i], taps: i % 3 ? [] : ['blocks.1.hook_resid_post'] });
+    const logitsOf = async (i: number) => {
+      const results = await executor.run({ kind: 'prefill', rows: [step(i)] });
+      return [...(results[0]?.logits[0]?.topValues ?? [])];
+    };
+    const alone: number[][] = [];
+    for (const i of edits.keys()) alone.push(await logitsOf(i));
+    const preparing: Promise<void>[] = [];
+    const running: Promise<void>[] = [];
+    for (let round = 0; round < 120; round++) {
+      const i = Math.floor((random() + 0.5) * edits.length);
+      preparing.push(executor.prepare({ edits: siteSets[(i * 11) % 31] ?? [], taps: [] }));
+      running.push(
+        logitsOf(i).then((values) => {
+          const expected = alone[i] ?? [];
+          expect(Math.max(...values.map((value, k) => Math.abs(value - (expected[k] ?? NaN))))).toBeLessThan(1e-4);
+        }),
+      );
+      if (round % 5 === 0) await Promise.all(running.splice(0));
+    }
+    await Promise.all([...preparing, ...running]);
+    expect(executor.statistics().variantsCached).toBeLessThanOrEqual(13);
+    await executor.close();
+  }, 120_000);
+
+  it('run right when one is built again before the runs that kept the old one are over', async () => {
+    const executor = await open();
+    const [first = [], ...others] = siteSets;
+    const edits = steered(first, 4);
+    const steeredRun = () => executor.run({ kind: 'prefill', rows: [row(1, 4, { edits })] });
+    const valuesOf = async (run: ReturnType<typeof steeredRun>) => [...((await run)[0]?.logits[0]?.topValues ?? [])];
+    const alone = await valuesOf(steeredRun());
+    let left = 800;
+    const queued = Array.from({ length: left }, async () => {
+      await executor.run({ kind: 'prefill', rows: [row(0, 16)] });
+      left--;
+    });
+    // Taps of their own: none of them could serve in the first one's place.
+    for (const edits of others.slice(0, 13)) await executor.prepare({ edits, taps: ['hook_embed'] });
+    const { variantsBuilt } = executor.statistics();
+    await executor.prepare({ edits: first, taps: [] });
+    expect(executor.statistics().variantsBuilt, 'evicted and built again').toBe(variantsBuilt + 1);
+    expect(left, 'runs still in the queue').toBeGreaterThan(0);
+    const later = Array.from({ length: 5 }, () => valuesOf(steeredRun()));
+    await Promise.all(queued);
+    for (const values of await Promise.all(later)) expect(values).toEqual(alone);
+    await executor.close();
+  });
+
+  it('keep the closed one, whatever else is built', async () => {
+    const executor = await open();
+    for (const taps of siteSets.slice(0, 20)) await executor.prepare({ edits: [], taps });
+    const { variantsBuilt } = executor.statistics();
+    await executor.run({ kind: 'prefill', rows: [row(0, 2)] });
+    expect(executor.statistics().variantsBuilt).toBe(variantsBuilt);
+    await executor.close();
+  });
+
+  it('a build that fails is told to whoever waits, and the next one works', async () => {
+    const executor = await open();
+    // A place that is there under another name: blocks.0.hook_resid_post.
+    const alias = 'blocks.1.hook_resid_pre';
+    const gone = { code: 'hook_point_not_found', message: /blocks\.1\.hook_resid_pre/ };
+    const waiting = ['edits', 'taps'].map((kind) => executor.prepare({ edits: [], taps: [], [kind]: [alias] }));
+    const good = executor.prepare({ edits: ['blocks.0.hook_resid_mid'], taps: [] });
+    for (const failing of waiting) await expect(failing).rejects.toMatchObject(gone);
+    await good;
+    for (const more of [{ taps: [alias] }, { edits: steered([alias], 2) }]) {
+      await expect(executor.run({ kind: 'prefill', rows: [row(0, 2, more)] })).rejects.toMatchObject(gone);
+    }
+    const edits = steered(['blocks.0.hook_resid_mid'], 2);
+    const [result] = await executor.run({ kind: 'prefill', rows: [row(0, 2, { edits })] });
+    expect(result?.readings).toHaveLength(1);
+    await executor.close();
+  });
+});
+
+describe('plans that native memory has no room for are refused before anything runs', () => {
+  const outside: [string, 'prefill' | 'decode', RowStep[], RegExp][] = [
+    ['no row', 'decode', [], /no rows/],
+    ['two rows that prefill', 'prefill', [row(0, 2), row(1, 2)], /several rows/],
+    ['a slot that is not there', 'prefill', [row(4, 2)], /slot 4/],
+    ['slots with a gap', 'decode', [row(0, 1), row(2, 1)], /follow each other/],
+    ['a chunk longer than the room for its logits', 'prefill', [row(0, 17, { logits: 'all' })], /17 tokens/],
+    ['tokens beyond the slot', 'prefill', [row(0, 8, { start: 41 })], /position 49 of 48/],
+    ['a mask of another length', 'prefill', [row(0, 3, { edits: steered(allSites.slice(0, 1), 2) })], /mask/],
+  ];
+  it.each(outside)('%s', async (_what, kind, rows, reason) => {
+    const executor = await open();
+    const { runs } = executor.statistics();
+    await expect(executor.run({ kind, rows })).rejects.toThrow(reason);
+    expect(executor.statistics().runs).toBe(runs);
+    await executor.close();
+  });
+});
