@@ -1,4 +1,4 @@
-import { openCheckpoint, prepareFloat32Weights } from './checkpoint/index.ts';
+import { openCheckpoint, prepareFloat32Weights, prepareFourBitWeights } from './checkpoint/index.ts';
 import type { ChatTemplate, Executor, ModelConfig, ProgressListener, Tokenizer } from './core/index.ts';
 import { openExecutor } from './runtime/index.ts';
 import { createChatTemplate, createTokenizer } from './tokenizer/index.ts';
@@ -40,7 +40,8 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     const context = Math.min(options.context ?? defaultContext, config.contextLength);
     const tokenizer = await createTokenizer(checkpoint);
     const chatTemplate = createChatTemplate(checkpoint);
-    const executor = await openExecutor({ config, weights, slots, context, threads });
+    const fourBit = await prepareFourBitWeights(checkpoint, { cacheDirectory, onProgress });
+    const executor = await openExecutor({ config, weights, fourBit, slots, context, threads });
     return { config, hash: weights.hash, precision: 'f32', executor, tokenizer, chatTemplate };
   } finally {
     await checkpoint.close();

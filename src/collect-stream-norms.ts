@@ -61,7 +61,8 @@ export async function collectStreamNorms(
     }
   }
   // Every first position is left out, so texts of one token leave nothing.
-  if ([...norms.values()].some(({ length }) => length === 0)) refuseTexts(`${textsPath} has no text of two tokens or more to measure.`);
+  if ([...norms.values()].some(({ length }) => length === 0))
+    refuseTexts(`${textsPath} has no text of two tokens or more to measure.`);
   const version = `${method}-${createHash('sha256').update(source).digest('hex').slice(0, 12)}`;
   const medians = [...norms].map(([site, values]) => [site, Number(median(values).toPrecision(6))] as const);
   return { model: modelId, hash: model.hash, version, tokens, norms: Object.fromEntries(medians) };

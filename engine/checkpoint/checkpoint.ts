@@ -1,4 +1,5 @@
 import type { ModelConfig } from '../core/index.ts';
+import type { FourBitBlocks } from './four-bit-blocks.ts';
 import type { TensorInfo, TensorPiece } from './tensor.ts';
 
 /** Weights, configuration and tokenizer of one model on disk, opened for reading. */
@@ -17,6 +18,8 @@ export interface Checkpoint {
   readFloat32(name: string, into: Float32Array): Promise<void>;
   /** The same in pieces of about 4 MiB, in order. A piece's values are overwritten when the next one is asked for. */
   readPieces(name: string): AsyncIterable<TensorPiece>;
+  /** A matrix that is stored in Q4_1 as its blocks; null for any other type. */
+  readFourBitBlocks(name: string): Promise<FourBitBlocks | null>;
   /**
    * Where the weights lie on disk as plain little-endian float32, ready to be mapped; null unless all of them do (F32 safetensors whose
    * offsets are multiples of four).

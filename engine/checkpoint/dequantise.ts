@@ -60,6 +60,11 @@ function q8_0(bytes: Uint8Array, into: Float32Array): void {
   }
 }
 
+/** The number a float16 bit pattern stands for. */
+export function halfToFloat(bits: number): number {
+  return halfTable()[bits] as number;
+}
+
 let table: Float32Array | undefined;
 
 /** float32 of every float16 bit pattern (256 KiB, built on first use). */

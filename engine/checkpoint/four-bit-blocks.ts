@@ -42,7 +42,8 @@ export async function readFourBitBlocks(file: LocalFile, tensor: StoredTensor): 
   const headDim = tensor.interleavedHeads === null ? null : rows / tensor.interleavedHeads;
   for (let row = 0; row < rows; row++) {
     const stored = headDim === null ? row : storedRow(row, headDim);
-    for (let b = 0; b < perRow; b++) takeApart(encoded, (stored * perRow + b) * blockLayouts.Q4_1.bytes, blocks, row * perRow + b);
+    for (let b = 0; b < perRow; b++)
+      takeApart(encoded, (stored * perRow + b) * blockLayouts.Q4_1.bytes, blocks, row * perRow + b);
   }
   return blocks;
 }

@@ -1,6 +1,7 @@
 import { type ModelConfig, TillerError } from '../core/index.ts';
 import type { Checkpoint, TensorLocation, TokenizerFiles } from './checkpoint.ts';
 import { contentHash } from './content-hash.ts';
+import { type FourBitBlocks, readFourBitBlocks } from './four-bit-blocks.ts';
 import type { LocalFile } from './local-file.ts';
 import type { StoredTensor, TensorPiece } from './tensor.ts';
 import { readInto, readPieces } from './tensor-reader.ts';
@@ -45,6 +46,11 @@ export class OpenedCheckpoint implements Checkpoint {
   readFloat32(name: string, into: Float32Array): Promise<void> {
     const tensor = this.#tensor(name);
     return readInto(this.#files[tensor.file], tensor, into);
+  }
+
+  readFourBitBlocks(name: string): Promise<FourBitBlocks | null> {
+    const tensor = this.#tensor(name);
+    return readFourBitBlocks(this.#files[tensor.file], tensor);
   }
 
   get inPlace(): ReadonlyMap<string, TensorLocation> | null {

@@ -1,5 +1,6 @@
 import { type ModelConfig, TillerError } from '../core/index.ts';
 import { addLlamaBlock } from './families/llama.ts';
+import { LinearLayers } from './linear.ts';
 import { ports } from './names.ts';
 import { type GraphPort, OnnxGraph } from './onnx.ts';
 import { type OpenSites, ResidualStream } from './stream.ts';
@@ -25,10 +26,16 @@ const familyBlocks = { llama: addLlamaBlock } as const;
 
 /**
  * Compiles a decoder with the given hook points opened. Nothing of an edit or a tap is in the graph of a variant that does
- * not name it. `context` is the number of tokens a cache slot holds. Throws `checkpoint_unsupported`, and
+ * not name it. `context` is the number of tokens a cache slot holds, `fourBit`
+ * names the weights that are read as four-bit blocks (good for one token at a time, where reading weights is all the work). Throws `checkpoint_unsupported`, and
  * `hook_point_not_found` for a place that the decoder does not pass.
  */
-export function compileDecoder(config: ModelConfig, context: number, sites: OpenSites): CompiledGraph {
+export function compileDecoder(
+  config: ModelConfig,
+  context: number,
+  sites: OpenSites,
+  fourBit: ReadonlySet<string> = new Set(),
+): CompiledGraph {
   if (config.headDim % headDimUnit !== 0) {
     const reason = `Attention heads of width ${config.headDim} cannot be run: GroupQueryAttention wants a multiple of ${headDimUnit}.`;
     throw new TillerError('checkpoint_unsupported', reason);
@@ -44,7 +51,10 @@ export function compileDecoder(config: ModelConfig, context: number, sites: Open
   const embedded = graph.node('hook_embed', 'Gather', [embedding, ports.inputIds], { attributes: { axis: 0 } });
   const stream = new ResidualStream(graph, embedded, { dModel, epsilon: config.normEpsilon, sites });
   if (sites.taps.has('hook_embed')) stream.tap('hook_embed');
-  for (let block = 0; block < blocks; block++) familyBlocks[config.family](graph, stream, config, block, context);
+  const linears = new LinearLayers(graph, fourBit);
+  for (let block = 0; block < blocks; block++) {
+    familyBlocks[config.family](graph, stream, linears, config, block, context);
+  }
   const last = stream.normalized(`blocks.${blocks - 1}.hook_resid_post`, graph.weight('model.norm.weight', [dModel]));
   const [missing] = stream.missing();
   if (missing !== undefined) {

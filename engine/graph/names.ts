@@ -39,5 +39,10 @@ export function editPorts(hookPoint: string) {
   } as const;
 }
 
+/** Names of the parts of a weight that is read as four-bit blocks. */
+export function fourBitWeights(weight: string) {
+  return { quants: `${weight}.quants`, scales: `${weight}.scales`, offsets: `${weight}.offsets` } as const;
+}
+
 /** Names of the tables of rotary position embeddings, float32 [context, head / 2]; weights that no checkpoint holds. */
 export const rotaryTables = { cosine: 'rotary.cosine', sine: 'rotary.sine' } as const;

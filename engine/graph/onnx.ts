@@ -67,11 +67,11 @@ export class OnnxGraph {
     return name;
   }
 
-  /** Declares a float32 weight that lies outside the graph; asking twice declares it once. */
-  weight(name: string, shape: readonly number[]): string {
+  /** Declares a weight that lies outside the graph; asking twice declares it once. */
+  weight(name: string, shape: readonly number[], type: ElementType = 'float32'): string {
     if (this.weights.has(name)) return name;
     this.weights.set(name, shape);
-    const tensor = tensorProto(name, 'float32', shape);
+    const tensor = tensorProto(name, type, shape);
     tensor.message(13, new ProtobufWriter(64).string(1, 'location').string(2, weightPlaceholder.file));
     tensor.integer(14, 1);
     this.initializers.push(tensor);

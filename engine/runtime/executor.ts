@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { WeightsFile } from '../checkpoint/index.ts';
+import type { FourBitLocation, WeightsFile } from '../checkpoint/index.ts';
 import {
   type Executor,
   type ExecutorStatistics,
@@ -24,6 +24,11 @@ import { WeightStore } from './weight-store.ts';
 export interface ExecutorOptions {
   readonly config: ModelConfig;
   readonly weights: WeightsFile;
+  /**
+   * Matrices that the checkpoint holds as four-bit blocks, the same weights again. A step of one token reads these: it is
+   * bound by how fast weights come from memory. Larger steps read the float32 ones.
+   */
+  readonly fourBit?: ReadonlyMap<string, FourBitLocation>;
   /** Rows of the KV cache: the most requests in progress at once. */
   readonly slots: number;
   /** Tokens a slot can hold. */
@@ -62,6 +67,8 @@ class OnnxExecutor implements Executor {
   private readonly weights: WeightStore;
   private readonly cache: KeyValueCache;
   private readonly variants: Variants;
+  /** The same over four-bit blocks, for steps of one token; null where the checkpoint has no such blocks. */
+  private readonly oneTokenVariants: Variants | null;
   private readonly steps: LRUCache<string, BoundStep>;
   /** Room for the logits of as many positions as one step can ask for; pages are committed as they are used. */
   private readonly logits: NativeMemory;
@@ -80,11 +87,12 @@ class OnnxExecutor implements Executor {
     this.slots = slots;
     this.context = context;
     this.maxChunk = Math.min(options.maxChunk ?? defaultMaxChunk, context);
+    const fourBit = options.fourBit ?? new Map<string, FourBitLocation>();
     const undo = new Undo();
     try {
       const environment = RuntimeEnvironment.acquire({ threads: options.threads });
       undo.add(() => environment.release());
-      const weights = new WeightStore(environment, options.weights, config, context);
+      const weights = new WeightStore(environment, options.weights, fourBit, config, context);
       undo.add(() => weights.close());
       const cache = new KeyValueCache(environment, config, slots, context);
       undo.add(() => cache.close());
@@ -97,9 +105,13 @@ class OnnxExecutor implements Executor {
       throw error;
     }
     this.steps = new LRUCache({ max: keptSteps, dispose: (step) => step.release() });
-    this.variants = new Variants({ environment: this.environment, weights: this.weights, config, context }, (variant) =>
-      this.evict(variant),
-    );
+    const variants = (names: readonly string[]) => {
+      const { environment, weights } = this;
+      const options = { environment, weights, config, context, fourBit: new Set(names) };
+      return new Variants(options, (variant) => this.evict(variant));
+    };
+    this.variants = variants([]);
+    this.oneTokenVariants = fourBit.size > 0 ? variants([...fourBit.keys()]) : null;
   }
 
   async prepare(sites: { readonly edits: readonly string[]; readonly taps: readonly string[] }): Promise<void> {
@@ -108,8 +120,10 @@ class OnnxExecutor implements Executor {
     const taps = new Set(sites.taps);
     // A steered row will share steps with the rows that run now: what opens the hook points of both serves either alone, too,
     // unless they are many; then the second line builds what the row needs while it is alone.
-    if (edits.size > 0) await this.variants.choose({ edits: new Set([...edits, ...this.open]), taps });
-    await this.variants.choose({ edits, taps });
+    for (const variants of [this.variants, this.oneTokenVariants]) {
+      if (edits.size > 0) await variants?.choose({ edits: new Set([...edits, ...this.open]), taps });
+      await variants?.choose({ edits, taps });
+    }
   }
 
   async run(plan: StepPlan): Promise<readonly RowResult[]> {
@@ -126,7 +140,9 @@ class OnnxExecutor implements Executor {
       taps: new Set(plan.rows.flatMap((row) => row.taps)),
     };
     if (plan.kind === 'decode') this.open = sites.edits;
-    const variant = await this.variants.chooseForStep(sites);
+    const oneToken = plan.rows.length === 1 && plan.rows[0]?.tokens.length === 1;
+    const variants = (oneToken ? this.oneTokenVariants : null) ?? this.variants;
+    const variant = await variants.chooseForStep(sites);
     const groups = groupEdits(plan.rows, this.config.dModel, variant.sites.edits);
     const wanted = wantedPositions(plan.rows);
     const step = this.bound(variant, plan.rows, Math.max(1, wanted.length), groups);
@@ -149,8 +165,8 @@ class OnnxExecutor implements Executor {
   statistics(): ExecutorStatistics {
     return {
       runs: this.runs,
-      variantsBuilt: this.variants.built,
-      variantsCached: this.variants.size,
+      variantsBuilt: this.variants.built + (this.oneTokenVariants?.built ?? 0),
+      variantsCached: this.variants.size + (this.oneTokenVariants?.size ?? 0),
       keyValueBytes: this.cache.tokenBytes * this.context * this.slots,
     };
   }
@@ -164,6 +180,7 @@ class OnnxExecutor implements Executor {
   private async release(): Promise<void> {
     await this.running;
     await this.variants.close();
+    await this.oneTokenVariants?.close();
     await this.evicted;
     this.steps.clear();
     this.cache.close();

@@ -113,7 +113,7 @@ export class NativeMemory {
 
   /**
    * Lets go of the pages wholly inside a range: anonymous memory reads as zeros afterwards, a file's pages come back when
-   * read. Does nothing where there is no mmap.
+   * read. Does nothing where there is no mmap; on macOS it is advice only, and pages go when memory is short.
    */
   discard(offset = 0, byteLength = this.byteLength - offset): void {
     const from = Math.ceil(offset / pageBytes) * pageBytes;

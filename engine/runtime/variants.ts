@@ -40,14 +40,21 @@ export class Variants {
 
   /** `evicted` is told of a variant that is to be closed: it must let go of everything bound to it, and close the session. */
   constructor(
-    options: { environment: RuntimeEnvironment; weights: WeightStore; config: ModelConfig; context: number },
+    options: {
+      readonly environment: RuntimeEnvironment;
+      readonly weights: WeightStore;
+      readonly config: ModelConfig;
+      readonly context: number;
+      /** Weights to be read as four-bit blocks. */
+      readonly fourBit: ReadonlySet<string>;
+    },
     evicted: (variant: Variant) => void,
   ) {
-    const { environment, weights, config, context } = options;
+    const { environment, weights, config, context, fourBit } = options;
     this.evicted = evicted;
     this.ready = new LRUCache({ max: keptVariants, dispose: evicted });
     this.build = async (sites) => {
-      const graph = compileDecoder(config, context, sites);
+      const graph = compileDecoder(config, context, sites, fourBit);
       const selected = weights.select(graph.weights.keys());
       try {
         return { graph, session: await Session.create(environment, graph.bytes, selected, weights.prepacked) };

@@ -1,6 +1,6 @@
-import type { WeightsFile } from '../checkpoint/index.ts';
+import type { FourBitLocation, TensorLocation, WeightsFile } from '../checkpoint/index.ts';
 import { type ModelConfig, TillerError } from '../core/index.ts';
-import { rotaryTables, rotaryTableValues } from '../graph/index.ts';
+import { type ElementType, fourBitWeights, rotaryTables, rotaryTableValues } from '../graph/index.ts';
 import type { Pointer } from './api.ts';
 import type { RuntimeEnvironment } from './environment.ts';
 import { NativeMemory } from './native-memory.ts';
@@ -17,11 +17,17 @@ export class WeightStore {
   private readonly memories: NativeMemory[] = [];
   private readonly tensors = new Map<string, TensorView>();
 
-  constructor(environment: RuntimeEnvironment, weights: WeightsFile, config: ModelConfig, context: number) {
+  constructor(
+    environment: RuntimeEnvironment,
+    weights: WeightsFile,
+    fourBit: ReadonlyMap<string, FourBitLocation>,
+    config: ModelConfig,
+    context: number,
+  ) {
     this.environment = environment;
     this.prepacked = environment.api.create('CreatePrepackedWeightsContainer');
     try {
-      this.addFiles(weights);
+      this.addFiles(weights, fourBit);
       this.addRotaryTables(config, context);
     } catch (error) {
       this.close();
@@ -29,20 +35,28 @@ export class WeightStore {
     }
   }
 
-  private addFiles(weights: WeightsFile): void {
+  private addFiles(weights: WeightsFile, fourBit: ReadonlyMap<string, FourBitLocation>): void {
     const files = new Map<string, NativeMemory>();
-    for (const [name, tensor] of weights.tensors) {
-      let file = files.get(tensor.path);
+    const add = (name: string, location: TensorLocation, type: ElementType) => {
+      const { path, offset, byteLength, shape } = location;
+      let file = files.get(path);
       if (!file) {
-        file = NativeMemory.file(tensor.path);
-        files.set(tensor.path, file);
+        file = NativeMemory.file(path);
+        files.set(path, file);
         this.memories.push(file);
       }
       // The file may have been replaced since it was looked at; beyond its end there is nothing to map.
-      if (tensor.offset + tensor.byteLength > file.byteLength) {
-        throw new TillerError('checkpoint_invalid', `${tensor.path} ends before its tensor '${name}' does.`);
+      if (offset + byteLength > file.byteLength) {
+        throw new TillerError('checkpoint_invalid', `${path} ends before its tensor '${name}' does.`);
       }
-      this.add(name, file, tensor.offset, tensor.byteLength, tensor.shape);
+      this.add(name, file, offset, byteLength, shape, type);
+    };
+    for (const [name, location] of weights.tensors) add(name, location, 'float32');
+    for (const [weight, location] of fourBit) {
+      const names = fourBitWeights(weight);
+      add(names.quants, location.quants, 'uint8');
+      add(names.scales, location.scales, 'float32');
+      add(names.offsets, location.offsets, 'float32');
     }
   }
 
@@ -55,7 +69,7 @@ export class WeightStore {
       const memory = NativeMemory.reserve(values.byteLength);
       new Float32Array(memory.buffer).set(values);
       this.memories.push(memory);
-      this.add(name, memory, 0, values.byteLength, [context, config.headDim / 2]);
+      this.add(name, memory, 0, values.byteLength, [context, config.headDim / 2], 'float32');
     }
   }
 
@@ -82,8 +96,15 @@ export class WeightStore {
     for (const memory of this.memories) memory.free();
   }
 
-  private add(name: string, memory: NativeMemory, offset: number, byteLength: number, shape: readonly number[]): void {
+  private add(
+    name: string,
+    memory: NativeMemory,
+    offset: number,
+    byteLength: number,
+    shape: readonly number[],
+    type: ElementType,
+  ): void {
     const place = { address: memory.address + BigInt(offset), byteLength };
-    this.tensors.set(name, new TensorView(this.environment, place, 'float32', shape));
+    this.tensors.set(name, new TensorView(this.environment, place, type, shape));
   }
 }

@@ -51,13 +51,28 @@ const checkMediaType: MiddlewareHandler<AppEnv> = async (c, next) => {
   await next();
 };
 
-function refuseSize(limitBytes: number): never {
+/** How much more than the limit is read and thrown away, as a multiple of it. */
+const discardedLimits = 8;
+
+/**
+ * Refuses a body over the limit. A client that is still sending reads no answer, so the rest is thrown away first, within
+ * bounds; then the connection closes, since nothing can follow a body that was not read.
+ */
+async function refuseSize(c: Context, limitBytes: number): Promise<never> {
+  c.header('Connection', 'close');
+  const { body } = c.req.raw;
+  if (body && !body.locked) {
+    let left = discardedLimits * limitBytes;
+    const reader = body.getReader();
+    for (let chunk = await reader.read(); !chunk.done && left > 0; chunk = await reader.read())
+      left -= chunk.value.length;
+  }
   throw new TillerError('body_too_large', `The body is larger than the limit of ${limitBytes} bytes.`);
 }
 
 /** Refuses what is too large; a body without a length is read for it. */
 function limitSize(limitBytes: number): MiddlewareHandler<AppEnv> {
-  const limit = bodyLimit({ maxSize: limitBytes, onError: () => refuseSize(limitBytes) });
+  const limit = bodyLimit({ maxSize: limitBytes, onError: (c) => refuseSize(c, limitBytes) });
   return async (c, next) => {
     let isRead = false;
     const goOn = () => {

@@ -153,10 +153,10 @@ describe('steering', () => {
   it('set and pin tell the value asked and the value read back; pin reads what it was asked for', async () => {
     const { steering } = await run(
       { feature: `${source}/837`, mode: 'pin', value: 1 },
-      { feature: `${source}/433`, mode: 'set', value: 0.5, positions: 'last' },
       { vector: inline(5, 'blocks.8.hook_resid_mid'), mode: 'pin', value: 0.3 },
+      { vector: inline(6, 'blocks.20.hook_resid_mid'), mode: 'set', value: 0.3, positions: 'last' },
     );
-    const [feature, set, vector] = steering?.edits ?? [];
+    const [feature, vector, set] = steering?.edits ?? [];
     for (const pin of [feature, vector]) {
       const asked = pin?.value_asked ?? Number.NaN;
       const back = pin?.value_read_back;
@@ -209,7 +209,7 @@ describe('steering', () => {
           ? { feature: `${source}/${800 + at}`, mode: 'add', strength: 1 + at / 10 }
           : { vector: inline(at, 'blocks.12.hook_resid_post'), ...modes[at % 4] };
       const steering = at === 15 ? null : { edits: [edit] };
-      return { prompt: `${'word '.repeat(at)}${prompt}`, temperature: 0.9, seed: 100 + at, max_tokens: 8, steering };
+      return { prompt: `${'word '.repeat(at)}${prompt}`, temperature: 0.9, seed: 100 + at, max_tokens: 5, steering };
     });
     const text = ({ choices: [choice] }: Answer) => choice?.text;
     const together = await Promise.all(bodies.map((body) => service.ask(completions, body)));
@@ -222,7 +222,7 @@ describe('steering', () => {
 describe('log-probabilities', () => {
   it.each(goldenModel().forward)('$name: the echoed prompt has those of transformers', async (example) => {
     const expected = floats(example.token_logprobs);
-    for (const max_tokens of [0, 1]) {
+    for (const max_tokens of example.ids.length > 100 ? [1] : [0, 1]) {
       const body = { prompt: [...example.ids], echo: true, logprobs: max_tokens * 20, max_tokens, temperature: 0 };
       const { choices, usage } = await service.ask(completions, body);
       const { token_logprobs: got = [], top_logprobs: top = [] } = choices[0]?.logprobs ?? {};
@@ -288,7 +288,7 @@ describe('rules of a reply', () => {
 
 describe('load', () => {
   it('a full queue answers 429 with Retry-After; those inside finish as if alone', async () => {
-    const body = (at: number) => ({ prompt, temperature: 0.9, seed: at, max_tokens: 24, ignore_eos: true });
+    const body = (at: number) => ({ prompt, temperature: 0.9, seed: at, max_tokens: 16, ignore_eos: true });
     const inside = Array.from({ length: 20 }, (_, at) => service.ask(completions, body(at)));
     await until(async () => (await service.metric(`tiller_num_requests_waiting${label}`)) === 4);
     const refused = await service.post(completions, body(99));
@@ -296,7 +296,7 @@ describe('load', () => {
     expect(Number(refused.headers.get('Retry-After'))).toBeGreaterThan(0);
     expect(await refused.json()).toMatchObject({ error: { code: 'queue_full', type: 'rate_limit_error' } });
     const answers = await Promise.all(inside);
-    expect(answers.map(({ usage }) => usage.completion_tokens)).toEqual(Array(20).fill(24));
+    expect(answers.map(({ usage }) => usage.completion_tokens)).toEqual(Array(20).fill(16));
     for (const at of [0, 19]) {
       expect((await service.ask(completions, body(at))).choices[0]?.text).toBe(answers[at]?.choices[0]?.text);
     }
@@ -368,7 +368,7 @@ describe('bad input gets', () => {
       'a number that is not finite',
       422,
       'edit_not_applicable',
-      JSON.stringify(add({ feature: '5' })).replace(':1,', ':1e999,'),
+      JSON.stringify(add({ feature: '5' })).replace('"strength":1', '"strength":1e999'),
     ],
     [
       ...(['a zero vector', 422, 'edit_not_applicable'] as const),

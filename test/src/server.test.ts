@@ -177,6 +177,8 @@ describe('a body over the limit', () => {
       ...(chunked ? { duplex: 'half' } : {}),
     } as RequestInit);
     expect(response.status).toBe(413);
+    expect(response.headers.get('Connection')).toBe('close');
     expect(await response.json()).toMatchObject({ error: { code: 'body_too_large' } });
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
   });
 });

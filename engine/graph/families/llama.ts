@@ -1,4 +1,5 @@
 import type { ModelConfig } from '../../core/index.ts';
+import type { LinearLayers } from '../linear.ts';
 import { ports, rotaryTables } from '../names.ts';
 import type { OnnxGraph } from '../onnx.ts';
 import type { ResidualStream } from '../stream.ts';
@@ -12,6 +13,7 @@ import type { ResidualStream } from '../stream.ts';
 export function addLlamaBlock(
   graph: OnnxGraph,
   stream: ResidualStream,
+  linears: LinearLayers,
   config: ModelConfig,
   block: number,
   context: number,
@@ -20,10 +22,7 @@ export function addLlamaBlock(
   const prefix = `model.layers.${block}`;
   const at = (name: string) => `blocks.${block}.${name}`;
   const linear = (name: string, x: string, weight: string, out: number, width: number) =>
-    graph.node(at(name), 'FusedMatMul', [x, graph.weight(`${prefix}.${weight}.weight`, [out, width])], {
-      attributes: { transB: 1 },
-      domain: 'com.microsoft',
-    });
+    linears.add({ name: at(name), x, weight: `${prefix}.${weight}.weight`, out, width });
 
   // The place before block L > 0 is the place after block L − 1.
   const entry = block === 0 ? at('hook_resid_pre') : `blocks.${block - 1}.hook_resid_post`;

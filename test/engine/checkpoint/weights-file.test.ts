@@ -118,6 +118,7 @@ function pick(checkpoint: Checkpoint): Checkpoint {
     inPlace,
     readPieces: (name) => checkpoint.readPieces(name),
     readFloat32: (name, into) => checkpoint.readFloat32(name, into),
+    readFourBitBlocks: (name) => checkpoint.readFourBitBlocks(name),
     contentHash: (options) => checkpoint.contentHash(options),
     close: () => checkpoint.close(),
   };

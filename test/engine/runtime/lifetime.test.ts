@@ -136,27 +136,92 @@ describe('variants that come and go', () => {
     await executor.close();
   }, 120_000);
 
-  it('run right when one is built again before the runs that kept the old one are over', async () => {
+  it('are closed only after the run that uses them, however many others are built meanwhile', async () => {
     const executor = await open();
-    const [first = [], ...others] = siteSets;
-    const edits = steered(first, 4);
-    const steeredRun = () => executor.run({ kind: 'prefill', rows: [row(1, 4, { edits })] });
-    const valuesOf = async (run: ReturnType<typeof steeredRun>) => [...((await run)[0]?.logits[0]?.topValues ?? [])];
-    const alone = await valuesOf(steeredRun());
-    let left = 800;
-    const queued = Array.from({ length: left }, async () => {
-      await executor.run({ kind: 'prefill', rows: [row(0, 16)] });
-      left--;
+    const { api } = keeper;
+    const { checkAsync, release } = api;
+    const released: string[] = [];
+    let finish = () => {};
+    const held = new Promise<void>((resolve) => {
+      finish = resolve;
     });
-    // Taps of their own: none of them could serve in the first one's place.
-    for (const edits of others.slice(0, 13)) await executor.prepare({ edits, taps: ['hook_embed'] });
+    const started = new Promise<void>((resolve) => {
+      api.checkAsync = async (name, ...values) => {
+        if (name === 'RunWithBinding') resolve();
+        if (name === 'RunWithBinding') await held;
+        await checkAsync.call(api, name, ...values);
+      };
+    });
+    api.release = (name, handle) => {
+      released.push(name);
+      release.call(api, name, handle);
+    };
+    const inUse = () => released.filter((name) => name === 'ReleaseSession' || name === 'ReleaseIoBinding');
+    try {
+      const edits = steered([allSites[0] as string], 2);
+      const run = executor.run({ kind: 'prefill', rows: [row(0, 2, { edits })] });
+      await started;
+      for (const taps of siteSets.slice(0, 13)) await executor.prepare({ edits: [], taps });
+      expect(executor.statistics().variantsBuilt).toBe(15);
+      expect(inUse()).toEqual([]);
+      finish();
+      expect((await run)[0]?.readings).toHaveLength(1);
+      await executor.run({ kind: 'prefill', rows: [row(0, 2)] });
+      expect(inUse()).toEqual(['ReleaseIoBinding', 'ReleaseSession', 'ReleaseSession']);
+    } finally {
+      finish();
+      Object.assign(api, { checkAsync, release });
+    }
+    await executor.close();
+  });
+
+  it('serve a step that needs few of the hook points they open, while the exact one is built behind it', async () => {
+    const config = { ...tinyConfig, blocks: 6 };
+    const executor = await open({ config, weights: writeTinyWeights(config) });
+    const many = Array.from(
+      { length: 12 },
+      (_, i) => `blocks.${i >> 1}.${i % 2 ? 'hook_resid_post' : 'hook_resid_mid'}`,
+    );
+    const edits = steered(many.slice(0, 1), 3);
+    const valuesOf = async () => {
+      const [result] = await executor.run({ kind: 'prefill', rows: [row(0, 3, { edits })] });
+      return [...(result?.logits[0]?.topValues ?? [])];
+    };
+    await executor.prepare({ edits: many, taps: [] });
     const { variantsBuilt } = executor.statistics();
-    await executor.prepare({ edits: first, taps: [] });
-    expect(executor.statistics().variantsBuilt, 'evicted and built again').toBe(variantsBuilt + 1);
-    expect(left, 'runs still in the queue').toBeGreaterThan(0);
-    const later = Array.from({ length: 5 }, () => valuesOf(steeredRun()));
-    await Promise.all(queued);
-    for (const values of await Promise.all(later)) expect(values).toEqual(alone);
+    const { api } = keeper;
+    const { createAsync } = api;
+    let build = () => {};
+    const held = new Promise<void>((resolve) => {
+      build = resolve;
+    });
+    api.createAsync = (name, ...values) => held.then(() => createAsync.call(api, name, ...values));
+    const wide = await valuesOf().finally(() => Object.assign(api, { createAsync }));
+    build();
+    await executor.prepare({ edits: many.slice(0, 1), taps: [] });
+    expect(executor.statistics().variantsBuilt).toBe(variantsBuilt + 1);
+    const exact = await valuesOf();
+    for (const [k, value] of exact.entries()) expect(Math.abs(value - (wide[k] ?? NaN))).toBeLessThan(1e-4);
+    await executor.close();
+  });
+
+  it('are prepared both for the row alone and for it in company, where the company edits elsewhere', async () => {
+    const config = { ...tinyConfig, blocks: 6 };
+    const executor = await open({ config, weights: writeTinyWeights(config) });
+    const many = Array.from(
+      { length: 10 },
+      (_, i) => `blocks.${i >> 1}.${i % 2 ? 'hook_resid_post' : 'hook_resid_mid'}`,
+    );
+    const decoding = row(0, 1, { start: 1, edits: steered(many, 1) });
+    await executor.run({ kind: 'decode', rows: [decoding] });
+    const own = 'blocks.5.hook_resid_mid';
+    expect(executor.statistics().variantsBuilt).toBe(2);
+    await executor.prepare({ edits: [own], taps: [] });
+    expect(executor.statistics().variantsBuilt).toBe(4);
+    const edits = steered([own], 1);
+    await executor.run({ kind: 'prefill', rows: [row(1, 1, { edits })] });
+    await executor.run({ kind: 'decode', rows: [decoding, row(1, 1, { start: 1, edits })] });
+    expect(executor.statistics().variantsBuilt).toBe(4);
     await executor.close();
   });
 
