@@ -11,6 +11,7 @@ import {
 } from '../core/index.ts';
 import { type OpenSites, ports } from '../graph/index.ts';
 import { BoundStep, type DimensionSizes } from './bound-step.ts';
+import { BuildQueue } from './build-queue.ts';
 import { checkPlan } from './check-plan.ts';
 import { RuntimeEnvironment } from './environment.ts';
 import { type EditGroup, groupEdits, readEdits, readLogits, readTaps, wantedPositions, writeEdits } from './feeds.ts';
@@ -105,9 +106,10 @@ class OnnxExecutor implements Executor {
       throw error;
     }
     this.steps = new LRUCache({ max: keptSteps, dispose: (step) => step.release() });
+    const builds = new BuildQueue();
     const variants = (names: readonly string[]) => {
       const { environment, weights } = this;
-      const options = { environment, weights, config, context, fourBit: new Set(names) };
+      const options = { environment, weights, config, context, fourBit: new Set(names), builds };
       return new Variants(options, (variant) => this.evict(variant));
     };
     this.variants = variants([]);

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { type ModelConfig, TillerError } from '../core/index.ts';
 import { type CompiledGraph, compileDecoder, type OpenSites } from '../graph/index.ts';
+import type { BuildQueue } from './build-queue.ts';
 import type { RuntimeEnvironment } from './environment.ts';
 import { Session } from './session.ts';
 import type { WeightStore } from './weight-store.ts';
@@ -34,8 +35,7 @@ export class Variants {
   private shut = false;
   private readonly evicted: (variant: Variant) => void;
   private readonly building = new Map<string, Promise<Variant>>();
-  /** Packing the same weights twice at once would only double the peak of memory. */
-  private lastBuild: Promise<unknown> = Promise.resolve();
+  private readonly builds: BuildQueue;
   private readonly build: (sites: OpenSites) => Promise<{ graph: CompiledGraph; session: Session }>;
 
   /** `evicted` is told of a variant that is to be closed: it must let go of everything bound to it, and close the session. */
@@ -47,10 +47,13 @@ export class Variants {
       readonly context: number;
       /** Weights to be read as four-bit blocks. */
       readonly fourBit: ReadonlySet<string>;
+      /** Shared by all that build over the same weights. */
+      readonly builds: BuildQueue;
     },
     evicted: (variant: Variant) => void,
   ) {
     const { environment, weights, config, context, fourBit } = options;
+    this.builds = options.builds;
     this.evicted = evicted;
     this.ready = new LRUCache({ max: keptVariants, dispose: evicted });
     this.build = async (sites) => {
@@ -95,7 +98,7 @@ export class Variants {
     const key = variantKey(sites);
     const found = this.find(key) ?? this.building.get(key);
     if (found) return found;
-    const started = this.lastBuild.then(async () => {
+    const started = this.builds.run(async () => {
       if (this.shut) throw new TillerError('step_failed', 'The model was unloaded before this variant was built.');
       const variant = { key, sites, ...(await this.build(sites)) };
       this.built++;
@@ -104,7 +107,6 @@ export class Variants {
       return variant;
     });
     this.building.set(key, started);
-    this.lastBuild = started.catch(() => undefined);
     try {
       return await started;
     } finally {
@@ -133,7 +135,7 @@ export class Variants {
   /** Waits for what is being built, gives up what waits to be built, and evicts everything. */
   async close(): Promise<void> {
     this.shut = true;
-    await this.lastBuild;
+    await this.builds.idle();
     this.ready.clear();
     if (this.closedVariant) this.evicted(this.closedVariant);
     this.closedVariant = null;

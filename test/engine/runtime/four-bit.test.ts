@@ -61,10 +61,9 @@ async function tokenByToken(executor: Executor, tokens: readonly number[], steer
       taps: [site],
     } as const;
     const [result] = await executor.run({ kind: 'decode', rows: [row] });
-    out.push({
-      logits: (result?.logits[0]?.full() as Float32Array).slice(),
-      tap: result?.taps.get(site) as Float32Array,
-    });
+    const [logits, tap] = [result?.logits[0]?.full(), result?.taps.get(site)];
+    if (!logits || !tap) throw new Error('the executor returned no logits or no tap');
+    out.push({ logits: logits.slice(), tap });
   }
   return out;
 }
