@@ -32,6 +32,7 @@ export const engines: readonly EngineChoice[] = [
   { id: 'llama.cpp-bf16', script: llama, stored: 'BF16' },
   { id: 'llama.cpp-f32', script: llama, stored: 'F32' },
   { id: 'llama.cpp-q8_0', script: llama, stored: 'Q8_0' },
+  { id: 'llama.cpp-q4_1', script: llama, stored: null },
 ];
 
 export const storedFile = (hash: string, type: StoredType) =>

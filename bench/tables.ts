@@ -123,6 +123,7 @@ const variantNames: Readonly<Record<string, string>> = {
   'llama.cpp-bf16/model': 'llama.cpp BF16, `llama_decode` alone',
   'llama.cpp-f32': 'llama.cpp F32',
   'llama.cpp-q8_0': 'llama.cpp Q8_0',
+  'llama.cpp-q4_1': 'llama.cpp Q4_1 (the file as it is)',
 };
 const variantName = (variant: string) => variantNames[variant] ?? variant;
 

@@ -32,12 +32,16 @@ describe('native handles', () => {
   it('are all released: 50 sessions and 2,000 runs leave none and no memory behind', async () => {
     const keeper = RuntimeEnvironment.acquire({ threads: 1 });
     const before = keeper.api.liveHandles;
-    for (let warm = 0; warm < 5; warm++) await lifetime();
-    const rss = process.memoryUsage().rss;
-    for (let round = 0; round < 25; round++) await lifetime();
+    // A window is 50 sessions and 2,000 runs. Leaked, its sessions alone would be some 40 MB, in every window; the allocator's
+    // own wandering shows in some and not in others.
+    const growth: number[] = [];
+    for (let window = 0; window < 4; window++) {
+      const rss = process.memoryUsage().rss;
+      for (let round = 0; round < 25; round++) await lifetime();
+      growth.push(process.memoryUsage().rss - rss);
+    }
+    expect(Math.min(...growth)).toBeLessThan(8e6);
     expect(keeper.api.liveHandles).toBe(before);
-    // 50 leaked sessions of this size would be some 40 MB, 2,000 leaked bindings more.
-    expect(process.memoryUsage().rss - rss).toBeLessThan(16e6);
     keeper.release();
     expect(keeper.api.liveHandles).toBe(0);
   });
