@@ -26,8 +26,8 @@ const familyBlocks = { llama: addLlamaBlock } as const;
 
 /**
  * Compiles a decoder with the given hook points opened. Nothing of an edit or a tap is in the graph of a variant that does
- * not name it. `context` is the number of tokens a cache slot holds, `fourBit`
- * names the weights that are read as four-bit blocks (good for one token at a time, where reading weights is all the work). Throws `checkpoint_unsupported`, and
+ * not name it. `context` is the number of tokens a cache slot holds. `fourBit` names the weights that are read as four-bit
+ * blocks: good for steps of one token, where reading weights is all the work. Throws `checkpoint_unsupported`, and
  * `hook_point_not_found` for a place that the decoder does not pass.
  */
 export function compileDecoder(

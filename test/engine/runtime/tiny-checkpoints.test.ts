@@ -107,7 +107,9 @@ describe('a wrong layout is seen', () => {
   it.each(['q_proj', 'k_proj'])('%s permuted as in a GGUF file gives other logits', async (name) => {
     const right = await weightsOf('f32');
     const wrong = permuted(right, name, 16);
-    const { config } = await openCheckpoint(join(fixtures, 'f32'));
+    const checkpoint = await openCheckpoint(join(fixtures, 'f32'));
+    const { config } = checkpoint;
+    await checkpoint.close();
     const golden = goldenOf('f32');
     for (const { weights, least, most } of [
       { weights: right, least: 0, most: 1e-4 },
