@@ -93,7 +93,7 @@ const cases: readonly Case[] = [
   [
     'maxActivationMissing',
     'statistics_missing',
-    /raw, or collect/,
+    /raw, or add statistics/,
     `${e0}.unit`,
     [specification(feature({ maxActivation: null }), 'add', 1, { unit: null })],
   ],
@@ -107,7 +107,7 @@ const cases: readonly Case[] = [
   [
     'streamNormMissing',
     'statistics_missing',
-    /raw, or collect/,
+    /raw, or measure .*tiller collect/,
     `${e0}.unit`,
     [specification(vector({ streamNorm: null }), 'add', 1, { unit: null })],
   ],
