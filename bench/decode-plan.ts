@@ -29,6 +29,8 @@ const tillerWorker = join(import.meta.dirname, 'workers', 'tiller.js');
 
 export const engines: readonly EngineChoice[] = [
   { id: 'tiller-f32', script: tillerWorker, stored: null },
+  // Without four-bit blocks to read: every step is over float32 weights.
+  { id: 'tiller-f32-file', script: tillerWorker, stored: 'F32' },
   { id: 'llama.cpp-bf16', script: llama, stored: 'BF16' },
   { id: 'llama.cpp-f32', script: llama, stored: 'F32' },
   { id: 'llama.cpp-q8_0', script: llama, stored: 'Q8_0' },
@@ -52,7 +54,7 @@ export interface Measurement {
 }
 
 /**
- * All that is measured, in groups; within a group the measurements take turns. The two that the issue compares, and those with steering,
+ * All that is measured, in groups; within a group the measurements take turns. Tiller and llama.cpp BF16, and what is steered,
  * are measured at every number of rows; the other precisions at one row.
  */
 export function planMeasurements(settings: DecodeSettings): Measurement[][] {

@@ -119,6 +119,7 @@ export function memoryTable(results: StartupResults): string {
 const variantNames: Readonly<Record<string, string>> = {
   'tiller-f32': 'Tiller f32',
   'tiller-f32/model': 'Tiller f32, model alone',
+  'tiller-f32-file': 'Tiller f32, from an F32 file',
   'llama.cpp-bf16': 'llama.cpp BF16',
   'llama.cpp-bf16/model': 'llama.cpp BF16, `llama_decode` alone',
   'llama.cpp-f32': 'llama.cpp F32',

@@ -5,11 +5,11 @@ import type {
   ChatTemplate,
   Edit,
   EditReport,
+  EditSpecification,
   GenerateRequest,
   GenerationEvent,
   Positions,
   SteeringMode,
-  SteeringUnit,
   Tokenizer,
 } from '../engine/core/index.ts';
 
@@ -20,20 +20,12 @@ export interface SteeringRequest {
   readonly edits: readonly EditRequest[];
 }
 
-export interface EditRequest {
+/** One edit as the request states it: its target still a name. */
+export interface EditRequest extends Omit<EditSpecification, 'target'> {
   /** `model/source/index`, or shorter where it is unambiguous. */
   readonly feature?: string;
   /** A saved vector's name, or the direction itself (already decoded from base64). */
   readonly vector?: string | { readonly hookPoint: string; readonly data: Float32Array };
-  readonly mode: SteeringMode;
-  /** strength, value or factor; null for ablate. */
-  readonly number: number | null;
-  readonly unit: SteeringUnit | null;
-  readonly positions: Positions;
-  readonly skipSpecial: boolean;
-  readonly onlyIfActive: boolean;
-  /** Path in the request body, for errors: `steering.edits[0]`. */
-  readonly param: string;
 }
 
 /** Steering with every id looked up and every unit made raw. */
@@ -46,7 +38,7 @@ export interface ResolvedSteering {
   report(reports: readonly (readonly EditReport[])[], seeds: readonly number[]): SteeringBlock;
 }
 
-/** What a steered answer says about its steering (design.md, "Steering on the wire"). */
+/** What a steered answer says about its steering (docs/steering.md, "What the answer says"). */
 export interface SteeringBlock {
   readonly edits: readonly SteeringBlockEdit[];
   /** All that is needed to repeat the run. */

@@ -27,6 +27,28 @@ const positions = z.union(
   { error: positionsMessage },
 );
 
+const names = z.array(z.string().min(1, 'must not be empty'));
+
+/** What to steer by: each begins an edit. The variables hold where the command line names neither. */
+export const targetSettings = {
+  feature: setting(
+    '--feature <id>',
+    'TILLER_FEATURE',
+    'steer by a feature: model/source/index, or the index alone while one source is loaded (the variable: commas)',
+    names,
+    () => [],
+    { repeatable: true },
+  ),
+  vector: setting(
+    '--vector <name>',
+    'TILLER_VECTOR',
+    'steer by a saved vector, or HOOK_POINT=FILE with raw little-endian float32 (the variable: commas)',
+    names,
+    () => [],
+    { repeatable: true },
+  ),
+} as const;
+
 /** How one edit works; on the command line they follow the edit's `--feature` or `--vector`. */
 export const editSettings = {
   mode: setting(
@@ -128,8 +150,8 @@ export const doctorSettings = { json: steerSettings.json } as const;
 /** Every variable there is, whatever the command that reads it. */
 export const allVariables: readonly string[] = [
   ...new Set(
-    [serveSettings, editSettings, steerSettings, pullSettings, collectSettings].flatMap((table: SettingTable) =>
-      Object.values(table).map((entry) => entry.variable),
+    [serveSettings, targetSettings, editSettings, steerSettings, pullSettings, collectSettings].flatMap(
+      (table: SettingTable) => Object.values(table).map((entry) => entry.variable),
     ),
   ),
 ];

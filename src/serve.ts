@@ -66,6 +66,7 @@ export async function runServe(config: Config): Promise<void> {
   if (loading.signal.aborted) return await untilStopped;
   services.serve(ready);
   log.info({ model: ready.id, url: server.url, milliseconds: Math.round(performance.now() - started) }, 'ready');
-  process.stdout.write(welcome(server.url, ready.id, ready.registry));
+  const { id, registry, model } = ready;
+  process.stdout.write(welcome(server.url, { id, chats: model.chatTemplate !== null, registry }));
   await untilStopped;
 }

@@ -2,30 +2,70 @@ import type { Registry } from '../sae-registry/index.ts';
 
 /** A feature whose effect a stranger notices: prayers and heaven, in the bundled source. */
 const shownFeature = { source: 'smollm2-135m-instruct/17-res-4k', index: 837, strength: 1.5, query: 'music' } as const;
+const question = 'Tell me about your day.';
 
-/** What is printed once the service is ready: three commands to copy and paste. */
-export function welcome(url: string, modelId: string, registry: Registry): string {
-  const source = registry.sources.find(({ id }) => id === shownFeature.source) ?? registry.sources[0];
-  const index = source?.id === shownFeature.source ? shownFeature.index : 0;
-  const message = { role: 'user', content: 'Tell me about your day.' };
-  const plain = { model: modelId, messages: [message], max_tokens: 40, temperature: 0, repetition_penalty: 1.1 };
-  const lines = [`Tiller is ready: ${modelId} at ${url}`, '', 'A plain request:', chat(url, plain)];
-  if (source) {
-    const label = source.labels.get(index)?.[0]?.text;
-    const edit = { feature: `${source.id}/${index}`, mode: 'add', strength: shownFeature.strength };
-    lines.push(
-      '',
-      `The same, steered${label ? ` towards "${label}"` : ''}:`,
-      chat(url, { ...plain, steering: { edits: [edit] } }),
-    );
-    lines.push('', 'Other features to steer by:', `curl -s '${url}/api/v1/features/search?q=${shownFeature.query}'`);
-  } else {
-    lines.push('', 'No SAE is loaded for this model: give one with --source, or steer by vectors.');
-  }
-  return `${lines.join('\n')}\n`;
+/** What the commands are made for. */
+export interface WelcomeModel {
+  readonly id: string;
+  /** False: the checkpoint has no chat template, and is asked to continue text instead. */
+  readonly chats: boolean;
+  readonly registry: Pick<Registry, 'sources'>;
 }
 
-function chat(url: string, body: unknown): string {
+/** What is printed once the service is ready: three commands to copy and paste, each of which works as it stands. */
+export function welcome(url: string, { id, chats, registry }: WelcomeModel): string {
+  const asked = chats ? { messages: [{ role: 'user', content: question }] } : { prompt: question };
+  const plain = { model: id, ...asked, max_tokens: 40, temperature: 0, repetition_penalty: 1.1 };
+  const ask = (body: unknown) => post(`${url}/v1/${chats ? 'chat/completions' : 'completions'}`, body);
+  const lines = [`Tiller is ready: ${id} at ${url}`, '', 'A plain request:', ask(plain)];
+  const feature = chooseFeature(registry.sources);
+  if (!feature)
+    return text([...lines, '', 'No SAE is loaded for this model: give one with --source, or steer by vectors.']);
+  const { label, edit, query } = feature;
+  const other =
+    query === null
+      ? [
+          'What is known of this feature:',
+          `curl -s '${url}/api/v1/features/${edit.feature.split('/').map(encodeURIComponent).join('/')}'`,
+        ]
+      : ['Other features to steer by:', `curl -s '${url}/api/v1/features/search?q=${encodeURIComponent(query)}'`];
+  const how = label === null ? '' : edit.mode === 'add' ? ` towards "${label}"` : ` without "${label}"`;
+  return text([...lines, '', `The same, steered${how}:`, ask({ ...plain, steering: { edits: [edit] } }), '', ...other]);
+}
+
+/** The feature of the examples: the bundled one, else the first whose strength has a unit, else one to take away. */
+function chooseFeature(sources: Registry['sources']) {
+  const source = sources.find(({ id }) => id === shownFeature.source) ?? sources[0];
+  if (!source) return null;
+  const shown = source.id === shownFeature.source;
+  const known = shown ? shownFeature.index : firstWithUnit(source);
+  const index = known ?? 0;
+  const label = source.labels.get(index)?.[0]?.text ?? null;
+  const feature = `${source.id}/${index}`;
+  const edit =
+    known === null
+      ? ({ feature, mode: 'ablate' } as const)
+      : ({ feature, mode: 'add', strength: shownFeature.strength } as const);
+  return { label, edit, query: shown ? shownFeature.query : longestWord(label) };
+}
+
+function firstWithUnit({ dictionary, statistics }: Registry['sources'][number]): number | null {
+  for (let index = 0; index < dictionary.features; index++) {
+    if ((statistics?.maxActivation(index) ?? 0) > 0) return index;
+  }
+  return null;
+}
+
+function longestWord(label: string | null): string | null {
+  const words = label?.match(/\p{L}{3,}/gu) ?? [];
+  return words.reduce<string | null>((best, word) => (word.length > (best?.length ?? 0) ? word : best), null);
+}
+
+function post(address: string, body: unknown): string {
   const json = JSON.stringify(body).replaceAll("'", "'\\''");
-  return `curl -s ${url}/v1/chat/completions -H 'content-type: application/json' -d '${json}'`;
+  return `curl -s ${address} -H 'content-type: application/json' -d '${json}'`;
+}
+
+function text(lines: readonly string[]): string {
+  return `${lines.join('\n')}\n`;
 }

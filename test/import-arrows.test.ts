@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 const root = resolve(import.meta.dirname, '..');
 
-/** Who may import whom (design.md, "Folders, and what may import what"). A unit may always import itself. */
+/** Who may import whom (docs/architecture.md). A unit may always import itself. */
 const arrows: Record<string, readonly string[]> = {
   'engine/core': [],
   'engine/checkpoint': ['engine/core'],

@@ -6,7 +6,7 @@
  *     u = clip(beta + gamma·f, low, high)               coefficient
  *     x' = x + g·u·write                                write
  *
- * (design.md, "The one piece of arithmetic"; engine/steering/reference.ts is its plain form.)
+ * (docs/steering.md; engine/steering/reference.ts is its plain form.)
  */
 export interface Edit {
   /** Canonical hook point (core/hook-point.ts `canonicalHookPoint`, formatted). */

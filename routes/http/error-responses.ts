@@ -27,6 +27,18 @@ export const steeringErrors = [
   'statistics_missing',
 ] as const satisfies readonly ErrorCode[];
 
+/** Failures of generating. */
+export const generationErrors = [
+  ...bodyErrors,
+  ...steeringErrors,
+  'unsupported',
+  'context_length_exceeded',
+  'model_not_found',
+  'queue_full',
+  'deadline_exceeded',
+  'step_failed',
+] as const satisfies readonly ErrorCode[];
+
 interface DocumentedResponse {
   readonly description: string;
   readonly content: Record<string, { readonly schema: z.ZodType }>;

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { type Positions, steeringModes, steeringUnits } from '../../engine/core/index.ts';
 
-/** Named position sets (design.md, "Steering on the wire"). */
+/** Named position sets (docs/steering.md, "Positions"). */
 export const namedPositions = [
   'all_but_first',
   'all',

@@ -1,7 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
 import { type GenerationEvent, TillerError, type TokenLogprob } from '../../engine/core/index.ts';
 import { type ClientPresence, watchClient } from '../http/cancel.ts';
-import { bodyErrors, errorResponses, steeringErrors } from '../http/error-responses.ts';
+import { errorResponses, generationErrors } from '../http/error-responses.ts';
 import { bodyHook, jsonBody } from '../http/json-body.ts';
 import type { Merged } from '../http/merge.ts';
 import type { Router, Warning } from '../http/router.ts';
@@ -41,19 +41,7 @@ const route = createRoute({
         'text/event-stream': { schema: chatChunkSchema },
       },
     },
-    ...errorResponses(
-      [
-        ...bodyErrors,
-        ...steeringErrors,
-        'unsupported',
-        'context_length_exceeded',
-        'model_not_found',
-        'queue_full',
-        'deadline_exceeded',
-        'step_failed',
-      ],
-      openAiErrorShape,
-    ),
+    ...errorResponses(generationErrors, openAiErrorShape),
   },
 });
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { modeNumber, TillerError } from '../../engine/core/index.ts';
 import type { EditRequest } from '../../routes/services.ts';
-import { editSettings } from '../command-settings.ts';
+import { editSettings, targetSettings } from '../command-settings.ts';
 import { type Environment, readSettings } from '../setting.ts';
 
 /** One flag as it was typed; commander's attribute name and text (`true` for a switch). */
@@ -12,7 +12,8 @@ export interface TypedFlag {
 
 /**
  * The edits of a command line. Each `--feature` or `--vector` begins one, and the flags after it belong to it; those before
- * the first one hold for all, as variables do. Throws `invalid_request` in the words of the flags.
+ * the first one hold for all, as variables do. Where the line names no target, TILLER_FEATURE and TILLER_VECTOR do. Throws
+ * `invalid_request` in the words of the flags.
  */
 export function readEdits(flags: readonly TypedFlag[], environment: Environment): EditRequest[] {
   const shared: Record<string, string | true> = {};
@@ -23,7 +24,16 @@ export function readEdits(flags: readonly TypedFlag[], environment: Environment)
     else if (group) group.own[flag.name] = flag.value;
     else shared[flag.name] = flag.value;
   }
+  if (groups.length === 0) return variableTargets(environment).map((target) => readEdit(target, shared, environment));
   return groups.map(({ target, own }) => readEdit(target, { ...shared, ...own }, environment));
+}
+
+function variableTargets(environment: Environment): TypedFlag[] {
+  const { feature, vector } = readSettings(targetSettings, {}, environment);
+  return [
+    ...feature.map((value) => ({ name: 'feature', value })),
+    ...vector.map((value) => ({ name: 'vector', value })),
+  ];
 }
 
 function readEdit(

@@ -1,6 +1,6 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { TillerError } from '../../engine/core/index.ts';
-import { editSettings, steerSettings } from '../command-settings.ts';
+import { editSettings, steerSettings, targetSettings } from '../command-settings.ts';
 import { loadConfig, loadSettings } from '../config.ts';
 import { serveSettings } from '../serve-settings.ts';
 import type { CliContext } from './context.ts';
@@ -20,17 +20,14 @@ export function addSteer(program: Command, context: CliContext): void {
   const command = program
     .command('steer')
     .description('Answer a prompt twice, unsteered and steered, and show both side by side.')
-    .argument('<prompt>', 'what to answer')
-    .addOption(new Option('--feature <id>', 'steer by a feature: model/source/index'))
-    .addOption(
-      new Option('--vector <name>', 'steer by a saved vector, or HOOK_POINT=FILE with raw little-endian float32'),
-    );
+    .argument('<prompt>', 'what to answer');
   addSettings(command, {
+    ...targetSettings,
     ...editSettings,
     ...steerSettings,
     ...pick(serveSettings, 'model', 'source', 'profile', 'threads', 'context', 'cacheDir', 'offline', 'logLevel'),
   });
-  const typed = recordFlags(command, ['feature', 'vector', ...Object.keys(editSettings)]);
+  const typed = recordFlags(command, [...Object.keys(targetSettings), ...Object.keys(editSettings)]);
   command.addHelpText('after', examples).action(async (prompt: string, flags: Record<string, unknown>) => {
     const config = usage(command, () => loadConfig(flags, context.environment));
     const settings = usage(command, () => loadSettings(steerSettings, flags, context.environment));

@@ -162,7 +162,8 @@ function fakeLogits(entries: readonly Entry[], size: number, script: FakeExecuto
   return logits;
 }
 
-function logitsRow(logits: Float32Array, topCount: number): LogitsRow {
+/** A row as the executor hands it out: its largest logits, and all of them on demand. */
+export function logitsRow(logits: Float32Array, topCount: number): LogitsRow {
   const order = [...logits.keys()].sort((a, b) => (logits[b] as number) - (logits[a] as number) || a - b);
   const top = order.slice(0, topCount);
   return {

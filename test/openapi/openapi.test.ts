@@ -26,7 +26,7 @@ describe('the OpenAPI document', () => {
     expect(readFileSync(join(root, 'openapi/tiller.json'), 'utf8')).toBe(rendered);
   });
 
-  it('is 3.1, with every route of the issue', () => {
+  it('is 3.1, with every route', () => {
     expect(document.openapi).toBe('3.1.0');
     expect(operations.map(({ name }) => name).toSorted()).toEqual([
       'GET /',

@@ -575,6 +575,9 @@ describe('the wrong address', () => {
     expect(await response.json()).toMatchObject({
       error: { code: 'route_not_found', suggestions: ['/v1/chat/completions', '/v1/completions'] },
     });
+    // as many letters from /detokenize
+    const prefixed = await fakeApp().post('/v1/tokenize', {});
+    expect(await prefixed.json()).toHaveProperty('error.suggestions.0', '/tokenize');
   });
 
   it('names the methods that a path takes', async () => {

@@ -5,10 +5,16 @@ import { describe, expect, it } from 'vitest';
 import type { AcquireOptions } from '../../engine/checkpoint/acquire/index.ts';
 import { TillerError } from '../../engine/core/index.ts';
 import type { SteerRequest } from '../../src/cli/steer-result.ts';
-import { collectSettings, editSettings, pullSettings, steerSettings } from '../../src/command-settings.ts';
+import {
+  collectSettings,
+  editSettings,
+  pullSettings,
+  steerSettings,
+  targetSettings,
+} from '../../src/command-settings.ts';
 import type { Config } from '../../src/config.ts';
 import { serveSettings } from '../../src/serve-settings.ts';
-import { longFlag, type SettingTable } from '../../src/setting.ts';
+import { type Environment, longFlag, type SettingTable } from '../../src/setting.ts';
 import { cli } from './cli-harness.ts';
 import { steerResult } from './steer-sample.ts';
 
@@ -17,7 +23,7 @@ describe('tiller', () => {
     serve: serveSettings,
     pull: pullSettings,
     collect: collectSettings,
-    steer: { ...editSettings, ...steerSettings },
+    steer: { ...targetSettings, ...editSettings, ...steerSettings },
     doctor: { json: steerSettings.json, cacheDir: serveSettings.cacheDir },
   };
 
@@ -115,13 +121,15 @@ describe('tiller pull', () => {
 });
 
 describe('tiller steer', () => {
-  async function requestOf(...flags: string[]): Promise<SteerRequest> {
+  const requestOf = (...flags: string[]) => requestIn({ HOME: '/nowhere' }, flags);
+
+  async function requestIn(environment: Environment, flags: readonly string[]): Promise<SteerRequest> {
     const seen: SteerRequest[] = [];
     const runSteer = (_config: Config, request: SteerRequest) => {
       seen.push(request);
       return Promise.resolve(steerResult);
     };
-    const run = await cli(['steer', 'Hello', ...flags], { actions: { runSteer } });
+    const run = await cli(['steer', 'Hello', ...flags], { actions: { runSteer }, environment });
     expect(run).toMatchObject({ code: 0, stderr: '' });
     return seen[0] as SteerRequest;
   }
@@ -161,6 +169,18 @@ describe('tiller steer', () => {
         },
       ],
     });
+  });
+
+  it('takes targets from variables where the line names none', async () => {
+    const environment = { TILLER_FEATURE: '837, m/s/2', TILLER_VECTOR: 'pirate', TILLER_STRENGTH: '2' };
+    const edits = async (...flags: string[]) =>
+      (await requestIn(environment, flags)).edits.map(({ feature, vector, number }) => [feature ?? vector, number]);
+    expect(await edits()).toEqual([
+      ['837', 2],
+      ['m/s/2', 2],
+      ['pirate', 2],
+    ]);
+    expect(await edits('--feature', '5', '--strength', '3')).toEqual([['5', 3]]);
   });
 
   it('reads a direction from a file of float32 numbers', async () => {

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { answerExtras, finishReasonSchema, stopReasonSchema, usageSchema } from './common.ts';
+import { answerExtras, answerHeadFields, finishReasonSchema, stopReasonSchema, usageSchema } from './common.ts';
 import { acceptedFields, generationFields, maxTopLogprobs, refused, refusedFields } from './request-fields.ts';
 
 const contentPart = z.looseObject({
@@ -55,11 +55,7 @@ export type ChatLogprobs = z.infer<typeof chatLogprobsSchema>;
 
 export const chatCompletionSchema = z
   .object({
-    id: z.string(),
-    object: z.literal('chat.completion'),
-    created: z.int(),
-    model: z.string(),
-    system_fingerprint: z.string(),
+    ...answerHeadFields('chat.completion'),
     choices: z.array(
       z.object({
         index: z.int(),
@@ -78,11 +74,7 @@ export type ChatCompletion = z.infer<typeof chatCompletionSchema>;
 
 export const chatChunkSchema = z
   .object({
-    id: z.string(),
-    object: z.literal('chat.completion.chunk'),
-    created: z.int(),
-    model: z.string(),
-    system_fingerprint: z.string(),
+    ...answerHeadFields('chat.completion.chunk'),
     choices: z.array(
       z.object({
         index: z.int(),

@@ -11,6 +11,15 @@ export const warningSchema = z.object({ param: z.string(), message: z.string() }
 
 export const finishReasonSchema = z.enum(['stop', 'length']);
 
+/** What every answer, and every chunk of one, begins with. */
+export const answerHeadFields = <Name extends string>(object: Name) => ({
+  id: z.string(),
+  object: z.literal(object),
+  created: z.int(),
+  model: z.string(),
+  system_fingerprint: z.string(),
+});
+
 /** What comes with an answer as a whole; in a stream, with the finish chunk of the last choice. */
 export const answerExtras = {
   seed: z.int().optional().openapi({ description: 'The seed of each prompt’s first choice, given or drawn.' }),

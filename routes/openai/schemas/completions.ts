@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { answerExtras, finishReasonSchema, stopReasonSchema, usageSchema } from './common.ts';
+import { answerExtras, answerHeadFields, finishReasonSchema, stopReasonSchema, usageSchema } from './common.ts';
 import { acceptedFields, generationFields, maxTopLogprobs, refused, refusedFields } from './request-fields.ts';
 
 const tokenIds = z.array(z.int().min(0)).min(1);
@@ -39,13 +39,7 @@ export const completionLogprobsSchema = z.object({
 export type CompletionLogprobs = z.infer<typeof completionLogprobsSchema>;
 
 const choice = { index: z.int(), text: z.string(), logprobs: completionLogprobsSchema.nullable() };
-const head = {
-  id: z.string(),
-  object: z.literal('text_completion'),
-  created: z.int(),
-  model: z.string(),
-  system_fingerprint: z.string(),
-};
+const head = answerHeadFields('text_completion');
 
 export const completionSchema = z
   .object({

@@ -5,32 +5,13 @@ import type { LogitsRow } from '../../../engine/core/step.ts';
 import type { SamplingState } from '../../../engine/runtime/sampler/adjust.ts';
 import { uniform } from '../../../engine/runtime/sampler/random.ts';
 import { isFiniteRow, sampleFromFull, sampleFromTop, sampleToken } from '../../../engine/runtime/sampler/sample.ts';
-import { logSumExp } from '../../harness/fake-executor.ts';
+import { logitsRow } from '../../harness/fake-executor.ts';
+import { requestFrom } from '../../harness/requests.ts';
 
-const neutral: SamplingParameters = {
-  temperature: 1,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  logitBias: new Map(),
-  seed: 1,
-};
+const neutral: SamplingParameters = { ...requestFrom({ prompt: [0] }).sampling, temperature: 1, seed: 1 };
 const nothingSeen: SamplingState = { promptTokenIds: new Set(), generatedCounts: new Map(), banned: [] };
 
-function rowOf(values: ArrayLike<number>, topCount = 8): LogitsRow {
-  const logits = Float32Array.from(values);
-  const order = [...logits.keys()].sort((a, b) => (logits[b] as number) - (logits[a] as number) || a - b);
-  const top = order.slice(0, topCount);
-  return {
-    topValues: Float32Array.from(top, (id) => logits[id] as number),
-    topTokenIds: Int32Array.from(top),
-    logSumExp: logSumExp(logits),
-    full: () => logits,
-  };
-}
+const rowOf = (values: ArrayLike<number>, topCount = 8): LogitsRow => logitsRow(Float32Array.from(values), topCount);
 
 /** The definition, in the plainest words: every step over the whole vocabulary. Returns the surviving distribution. */
 function survivors(logits: readonly number[], p: SamplingParameters): { id: number; probability: number }[] {
