@@ -1,7 +1,7 @@
 /**
  * Which step comes next, as pure functions over plain values: no queue, no model, no clock.
  *
- * This issue's policy: requests are prefilled one at a time, in the order they came; while some rows decode and another
+ * The policy: requests are prefilled one at a time, in the order they came; while some rows decode and another
  * still prefills, one prefill chunk alternates with one decode step, so that neither a long prompt starves the replies nor
  * the replies a new prompt.
  */
