@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { duplicateKey } from '../core/duplicate-key.ts';
 import { TillerError } from '../core/index.ts';
-import { duplicateKey } from './duplicate-key.ts';
 import { maxDimensions, maxNameBytes, maxSafetensorsHeaderBytes, maxTensorElements, maxTensors } from './limits.ts';
 import type { LocalFile } from './local-file.ts';
 import { elementCount } from './tensor.ts';

@@ -1,3 +1,4 @@
+export * from './duplicate-key.ts';
 export * from './edit.ts';
 export * from './engine.ts';
 export * from './engine-events.ts';

@@ -3,7 +3,7 @@ import { distance } from 'fastest-levenshtein';
 import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { every } from 'hono/combine';
-import { TillerError } from '../../engine/core/index.ts';
+import { duplicateKey, TillerError } from '../../engine/core/index.ts';
 import type { Services } from '../services.ts';
 import { locateJsonError } from './json-error.ts';
 import { misspellingOf } from './known-fields.ts';
@@ -14,15 +14,18 @@ const jsonMediaType = /^application\/(?:[\w.-]+\+)?json\s*(?:;.*)?$/i;
 
 /**
  * Middleware of every route with a JSON body, in order: the media type, the size (413 with the limit), the syntax (400 with
- * the position), the number of values (400), the names of the top-level fields (a misspelling is refused, anything else unknown becomes a warning).
+ * the position), the number of values (400), fields that stand twice (400), the names of the top-level fields (a misspelling
+ * is refused, anything else unknown becomes a warning).
  * The values themselves are checked by the route's schema and `bodyHook`.
  */
 export function jsonBody(schema: z.ZodObject, services: Services): MiddlewareHandler<AppEnv> {
   const known = Object.keys(schema.shape);
   const limitBytes = services.limits.bodyBytes;
   const readBody: MiddlewareHandler<AppEnv> = async (c, next) => {
-    const body = parseObject(decodeUtf8(await readBytes(c)));
+    const text = decodeUtf8(await readBytes(c));
+    const body = parseObject(text);
     refuseTooManyValues(body, services);
+    refuseDuplicates(text);
     c.set('warnings', unknownFieldWarnings(body, known));
     await next();
   };
@@ -130,6 +133,15 @@ function refuseTooManyValues(body: Record<string, unknown>, services: Services):
     }
     for (const item of items) if (typeof item === 'object' && item !== null) open.push(item);
   }
+}
+
+/** Of two fields of one name the parser would keep the last and drop the first without a word: steering, perhaps. */
+function refuseDuplicates(text: string): void {
+  const key = duplicateKey(text);
+  if (key === undefined) return;
+  throw new TillerError('invalid_request', `The field '${key}' stands twice in one object: send it once.`, {
+    param: key,
+  });
 }
 
 function parseObject(text: string): Record<string, unknown> {

@@ -34,6 +34,20 @@ const malformed: Row[] = [
     message: /position 16 \(line 1, column 17\)/,
   },
   { what: 'an empty body', body: '', status: 400, code: 'invalid_json', message: /ends too early at position 0/ },
+  {
+    what: 'a field that stands twice',
+    body: `{"messages": [{"role": "user", "content": "hi"}], "steering": {"edits": []}, "steering": null}`,
+    status: 400,
+    code: 'invalid_request',
+    param: 'steering',
+  },
+  {
+    what: 'a field that stands twice, deep inside',
+    body: '{"messages": [{"role": "user", "content": "a", "content": "b"}]}',
+    status: 400,
+    code: 'invalid_request',
+    param: 'content',
+  },
   { what: 'a body that is no object', body: '[]', status: 400, code: 'invalid_request' },
   { what: 'a missing field', body: {}, status: 400, code: 'invalid_request', param: 'messages' },
   {

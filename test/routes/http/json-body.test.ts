@@ -11,7 +11,9 @@ describe('a JSON body', () => {
     const body = Buffer.from('{"prompt": "caf\xe9"}', 'latin1');
     const response = await app.request(completions, { method: 'POST', headers: json, body });
     expect(response.status).toBe(400);
-    expect(await response.json()).toMatchObject({ error: { code: 'invalid_json', message: /UTF-8/ } });
+    expect(await response.json()).toMatchObject({
+      error: { code: 'invalid_json', message: expect.stringMatching(/UTF-8/) },
+    });
   });
 
   it('may begin with a byte order mark', async () => {
@@ -29,7 +31,7 @@ describe('a JSON body', () => {
     const response = await post(completions, body);
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({
-      error: { code: 'invalid_request', message: /more than 65536 values/ },
+      error: { code: 'invalid_request', message: expect.stringMatching(/more than 65536 values/) },
     });
     expect(unexpected).toEqual([]);
   });

@@ -1,22 +1,21 @@
 /**
- * The first key that occurs twice at the top level of a JSON object, if any. JSON.parse keeps the last of them silently. `text` is
- * known to be valid JSON.
+ * The first key that occurs twice in one object of a JSON text, at any depth, if any: JSON.parse keeps the last of them
+ * silently. `text` is known to be valid JSON.
  */
 export function duplicateKey(text: string): string | undefined {
-  const seen = new Set<string>();
-  let depth = 0;
+  /** Keys of each open container; arrays have none. */
+  const open: Set<string>[] = [];
   for (let at = 0; at < text.length; at++) {
     const character = text[at];
-    if (character === '{' || character === '[') depth++;
-    else if (character === '}' || character === ']') depth--;
+    if (character === '{' || character === '[') open.push(new Set());
+    else if (character === '}' || character === ']') open.pop();
     else if (character === '"') {
       const end = closingQuote(text, at);
-      if (depth === 1 && isKey(text, end)) {
-        const key: unknown = JSON.parse(text.slice(at, end + 1));
-        if (typeof key === 'string') {
-          if (seen.has(key)) return key;
-          seen.add(key);
-        }
+      if (isKey(text, end)) {
+        const key = String(JSON.parse(text.slice(at, end + 1)));
+        const seen = open.at(-1);
+        if (seen?.has(key)) return key;
+        seen?.add(key);
       }
       at = end;
     }
