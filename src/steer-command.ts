@@ -7,14 +7,18 @@ import type { SteerReply, SteerRequest, SteerResult } from './cli/steer-result.t
 import type { Config } from './config.ts';
 import { createMetrics } from './metrics/create-metrics.ts';
 import { openModel } from './open-model.ts';
-import { AppServices } from './services.ts';
+import { AppServices, type ReadyModel } from './services.ts';
 import { readVersion } from './version.ts';
 
-/** What this command reads of a chat completion or of an error. */
+const finish_reason = z.enum(['stop', 'length']);
+/** What this command reads of a chat completion, a completion or an error. */
 const answerSchema = z.union([
   z.object({
     choices: z.tuple([
-      z.object({ message: z.object({ content: z.string() }), finish_reason: z.enum(['stop', 'length']) }),
+      z.union([
+        z.object({ message: z.object({ content: z.string() }), finish_reason }),
+        z.object({ text: z.string(), finish_reason }),
+      ]),
     ]),
     usage: z.object({ completion_tokens: z.number() }),
     steering: z.custom<SteeringBlock>().optional(),
@@ -32,24 +36,14 @@ export async function runSteer(config: Config, request: SteerRequest): Promise<S
     const services = new AppServices({ version: readVersion(), limits: { bodyBytes, maxEdits, maxChoices }, metrics });
     services.serve(ready);
     const app = createApp(services);
+    const { path, body } = question(ready, request);
     const ask = async (steering?: unknown) => {
-      const response = await app.request('/v1/chat/completions', {
+      const response = await app.request(path, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ ...chatBody(ready.id, request), ...(steering ? { steering } : {}) }),
+        body: JSON.stringify({ ...body, ...(steering ? { steering } : {}) }),
       });
-      const answer = answerSchema.parse(await response.json());
-      if ('error' in answer) {
-        const { message, suggestions } = answer.error;
-        throw new TillerError('invalid_request', message, { suggestions });
-      }
-      const [{ message, finish_reason: finishReason }] = answer.choices;
-      const reply: SteerReply = {
-        text: message.content,
-        finishReason,
-        completionTokens: answer.usage.completion_tokens,
-      };
-      return { reply, steering: answer.steering };
+      return readAnswer(await response.json());
     };
     const { profile } = request;
     const wanted = { ...(profile === null ? {} : { profile }), edits: request.edits.map(toWire) };
@@ -61,9 +55,26 @@ export async function runSteer(config: Config, request: SteerRequest): Promise<S
   }
 }
 
-function chatBody(model: string, { prompt, maxTokens, seed, temperature, repetitionPenalty }: SteerRequest) {
-  const messages = [{ role: 'user', content: prompt }];
-  return { model, messages, max_tokens: maxTokens, seed, temperature, repetition_penalty: repetitionPenalty };
+/** One user message where the model has a chat template, plain text to go on from where it has none. */
+function question(ready: ReadyModel, request: SteerRequest): { readonly path: string; readonly body: object } {
+  const { prompt, maxTokens: max_tokens, seed, temperature, repetitionPenalty: repetition_penalty } = request;
+  const common = { model: ready.id, max_tokens, seed, temperature, repetition_penalty };
+  return ready.model.chatTemplate
+    ? { path: '/v1/chat/completions', body: { ...common, messages: [{ role: 'user', content: prompt }] } }
+    : { path: '/v1/completions', body: { ...common, prompt } };
+}
+
+function readAnswer(json: unknown): { readonly reply: SteerReply; readonly steering: SteeringBlock | undefined } {
+  const answer = answerSchema.parse(json);
+  if ('error' in answer) {
+    const { message, suggestions } = answer.error;
+    throw new TillerError('invalid_request', message, { suggestions });
+  }
+  const [choice] = answer.choices;
+  const text = 'text' in choice ? choice.text : choice.message.content;
+  const { finish_reason: finishReason } = choice;
+  const reply = { text, finishReason, completionTokens: answer.usage.completion_tokens };
+  return { reply, steering: answer.steering };
 }
 
 /** An edit in the wire form of the `steering` field. */
