@@ -17,7 +17,8 @@ export function verifyReading(
   start: number,
 ): void {
   const where = (at: number) => `edit ${index} at ${edit.hookPoint}, position ${start + at}`;
-  const unconditional = edit.activeAbove === Number.NEGATIVE_INFINITY;
+  // the graph compared with the float32 parameter
+  const activeAbove = Math.fround(edit.activeAbove);
   for (let at = 0; at < mask.length; at++) {
     const written = reading.gate[at] !== 0;
     if (mask[at] === 0) {
@@ -32,7 +33,11 @@ export function verifyReading(
         { param: `steering.edits[${index}]` },
       );
     }
-    if (unconditional && !written && reading.sink[at] === 0) {
+    const active = (reading.readingBefore[at] as number) > activeAbove;
+    if (written && !active) {
+      throw new TillerError('step_failed', `The step wrote where the feature is not active: ${where(at)}.`);
+    }
+    if (active && !written && reading.sink[at] === 0) {
       throw new TillerError('step_failed', `The step left out an edit that should have been applied: ${where(at)}.`);
     }
   }

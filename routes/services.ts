@@ -60,7 +60,7 @@ export interface SteeringBlockEdit {
   readonly hook_point: string;
   readonly mode: SteeringMode;
   readonly positions: Positions;
-  /** Tokens written to. */
+  /** Tokens it was applied at, also where its coefficient came out as 0. None: nothing was steered. */
   readonly tokens: number;
   readonly sink_tokens_skipped: number;
   /** Raw units. */
@@ -93,10 +93,14 @@ export interface ModelService {
   /** Engine.submit. */
   submit(request: GenerateRequest): AsyncIterable<GenerationEvent>;
   /**
-   * `promptLength` is that of the shortest prompt the steering is for: a range beyond it is refused. Throws feature_not_found,
-   * vector_not_found, profile_not_found, edit_not_applicable, statistics_missing, edits_conflict.
+   * `promptLengths` are those of the shortest and the longest prompt the steering is for: a range beyond the shortest is
+   * refused, and so are conflicts in either. Throws feature_not_found, vector_not_found, profile_not_found,
+   * edit_not_applicable, statistics_missing, edits_conflict.
    */
-  resolveSteering(request: SteeringRequest, promptLength?: number): ResolvedSteering;
+  resolveSteering(
+    request: SteeringRequest,
+    promptLengths?: { readonly shortest: number; readonly longest: number },
+  ): ResolvedSteering;
 }
 
 export interface FeatureSummary {

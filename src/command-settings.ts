@@ -42,7 +42,7 @@ export const targetSettings = {
   vector: setting(
     '--vector <name>',
     'TILLER_VECTOR',
-    'steer by a saved vector, or HOOK_POINT=FILE with raw little-endian float32 (the variable: commas)',
+    'steer by a direction, HOOK_POINT=FILE with raw little-endian float32 (the variable: commas); saved ones come later',
     names,
     () => [],
     { repeatable: true },

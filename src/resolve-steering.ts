@@ -14,8 +14,8 @@ export interface SteeringContext {
   readonly card: ModelCard;
   readonly registry: Registry;
   readonly maxEdits: number;
-  /** Tokens of the (shortest) prompt, where known: ranges are checked against it. */
-  readonly promptLength: number | null;
+  /** Tokens of the shortest and of the longest prompt, where known: ranges and overlaps are checked against them. */
+  readonly promptLengths: { readonly shortest: number; readonly longest: number } | null;
 }
 
 /** Looks up every id of a steering, makes every unit raw, and keeps what the answer's `steering` block needs. */
@@ -23,13 +23,13 @@ export function resolveSteering(request: SteeringRequest, context: SteeringConte
   if (request.profile !== undefined) {
     throw noSuchProfile(request.profile, 'steering.profile');
   }
-  const { card, maxEdits, promptLength } = context;
+  const { card, maxEdits, promptLengths } = context;
   const specifications = request.edits.map((edit) => specify(edit, context));
   const compiled = compileEdits(specifications, {
     dModel: card.dModel,
     blocks: card.blocks,
     maxEdits,
-    ...(promptLength === null ? {} : { promptLength }),
+    ...(promptLengths && { promptLength: promptLengths.shortest, longestPromptLength: promptLengths.longest }),
   });
   return {
     edits: compiled.map(({ edit }) => edit),

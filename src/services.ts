@@ -98,7 +98,7 @@ function modelService(ready: ReadyModel, maxEdits: number): ModelService {
     tokenizer: model.tokenizer,
     chatTemplate: model.chatTemplate,
     submit: (request) => engine.submit(request),
-    resolveSteering: (request, promptLength) =>
-      resolveSteering(request, { card, registry, maxEdits, promptLength: promptLength ?? null }),
+    resolveSteering: (request, promptLengths) =>
+      resolveSteering(request, { card, registry, maxEdits, promptLengths: promptLengths ?? null }),
   };
 }

@@ -15,9 +15,11 @@ export interface CompileOptions {
   readonly maxEdits: number;
   /**
    * Tokens of the prompt, where already known: ranges are then checked against it and overlaps decided exactly
-   * (`positionsOverlap`).
+   * (`positionsOverlap`). Of several prompts that share the edits, the shortest.
    */
   readonly promptLength?: number;
+  /** Tokens of the longest of several prompts that share the edits; default `promptLength`. */
+  readonly longestPromptLength?: number;
 }
 
 /** An edit ready to run, beside what it came from. */
@@ -45,7 +47,8 @@ export function compileEdits(
     edit,
     specification: specifications[index] as EditSpecification,
   }));
-  refuseConflicts(entries, options.promptLength ?? null);
+  const shortest = options.promptLength ?? null;
+  refuseConflicts(entries, [...new Set([shortest, options.longestPromptLength ?? shortest])]);
   return spanAblations(entries).map((edit, index) => ({
     specification: index,
     edit,

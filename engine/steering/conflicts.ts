@@ -18,12 +18,16 @@ const parallel = 1 - 1e-6;
  * token; and two ablated vectors at one hook point that may meet without having the same positions. One target is the same
  * feature, or vectors at one hook point that are parallel (of either sign). Several ablated vectors with the same positions
  * are no conflict: see `spanAblations`.
+ *
+ * @param promptLengths the shortest and the longest prompt: positions that meet in one between them meet in one of these,
+ *   since every pair of position sets either parts or meets as a prompt grows, never both
  */
-export function refuseConflicts(entries: readonly Compiling[], promptLength: number | null): void {
+export function refuseConflicts(entries: readonly Compiling[], promptLengths: readonly (number | null)[]): void {
   entries.forEach((second, index) => {
     for (const first of entries.slice(0, index)) {
       if (first.edit.hookPoint !== second.edit.hookPoint) continue;
-      if (!positionsOverlap(first.edit.positions, second.edit.positions, promptLength)) continue;
+      const meet = (length: number | null) => positionsOverlap(first.edit.positions, second.edit.positions, length);
+      if (!promptLengths.some(meet)) continue;
       const names = { first: first.specification.param, second: second.specification.param };
       if (ablatesVector(first) && ablatesVector(second)) {
         if (!sameTokens(first.edit, second.edit)) refuse('ablationsOverlap', names.second, names);

@@ -8,6 +8,7 @@ import type { Services } from '../services.ts';
 import { locateJsonError } from './json-error.ts';
 import { misspellingOf } from './known-fields.ts';
 import type { AppEnv, Warning } from './router.ts';
+import { editSchema, steeringSchema } from './steering-schema.ts';
 import { validationError } from './validation.ts';
 
 const jsonMediaType = /^application\/(?:[\w.-]+\+)?json\s*(?:;.*)?$/i;
@@ -168,6 +169,7 @@ function unknownFieldWarnings(body: Record<string, unknown>, known: readonly str
     .filter((field) => !known.includes(field))
     .map((field) => {
       if (field === 'extra_body') throw extraBody();
+      if (known.includes('steering') && steeringFields.includes(field)) throw misplaced(field);
       const meant = misspellingOf(field, known, distance);
       if (meant === null) return { param: field, message: `Unknown field '${field}': it had no effect.` };
       throw new TillerError('unknown_field', `Unknown field '${field}'. Did you mean '${meant}'?`, {
@@ -175,6 +177,14 @@ function unknownFieldWarnings(body: Record<string, unknown>, known: readonly str
         suggestions: [meant],
       });
     });
+}
+
+/** Fields of a steering and of its edits: at the top level they would have no effect. */
+const steeringFields = [...Object.keys(steeringSchema.shape), ...Object.keys(editSchema.shape)];
+
+function misplaced(field: string): TillerError {
+  const place = field in steeringSchema.shape ? "'steering'" : "an edit of 'steering.edits'";
+  return new TillerError('unknown_field', `'${field}' belongs in ${place}, not at the top level.`, { param: field });
 }
 
 /** Steering inside `extra_body` would have no effect, and text that silently goes unsteered must not happen. */

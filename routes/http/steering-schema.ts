@@ -88,7 +88,9 @@ export const steeringBlockSchema = z
           hook_point: z.string(),
           mode: z.enum(steeringModes),
           positions: z.union([z.enum(namedPositions), rangeSchema]),
-          tokens: z.int().openapi({ description: 'Tokens written to.' }),
+          tokens: z.int().openapi({
+            description: 'Tokens it was applied at, also where its coefficient came out as 0. 0: nothing was steered.',
+          }),
           sink_tokens_skipped: z.int(),
           coefficient: range.nullable().openapi({ description: 'Range of the raw coefficient.' }),
           relative_dose: z.number().nullable().openapi({ description: 'Mean ‖Δ‖/‖x‖ over the tokens written to.' }),

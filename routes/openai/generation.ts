@@ -63,7 +63,11 @@ export function resolveTarget(
 function resolveSteering(target: Target, prompts: readonly PromptPlan[]): ResolvedSteering | null {
   if (!target.steering) return null;
   try {
-    return target.model.resolveSteering(target.steering, Math.min(...prompts.map(({ tokenIds }) => tokenIds.length)));
+    const lengths = prompts.map(({ tokenIds }) => tokenIds.length);
+    return target.model.resolveSteering(target.steering, {
+      shortest: Math.min(...lengths),
+      longest: Math.max(...lengths),
+    });
   } catch (error) {
     const isProfile = error instanceof TillerError && error.code === 'profile_not_found';
     throw isProfile ? withParam(error, target.profileParam) : error;

@@ -3,6 +3,8 @@ import type { Warning } from '../http/router.ts';
 import type { ChatMessageBody } from './schemas/chat.ts';
 
 const roles = ['system', 'user', 'assistant', 'developer'];
+const steerOneMessage =
+  "A message has no steering of its own: put 'steering' at the top level, and say where it acts with 'positions'.";
 const toolRoles = ['tool', 'function'];
 
 /**
@@ -23,6 +25,8 @@ export function toChatMessages(messages: readonly ChatMessageBody[]): {
       if (value === undefined || value === null || (Array.isArray(value) && value.length === 0)) continue;
       throw unsupported(`'${field}' in a message is not supported.`, `${param}.${field}`);
     }
+    const steering = Object.keys(message).find((field) => field.toLowerCase().startsWith('steer'));
+    if (steering !== undefined) throw unsupported(steerOneMessage, `${param}.${steering}`);
     if (typeof message.name === 'string') {
       warnings.push({ param: `${param}.name`, message: 'The chat template has no place for names: it had no effect.' });
     }

@@ -137,9 +137,34 @@ describe('an edit', () => {
     const stop = { maxTokens: 3, ignoreEos: true };
     const reply = await generate(engine, { prompt, stop, edits: [editOf(1)] });
     expect(reply.finish?.edits[0]).toMatchObject({ tokens: 2, sinkTokens: 3 });
-    const inactive = setUp({ reading: (reading) => ({ ...reading, gate: reading.gate.map(() => 0) }) });
+    const inactive = setUp({
+      reading: ({ gate, readingBefore, ...rest }) => ({
+        ...rest,
+        gate: gate.map(() => 0),
+        readingBefore: readingBefore.map(() => 0.4),
+      }),
+    });
     const quiet = await generate(inactive.engine, { prompt, stop, edits: [{ ...editOf(1), activeAbove: 0.5 }] });
     expect(quiet.finish?.edits[0]).toMatchObject({ tokens: 0, coefficient: null });
+  });
+
+  it('that writes only where its feature is active is held to what it read there', async () => {
+    const stop = { maxTokens: 3, ignoreEos: true };
+    const run = (gate: number, read: number) =>
+      generate(
+        setUp({
+          reading: (reading) => ({
+            ...reading,
+            gate: reading.gate.map(() => gate),
+            readingBefore: reading.gate.map(() => read),
+          }),
+        }).engine,
+        { prompt, stop, edits: [{ ...editOf(1), activeAbove: 0.5 }] },
+      );
+    expect((await run(1, 0.6)).finish?.edits[0]?.tokens).toBeGreaterThan(0);
+    expect((await run(0, 0.5)).finish?.edits[0]?.tokens).toBe(0);
+    expect((await run(0, 0.6)).error?.message).toContain('left out');
+    expect((await run(1, 0.5)).error?.message).toContain('not active');
   });
 
   it('waits for its graph variant while others run, and fails alone when that cannot be built', async () => {

@@ -167,6 +167,20 @@ describe('steering', () => {
     expect(set).toMatchObject({ value_asked: expect.any(Number), value_read_back: { mean: expect.any(Number) } });
   });
 
+  it('is refused where two edits would meet in the longest of several prompts only', async () => {
+    const set = { feature: `${source}/837`, mode: 'set' };
+    const both = [
+      { ...set, value: 1, positions: 'prompt' },
+      { ...set, value: 3, positions: 'last' },
+    ];
+    const ask = (lists: readonly (readonly number[])[]) =>
+      service.post(completions, { prompt: lists, max_tokens: 1, temperature: 0, steering: { edits: both } });
+    const refused = await ask([[504], [504, 3575, 314, 1507]]);
+    expect(refused.status).toBe(422);
+    expect(await refused.json()).toMatchObject({ error: { code: 'edits_conflict', param: 'steering.edits[1]' } });
+    expect((await ask([[504]])).status).toBe(200);
+  });
+
   it('is repeated exactly from the fingerprint', async () => {
     const body = { messages, max_tokens: 8, n: 2, steering: { edits: Object.values(edits) } };
     const first = await service.ask(chat, body);

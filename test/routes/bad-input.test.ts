@@ -363,6 +363,13 @@ const unsupported: Row[] = [
     param: 'messages[0].tool_calls',
   },
   {
+    what: 'steering of one message',
+    body: { messages: [{ role: 'user', content: 'x', steering: { edits: [] } }] },
+    status: 400,
+    code: 'unsupported',
+    param: 'messages[0].steering',
+  },
+  {
     what: 'a model without a chat template',
     body: { messages },
     status: 400,

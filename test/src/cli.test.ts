@@ -37,6 +37,13 @@ describe('tiller', () => {
     }
   });
 
+  it('steer --help shows only examples that work: no saved vector exists yet', async () => {
+    const { stdout } = await cli(['steer', '--help']);
+    const examples = stdout.slice(stdout.indexOf('Examples:'));
+    for (const [, name] of examples.matchAll(/--vector (\S+)/g)) expect(name).toMatch(/=/);
+    expect(examples).toContain('17-res-4k/837');
+  });
+
   it('prints help and version', async () => {
     const help = await cli(['--help']);
     expect(help.code).toBe(0);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { EditSpecification, ErrorCode } from '../../../engine/core/index.ts';
 import { TillerError } from '../../../engine/core/index.ts';
-import { compileEdits, type RefusalName, refusals } from '../../../engine/steering/index.ts';
+import { compileEdits, positionsOverlap, type RefusalName, refusals } from '../../../engine/steering/index.ts';
 import { feature, options, specification, vector } from './builders.ts';
 
 type Case = [RefusalName, ErrorCode, RegExp, string, readonly EditSpecification[], number?];
@@ -284,6 +284,40 @@ describe('refusals', () => {
     expect(refusalOf([specification(vector({ hookPoint: 'blocks.3.hook_resid_post' }), 'add', 1)]).code).toBe(
       'hook_point_not_found',
     );
+  });
+});
+
+describe('positions over several prompts', () => {
+  const meet = (a: EditSpecification['positions'], b: EditSpecification['positions']) => () =>
+    compileEdits(
+      [specification(feature(), 'set', 1, { positions: a }), specification(feature(), 'set', 2, { positions: b })],
+      {
+        ...options,
+        promptLength: 1,
+        longestPromptLength: 5,
+      },
+    );
+
+  it('may not meet in the longest', () => {
+    expect(meet('prompt', 'last')).toThrow(/overlapping/);
+    expect(meet('all_but_first', 'last')).toThrow(/overlapping/);
+    expect(meet('prompt', 'generated')).toThrow(/overlapping/);
+  });
+
+  it('nor in the shortest', () => {
+    expect(meet({ from: 0, to: 1 }, 'last')).toThrow(/overlapping/);
+    expect(meet({ from: 0, to: 1 }, 'all_but_first')).not.toThrow();
+  });
+
+  it('meet somewhere only where they meet at one of the ends', () => {
+    const kinds = ['all', 'all_but_first', 'prompt', 'generated', 'assistant', 'last', range(0, 1), range(1, 3)];
+    const sets = kinds.map((kind) => (typeof kind === 'string' ? kind : kind.positions));
+    for (const a of sets as EditSpecification['positions'][]) {
+      for (const b of sets as EditSpecification['positions'][]) {
+        const met = [3, 4, 5, 6].map((length) => positionsOverlap(a, b, length));
+        expect(met.includes(true)).toBe(met[0] === true || met[3] === true);
+      }
+    }
   });
 });
 

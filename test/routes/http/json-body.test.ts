@@ -42,6 +42,20 @@ describe('a JSON body', () => {
     expect(await response.json()).toMatchObject({ error: { code: 'unknown_field', param: 'extra_body' } });
   });
 
+  it.each([
+    ['edits', "'steering'"],
+    ['feature', "'steering.edits'"],
+    ['positions', "'steering.edits'"],
+  ])("with a steering's field %s at the top level is refused: the text would go unsteered", async (field, place) => {
+    const { post, engine } = fakeApp();
+    const response = await post(completions, { prompt: 'a', [field]: 'all' });
+    expect(response.status).toBe(400);
+    const { error } = (await response.json()) as { error: { message: string } };
+    expect(error).toMatchObject({ code: 'unknown_field', param: field });
+    expect(error.message).toContain(place.slice(1, -1));
+    expect(engine.requests).toEqual([]);
+  });
+
   it('whose client leaves while sending it is no failure of the service', async () => {
     const { app, unexpected, observations } = fakeApp();
     const server = await listen({ app, host: '127.0.0.1', port: 0 });
