@@ -42,8 +42,21 @@ export class Tally {
     steering?: NonNullable<ReturnType<typeof steeringBlock>>;
     warnings?: Generation['warnings'];
   } {
-    const { seed, warnings } = this.#generation;
+    const { seed } = this.#generation;
     const steering = steeringBlock(this.#generation, this.#reports);
+    const warnings = [...this.#generation.warnings, ...idleEdits(this.#reports)];
     return { seed, ...(steering ? { steering } : {}), ...(warnings.length > 0 ? { warnings } : {}) };
   }
+}
+
+/** A warning for each edit that was applied nowhere in some choice: what was asked for is honoured, and changed nothing. */
+function idleEdits(reports: readonly (readonly EditReport[])[]): Generation['warnings'] {
+  const edits = reports[0]?.length ?? 0;
+  return Array.from({ length: edits }, (_, edit) => edit).flatMap((edit) => {
+    const idle = reports.flatMap((choice, index) => (choice[edit]?.tokens === 0 ? [index] : []));
+    if (idle.length === 0) return [];
+    const where = reports.length === 1 ? '' : ` in choice ${idle.join(', ')}`;
+    const message = `This edit was applied at no token${where}: its positions name none there, or the feature never fired.`;
+    return [{ param: `steering.edits[${edit}]`, message }];
+  });
 }
