@@ -4,7 +4,7 @@ import { createApp } from '../src/app.ts';
 import { loadConfig } from '../src/config.ts';
 import { createMetrics } from '../src/metrics/create-metrics.ts';
 import { openModel } from '../src/open-model.ts';
-import { AppServices } from '../src/services.ts';
+import { AppServices, limitsOf } from '../src/services.ts';
 import { cacheDirectory } from './checkout.ts';
 import { writeResults } from './results.ts';
 
@@ -24,7 +24,7 @@ const config = loadConfig({ cacheDir: cacheDirectory });
 const ready = await openModel(config);
 const services = new AppServices({
   version: 'bench',
-  limits: { bodyBytes: config.maxBodyBytes, maxEdits: config.maxEdits, maxChoices: config.maxChoices },
+  limits: limitsOf(config),
   metrics: createMetrics(() => ({ name: ready.id, statistics: ready.engine.statistics() })).services,
 });
 services.serve(ready);

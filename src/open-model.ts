@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { catalog } from '../engine/checkpoint/acquire/catalog.ts';
 import { createEngine, type EngineObserver, loadModel, type ProgressListener } from '../engine/index.ts';
 import { bundledSources, openRegistry } from '../sae-registry/index.ts';
@@ -28,7 +28,7 @@ export async function openModel(config: Config, options: OpenModelOptions = {}):
     onProgress,
   });
   try {
-    const id = modelId(files, model.hash);
+    const id = modelId(files.name, model.hash);
     const { dModel, blocks } = model.config;
     const bundled = bundledSources().filter((source) => source.startsWith(`${id}/`));
     const registry = await openRegistry({
@@ -57,17 +57,7 @@ function collectedNorms(config: Config, modelId: string, hash: string): { readon
   return existsSync(path) ? { streamNorms: path } : {};
 }
 
-/** A catalog model keeps its name wherever its file lies; any other is called after its file or folder. */
-function modelId(
-  files: { readonly name: string; readonly path: string; readonly source: string },
-  hash: string,
-): string {
-  if (files.source !== 'local') return files.name;
-  const known = catalog.find(({ file }) => file.sha256 === hash);
-  return (
-    known?.name ??
-    basename(files.path)
-      .replace(/\.(gguf|safetensors)$/i, '')
-      .toLowerCase()
-  );
+/** A catalog model keeps its name wherever its file lies, in a folder too; any other is called after its file or folder. */
+function modelId(name: string, hash: string): string {
+  return catalog.find(({ file }) => file.sha256 === hash)?.name ?? name.toLowerCase();
 }

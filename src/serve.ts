@@ -6,7 +6,7 @@ import { createMetrics } from './metrics/create-metrics.ts';
 import { openModel } from './open-model.ts';
 import { noSuchProfile } from './resolve-steering.ts';
 import { listen } from './server.ts';
-import { AppServices, type ReadyModel } from './services.ts';
+import { AppServices, limitsOf, type ReadyModel } from './services.ts';
 import { shutDown, shutDownOnSignals } from './shutdown.ts';
 import { readVersion } from './version.ts';
 import { welcome } from './welcome.ts';
@@ -20,10 +20,9 @@ export async function runServe(config: Config): Promise<void> {
   const log = createLogger(config.logLevel);
   let ready: ReadyModel | null = null;
   const metrics = createMetrics(() => ready && { name: ready.id, statistics: ready.engine.statistics() });
-  const { maxBodyBytes: bodyBytes, maxEdits, maxChoices } = config;
   const services = new AppServices({
     version: readVersion(),
-    limits: { bodyBytes, maxEdits, maxChoices },
+    limits: limitsOf(config),
     metrics: metrics.services,
     unexpected: (error, { requestId, route }) => log.error({ err: error, requestId, route }, 'unexpected error'),
   });

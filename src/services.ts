@@ -2,6 +2,7 @@ import type { Engine, LoadedModel } from '../engine/index.ts';
 import { nearest, TillerError } from '../engine/index.ts';
 import type { ModelCard, ModelService, Services } from '../routes/services.ts';
 import type { Registry } from '../sae-registry/index.ts';
+import type { Config } from './config.ts';
 import { noSuchProfile, resolveSteering } from './resolve-steering.ts';
 
 export interface ServicesOptions {
@@ -9,6 +10,11 @@ export interface ServicesOptions {
   readonly limits: Services['limits'];
   readonly metrics: Services['metrics'];
   readonly unexpected?: Services['unexpected'];
+}
+
+/** The limits of requests, as configured. */
+export function limitsOf({ maxBodyBytes, maxEdits, maxChoices }: Config): Services['limits'] {
+  return { bodyBytes: maxBodyBytes, maxEdits, maxChoices };
 }
 
 /** What is there once a model is loaded. */

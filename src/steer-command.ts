@@ -7,7 +7,7 @@ import type { SteerReply, SteerRequest, SteerResult } from './cli/steer-result.t
 import type { Config } from './config.ts';
 import { createMetrics } from './metrics/create-metrics.ts';
 import { openModel } from './open-model.ts';
-import { AppServices, type ReadyModel } from './services.ts';
+import { AppServices, limitsOf, type ReadyModel } from './services.ts';
 import { readVersion } from './version.ts';
 
 const finish_reason = z.enum(['stop', 'length']);
@@ -31,9 +31,8 @@ export async function runSteer(config: Config, request: SteerRequest): Promise<S
   const display = createProgressDisplay(process.stderr);
   const ready = await openModel({ ...config, maxRows: 2 }, display).finally(display.stop);
   try {
-    const { maxBodyBytes: bodyBytes, maxEdits, maxChoices } = config;
     const metrics = createMetrics(() => ({ name: ready.id, statistics: ready.engine.statistics() })).services;
-    const services = new AppServices({ version: readVersion(), limits: { bodyBytes, maxEdits, maxChoices }, metrics });
+    const services = new AppServices({ version: readVersion(), limits: limitsOf(config), metrics });
     services.serve(ready);
     const app = createApp(services);
     const { path, body } = question(ready, request);

@@ -1,5 +1,6 @@
 import { TillerError } from '../core/index.ts';
 import { halfToFloat } from './dequantise.ts';
+import { storedRow } from './gguf-names.ts';
 import type { LocalFile } from './local-file.ts';
 import { blockLayouts, type StoredTensor } from './tensor.ts';
 
@@ -62,11 +63,4 @@ function takeApart(encoded: Uint8Array, at: number, blocks: FourBitBlocks, to: n
     const shift = 2 * i < quantBytes ? 0 : 4;
     blocks.quants[to * quantBytes + i] = ((even >> shift) & 15) | (((odd >> shift) & 15) << 4);
   }
-}
-
-/** Where llama.cpp's converter put a row of q or k (tensor-reader.ts, `undoInterleave`). */
-function storedRow(row: number, headDim: number): number {
-  const half = headDim / 2;
-  const inHead = row % headDim;
-  return row - inHead + 2 * (inHead % half) + (inHead < half ? 0 : 1);
 }

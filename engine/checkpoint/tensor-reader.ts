@@ -1,5 +1,6 @@
 import { TillerError } from '../core/index.ts';
 import { dequantise } from './dequantise.ts';
+import { storedRow } from './gguf-names.ts';
 import type { LocalFile } from './local-file.ts';
 import { blockLayouts, elementCount, type StoredTensor, type TensorPiece } from './tensor.ts';
 
@@ -51,16 +52,11 @@ function headStep(tensor: StoredTensor, heads: number): number {
   return head * Math.max(1, Math.floor(pieceElements / head));
 }
 
-/**
- * llama.cpp's converter (`permute` in convert_hf_to_gguf.py) stores row t·D/2 + j of a head of D rows at 2·j + t, t in {0, 1}, for a
- * rotary embedding that pairs neighbours. Hugging Face pairs halves: put the rows back.
- */
+/** Puts the rows of q or k back where Hugging Face has them (gguf-names.ts, `storedRow`). */
 function undoInterleave(from: Float32Array, to: Float32Array, headDim: number, width: number): void {
-  const half = headDim / 2;
   const rows = from.length / width;
   for (let row = 0; row < rows; row++) {
-    const inHead = row % headDim;
-    const stored = row - inHead + 2 * (inHead % half) + (inHead < half ? 0 : 1);
+    const stored = storedRow(row, headDim);
     to.set(from.subarray(stored * width, (stored + 1) * width), row * width);
   }
 }

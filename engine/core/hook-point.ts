@@ -35,20 +35,11 @@ export function parseHookPoint(name: string, blocks: number, param?: string): Ho
 }
 
 /**
- * One spelling for each place: `blocks.L.hook_resid_post` and `blocks.(L+1).hook_resid_pre` are the same stream, and so are
- * `hook_embed` and `blocks.0.hook_resid_pre` in models without position embeddings. The canonical form is `hook_resid_pre`
- * for the stream that enters block 0, `hook_resid_post` otherwise.
+ * One spelling for each place: `blocks.L.hook_resid_post` and `blocks.(L+1).hook_resid_pre` are the same stream. The canonical
+ * form is `hook_resid_pre` for the stream that enters block 0, `hook_resid_post` otherwise; `hook_embed`, which no edit
+ * reaches, stays itself.
  */
 export function canonicalHookPoint(point: HookPoint): HookPoint {
   if (point.site === 'hook_resid_pre' && point.block > 0) return { site: 'hook_resid_post', block: point.block - 1 };
   return point;
-}
-
-/** Sorts by the order in which a forward pass reaches the places. */
-export function compareHookPoints(a: HookPoint, b: HookPoint): number {
-  return depth(a) - depth(b);
-}
-
-function depth(point: HookPoint): number {
-  return point.site === 'hook_embed' ? -1 : point.block * streamSites.length + streamSites.indexOf(point.site);
 }

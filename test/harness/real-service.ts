@@ -9,7 +9,7 @@ import { loadConfig } from '../../src/config.ts';
 import { createMetrics } from '../../src/metrics/create-metrics.ts';
 import { openModel } from '../../src/open-model.ts';
 import { listen, type RunningServer } from '../../src/server.ts';
-import { AppServices, type ReadyModel } from '../../src/services.ts';
+import { AppServices, limitsOf, type ReadyModel } from '../../src/services.ts';
 import { testCache } from './default-model.ts';
 
 /** The service over the default model, put together as src/serve.ts does, on a free port of this machine. */
@@ -51,10 +51,9 @@ export async function startRealService(flags: Readonly<Record<string, string>> =
   let ready: ReadyModel | null = null;
   const metrics = createMetrics(() => ready && { name: ready.id, statistics: ready.engine.statistics() });
   const unexpected: unknown[] = [];
-  const { maxBodyBytes: bodyBytes, maxEdits, maxChoices } = config;
   const services = new AppServices({
     version: 'test',
-    limits: { bodyBytes, maxEdits, maxChoices },
+    limits: limitsOf(config),
     metrics: metrics.services,
     unexpected: (error) => unexpected.push(error),
   });
