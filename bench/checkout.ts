@@ -14,4 +14,6 @@ export const checkout = findCheckout();
 /** Models and derived files; shared with the tests, out of git. */
 export const cacheDirectory = join(checkout, '.cache');
 export const resultsDirectory = join(checkout, 'bench', 'results');
-export const peersDirectory = join(checkout, 'bench', 'peers');
+/** With a package.json of its own: what only benchmarks need is installed there. */
+export const benchDirectory = join(checkout, 'bench');
+export const peersDirectory = join(benchDirectory, 'peers');

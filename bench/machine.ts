@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { checkout } from './checkout.ts';
-import type { Machine } from './results.ts';
+import type { Machine } from './results-common.ts';
 
 /** What a figure depends on besides the code. `llamaCpp` is null where no peer took part. */
 export function describeMachine(llamaCpp: Machine['llamaCpp']): Machine {

@@ -10,6 +10,20 @@ export const counts = z
   .transform((text) => text.split(','))
   .pipe(z.array(count).min(1));
 
+export const words = z
+  .string()
+  .transform((text) => text.split(','))
+  .pipe(z.array(z.string().min(1)).min(1));
+export const decimals = z
+  .string()
+  .transform((text) => text.split(',').map(Number))
+  .pipe(z.array(z.number().positive()).min(1));
+export const wholeNumber = z
+  .string()
+  .regex(/^\d{1,9}$/, 'must be a whole number')
+  .transform(Number);
+export const retries = [wholeNumber, '3', 'rounds measured again because other programs disturbed them'] as const;
+
 /** Schema, default, and what it is. */
 type OptionTable = Readonly<Record<string, readonly [z.ZodType<unknown, string>, string, string]>>;
 type OptionValues<Table extends OptionTable> = { readonly [Key in keyof Table]: z.output<Table[Key][0]> };

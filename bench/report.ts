@@ -1,19 +1,28 @@
-/** npm run bench:report: writes the tables of README.md from bench/results. `--check` only says whether they are current. */
+/** npm run bench:report: writes the tables of README.md and docs/precisions.md from bench/results. `--check` only says whether they are current. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkout } from './checkout.ts';
+import { qualityTables } from './quality/tables.ts';
+import { replaceTables } from './replace-tables.ts';
 import { readResults } from './results.ts';
-import { renderTables, replaceTables } from './tables.ts';
+import { renderTables } from './tables.ts';
 
-const path = join(checkout, 'README.md');
-const text = readFileSync(path, 'utf8');
-const current = replaceTables(text, renderTables(readResults()));
-if (text === current) {
-  console.log('The tables of README.md are current.');
-} else if (process.argv.includes('--check')) {
-  console.error('The tables of README.md are stale: run npm run bench:report.');
-  process.exitCode = 1;
-} else {
-  writeFileSync(path, current);
-  console.log('The tables of README.md were written.');
+const results = readResults();
+const documents = [
+  ['README.md', renderTables(results)],
+  ['docs/precisions.md', qualityTables(results.quality)],
+] as const;
+for (const [name, tables] of documents) {
+  const path = join(checkout, name);
+  const text = readFileSync(path, 'utf8');
+  const current = replaceTables(text, tables);
+  if (text === current) {
+    console.log(`The tables of ${name} are current.`);
+  } else if (process.argv.includes('--check')) {
+    console.error(`The tables of ${name} are stale: run npm run bench:report.`);
+    process.exitCode = 1;
+  } else {
+    writeFileSync(path, current);
+    console.log(`The tables of ${name} were written.`);
+  }
 }

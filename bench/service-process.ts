@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
 import { cacheDirectory, checkout } from './checkout.ts';
 
 const pollMilliseconds = 10;
@@ -19,22 +20,13 @@ export class ServiceProcess {
     this.#began = began;
   }
 
-  static async start(model: string): Promise<ServiceProcess> {
+  /** Spawns it with further flags of `tiller serve`; it is not ready yet. */
+  static async start(model: string, more: readonly string[] = []): Promise<ServiceProcess> {
     const port = await freePort();
     const main = join(import.meta.dirname, '..', 'src', 'main.js');
-    const flags = [
-      '--model',
-      model,
-      '--port',
-      String(port),
-      '--cache-dir',
-      cacheDirectory,
-      '--log-level',
-      'warn',
-      '--offline',
-    ];
+    const flags = ['--model', model, '--port', String(port), '--cache-dir', cacheDirectory, '--log-level', 'warn'];
     const began = performance.now();
-    const child = spawn(process.execPath, [main, 'serve', ...flags], {
+    const child = spawn(process.execPath, [main, 'serve', ...flags, '--offline', ...more], {
       cwd: checkout,
       stdio: ['ignore', 'ignore', 'inherit'],
     });
@@ -63,6 +55,14 @@ export class ServiceProcess {
     }
   }
 
+  async waitForReady(): Promise<void> {
+    const response = await this.poll(
+      () => this.get('/readyz'),
+      ({ status }) => status === 200,
+    );
+    await response.body?.cancel();
+  }
+
   get(path: string): Promise<Response> {
     return fetch(this.url + path);
   }
@@ -70,6 +70,13 @@ export class ServiceProcess {
   post(path: string, body: object): Promise<Response> {
     const headers = { 'content-type': 'application/json' };
     return fetch(this.url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+  }
+
+  /** Token ids of a text, nothing prepended. */
+  async tokenize(text: string): Promise<readonly number[]> {
+    const response = await this.post('/tokenize', { prompt: text, add_special_tokens: false });
+    if (!response.ok) throw new Error(`/tokenize answers ${response.status}: ${await response.text()}`);
+    return z.object({ tokens: z.array(z.number()) }).parse(await response.json()).tokens;
   }
 
   async stop(): Promise<void> {

@@ -1,9 +1,27 @@
 /** The middle value; the mean of the two middle ones of an even number. Throws for no values at all. */
 export function median(values: readonly number[]): number {
-  if (values.length === 0) throw new Error('no values to take a median of');
+  return percentile(values, 50);
+}
+
+/** Between the two nearest values in proportion (numpy's default, which vLLM's figures use). Throws for no values at all. */
+export function percentile(values: readonly number[], percent: number): number {
+  if (values.length === 0) throw new Error('no values to take a percentile of');
   const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  const place = ((sorted.length - 1) * percent) / 100;
+  const below = Math.floor(place);
+  const above = Math.min(below + 1, sorted.length - 1);
+  return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
+}
+
+export function mean(values: readonly number[]): number {
+  if (values.length === 0) throw new Error('no values to take a mean of');
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Of a whole population, as numpy's `std`. */
+export function standardDeviation(values: readonly number[]): number {
+  const middle = mean(values);
+  return Math.sqrt(mean(values.map((value) => (value - middle) ** 2)));
 }
 
 /** a / b round by round: what drifts with the machine's speed falls out. */

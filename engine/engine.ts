@@ -2,14 +2,20 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Engine } from './core/engine.ts';
 import type { EngineEvent, EngineObserver, EngineStatistics } from './core/engine-events.ts';
 import { asTillerError, TillerError } from './core/errors.ts';
+import type { PrefixSharing } from './core/prefix-sharing.ts';
 import type { GenerateRequest, GenerationEvent } from './core/request.ts';
-import type { Executor, RowResult, RowStep } from './core/step.ts';
+import type { Executor } from './core/step.ts';
 import type { Tokenizer } from './core/tokenizer.ts';
 import { EventQueue } from './event-queue.ts';
-import { executeStep } from './execute-step.ts';
 import { Generation, type StepOutcome } from './generation.ts';
-import type { SchedulerSnapshot } from './scheduler/invariants.ts';
-import { type LostRow, type RowOutcome, type ScheduledStep, Scheduler } from './scheduler/scheduler.ts';
+import { type Ending, Member } from './member.ts';
+import { RequestTimes } from './request-times.ts';
+import { findViolations, type SchedulerSnapshot } from './scheduler/invariants.ts';
+import type { ScheduledStep } from './scheduler/scheduled-step.ts';
+import { Scheduler } from './scheduler/scheduler.ts';
+import { statisticsOf } from './statistics.ts';
+import { promptKeyOf } from './steering-class.ts';
+import { runStep } from './step-runner.ts';
 import { validateRequest } from './validate-request.ts';
 import { callerEnding, longestTimer, watchCaller } from './watch-caller.ts';
 
@@ -21,6 +27,16 @@ export interface EngineOptions {
   readonly eosTokenIds: readonly number[];
   /** Requests that may wait beyond those that have a slot. */
   readonly queueLimit: number;
+  /** Most tokens of KV memory that rows and prefix blocks may hold together; default: every slot full. */
+  readonly keyValueTokenLimit?: number;
+  /** Longest that a request may wait for its first step, in milliseconds; null or left out: no bound. */
+  readonly queueTimeLimitMilliseconds?: number | null;
+  /** While rows decode, a chunk of a prompt may take so many times what a decode step takes; default 0.8. */
+  readonly prefillRatio?: number;
+  /** A prompt starts only where each row that decodes could grow by so many tokens beside it; default 16. */
+  readonly growthTokens?: number;
+  /** Shares prompts between requests; null or left out: nothing is shared. */
+  readonly prefix?: PrefixSharing | null;
   readonly observer?: EngineObserver;
   /** Milliseconds since the epoch, for deadlines. */
   readonly now?: () => number;
@@ -33,16 +49,17 @@ export function createEngine(options: EngineOptions): Engine {
   return new BatchingEngine(options);
 }
 
-type Outcome = Extract<EngineEvent, { type: 'finished' }>['outcome'];
+/** What a turn of the loop came to. */
+type TurnOutcome =
+  /** Nobody can run: the loop ends until it is woken. */
+  | 'no_work'
+  /** Rows gave way or left before the step began: another one is planned. */
+  | 'deferred'
+  /** A step ran, and what it gave has been handed out. */
+  | 'committed';
 
-/** A request inside, with what ties it to its caller. */
-interface Member {
-  readonly generation: Generation;
-  readonly events: EventQueue<GenerationEvent>;
-  readonly submittedAt: number;
-  /** Lets go of the caller's signal and the timer. */
-  release: () => void;
-}
+/** The scheduler's invariants are checked after so many steps, and whenever it goes idle. */
+const stepsBetweenChecks = 256;
 
 class BatchingEngine implements Engine {
   readonly #options: EngineOptions;
@@ -56,62 +73,65 @@ class BatchingEngine implements Engine {
   #loop: Promise<void> | null = null;
   #wanted = false;
   #draining = false;
-  #warned = false;
+  #steps = 0;
+  readonly #warned = new Set<string>();
   /** Why the loop ended for good; it should never. */
   #broken: TillerError | null = null;
   #closed: Promise<void> | null = null;
 
   constructor(options: EngineOptions) {
-    const { executor, queueLimit, eosTokenIds } = options;
+    const { executor, queueLimit, eosTokenIds, prefillRatio, growthTokens, prefix = null } = options;
     this.#options = options;
     this.#executor = executor;
     this.#eosTokenIds = new Set(eosTokenIds);
     const { slots, context, maxChunk } = executor;
-    this.#scheduler = new Scheduler({ slots, context, maxChunk, queueLimit, store: executor });
+    this.#scheduler = new Scheduler({
+      slots,
+      context,
+      maxChunk,
+      queueLimit,
+      keyValueTokenLimit: options.keyValueTokenLimit ?? slots * context,
+      prefillRatio,
+      growthTokens,
+      store: executor,
+      prefix,
+      listener: {
+        lost: (id, error) => this.#end(id, { outcome: 'error', error: asTillerError(error, 'step_failed') }),
+        preempted: (requestId, tokens) => this.#emit({ type: 'preempted', requestId, tokens }),
+        notKept: (error) => this.#warn(`The prefix cache could not keep a prompt: ${String(error)}`),
+      },
+    });
   }
 
   submit(request: GenerateRequest): AsyncIterable<GenerationEvent> {
     if (this.#broken) throw this.#broken;
     if (this.#draining) throw new TillerError('draining', 'The service is shutting down and takes no new requests.');
-    const { tokenizer } = this.#options;
+    const { tokenizer, prefix = null } = this.#options;
     validateRequest(request, tokenizer.vocabularySize);
     const ending = callerEnding(request, this.#now());
     if (ending) throw ending.error;
-    const { id } = request;
-    const generation = new Generation(request, tokenizer, this.#eosTokenIds);
+    const { id, promptTokenIds, stop } = request;
+    const generation = new Generation(request, tokenizer, this.#eosTokenIds, prefix !== null);
     const sites = [...new Set(request.edits.map((edit) => edit.hookPoint))];
     const ready = sites.length === 0;
-    const { promptTokenIds, stop } = request;
-    this.#scheduler.enqueue(
-      { requestId: id, promptLength: promptTokenIds.length, maxTokens: stop.maxTokens, ready },
-      performance.now(),
-    );
-    const events = new EventQueue<GenerationEvent>(() => this.#end(id, 'cancelled', null));
-    const member: Member = { generation, events, submittedAt: performance.now(), release: () => {} };
+    const promptLength = promptTokenIds.length;
+    const { maxTokens } = stop;
+    const promptKey = prefix && promptKeyOf(request);
+    const now = performance.now();
+    this.#scheduler.enqueue({ requestId: id, promptLength, maxTokens, ready, promptKey, sequence: generation }, now);
+    const events = new EventQueue<GenerationEvent>(() => this.#end(id, { outcome: 'cancelled', error: null }));
+    const member = new Member(generation, events, new RequestTimes(now));
     this.#members.set(id, member);
-    member.release = watchCaller(
-      request,
-      () => this.#now(),
-      () => this.#look(member),
-    );
-    this.#emit({ type: 'queued', requestId: id });
+    member.release = this.#watch(member);
+    this.#emit({ type: 'queued', requestId: id, promptTokens: promptLength, maxTokens });
     if (!ready) this.#prepare(member, sites);
     this.#wake();
     return events;
   }
 
   statistics(): EngineStatistics {
-    const { waiting, running, prefilling, slots, context, queueLimit } = this.#scheduler.snapshot();
-    const rows = prefilling ? [...running, prefilling] : running;
-    return {
-      running: rows.length,
-      waiting: waiting.length,
-      slots,
-      context,
-      keyValueTokens: rows.reduce((sum, row) => sum + row.tokens, 0),
-      queueLimit,
-      draining: this.#draining,
-    };
+    const { prefix = null } = this.#options;
+    return statisticsOf(this.#scheduler.snapshot(), this.#executor, prefix, this.#draining);
   }
 
   async drain(deadlineMilliseconds: number): Promise<void> {
@@ -142,15 +162,44 @@ class BatchingEngine implements Engine {
 
   /** Ends every request and waits for the step in flight. */
   async #cancelAll(reason: string): Promise<void> {
-    for (const id of [...this.#members.keys()]) this.#end(id, 'cancelled', new TillerError('draining', reason));
+    for (const id of [...this.#members.keys()]) {
+      this.#end(id, { outcome: 'cancelled', error: new TillerError('draining', reason) });
+    }
     while (this.#loop) await this.#loop;
+  }
+
+  /** Has the request looked at when its caller leaves, at its deadline, and when it has waited for too long. */
+  #watch(member: Member): () => void {
+    const { request } = member.generation;
+    const unwatch = watchCaller(
+      request,
+      () => this.#now(),
+      () => this.#look(member),
+    );
+    const limit = this.#options.queueTimeLimitMilliseconds ?? null;
+    if (limit === null) return unwatch;
+    const timer = setTimeout(() => this.#giveUpWaiting(member, limit), Math.min(limit, longestTimer)).unref();
+    return () => {
+      clearTimeout(timer);
+      unwatch();
+    };
+  }
+
+  #giveUpWaiting(member: Member, limit: number): void {
+    const { id } = member.generation.request;
+    if (member.times.hasStarted || this.#members.get(id) !== member) return;
+    const retryAfterSeconds = this.#scheduler.retryAfterSeconds(performance.now());
+    const message =
+      `The request waited for ${limit / 1000} s, as long as requests may wait here, and its turn had not come. ` +
+      `Try again in about ${retryAfterSeconds} s.`;
+    this.#end(id, { outcome: 'error', error: new TillerError('queue_timeout', message, { retryAfterSeconds }) });
   }
 
   /** Ends the request if its caller no longer wants it or its time is up. */
   #look(member: Member): void {
     const { request } = member.generation;
     const ending = callerEnding(request, this.#now());
-    if (ending && this.#members.get(request.id) === member) this.#end(request.id, ending.outcome, ending.error);
+    if (ending && this.#members.get(request.id) === member) this.#end(request.id, ending);
   }
 
   /** Has the graph for these hook points built while others run; the request waits in the queue meanwhile. */
@@ -165,7 +214,7 @@ class BatchingEngine implements Engine {
           this.#wake();
         },
         (error) => {
-          if (here()) this.#end(id, 'error', asTillerError(error, 'step_failed'));
+          if (here()) this.#end(id, { outcome: 'error', error: asTillerError(error, 'step_failed') });
         },
       )
       .finally(() => this.#preparing.delete(preparing));
@@ -184,109 +233,103 @@ class BatchingEngine implements Engine {
       do {
         this.#wanted = false;
         await nextTurn();
-        for (const member of [...this.#members.values()]) this.#look(member);
-        const { step, lost } = this.#scheduler.plan();
-        this.#lose(lost);
-        if (!step) continue;
-        this.#wanted = true;
-        await this.#step(step);
+        if ((await this.#turn()) !== 'no_work') this.#wanted = true;
       } while (this.#wanted);
     } catch (error) {
-      this.#broken = asTillerError(error);
-      for (const id of [...this.#members.keys()]) this.#end(id, 'error', this.#broken);
+      this.#break(asTillerError(error));
     } finally {
       // in the same turn as the last look at #wanted, so that no wake is lost
       this.#loop = null;
     }
   }
 
-  /** One transaction: build, run, stage; commit; only then hand out. */
-  async #step(step: ScheduledStep): Promise<void> {
+  /** A mistake in the engine itself: nothing that it would say from now on can be trusted. */
+  #break(error: TillerError): void {
+    this.#broken = error;
+    this.#warn(`The engine stopped: ${error.message}`);
+    for (const id of [...this.#members.keys()]) this.#end(id, { outcome: 'error', error });
+  }
+
+  /** Lets go, plans, finds room, runs, commits and hands out: one step at most. */
+  async #turn(): Promise<TurnOutcome> {
     const began = performance.now();
-    const staged = new Map<string, StepOutcome | TillerError>();
-    const rows = this.#rowSteps(step, staged);
-    const consume = (row: RowStep, result: RowResult | TillerError) => {
-      const member = this.#members.get(row.requestId);
-      if (!member) return;
-      staged.set(
-        row.requestId,
-        result instanceof TillerError ? result : attempt(() => member.generation.accept(row, result)),
-      );
-    };
-    // a row that could not be built leaves a hole in the batch: the others run one by one
-    const batches = rows.length === step.rows.length ? [rows] : rows.map((row) => [row]);
-    for (const batch of batches) await executeStep(this.#executor, { kind: step.kind, rows: batch }, consume);
-    const outcomes = [...staged].map(
-      ([id, outcome]) => [id, this.#members.has(id) ? outcomeOf(outcome) : 'failed'] as const,
+    for (const member of this.#members.values()) this.#look(member);
+    await this.#scheduler.settle();
+    const choice = this.#scheduler.plan(began);
+    this.#check(choice === null);
+    if (!choice) return 'no_work';
+    const reservation = await this.#scheduler.reserve(choice, began);
+    if (reservation.kind !== 'reserved') return 'deferred';
+    this.#options.inspect?.(this.#scheduler.snapshot());
+    await this.#step(reservation.step, began);
+    return 'committed';
+  }
+
+  /** Throws when the scheduler's own account is wrong. */
+  #check(idle: boolean): void {
+    const { inspect } = this.#options;
+    const due = idle || ++this.#steps % stepsBetweenChecks === 0;
+    if (!due && !inspect) return;
+    const snapshot = this.#scheduler.snapshot();
+    inspect?.(snapshot);
+    const [violation] = due ? findViolations(snapshot) : [];
+    if (violation !== undefined) throw new Error(`the scheduler's account is wrong: ${violation}`);
+  }
+
+  /** Nothing is visible of a step before it is committed. */
+  async #step(step: ScheduledStep, began: number): Promise<void> {
+    for (const { requestId, start } of step.rows) {
+      const member = this.#members.get(requestId);
+      if (member && !member.times.hasStarted) this.#emit(member.start(start, performance.now()));
+    }
+    const { staged, outcomes, builtAt, runMilliseconds, retried, counts } = await runStep(
+      this.#executor,
+      step,
+      this.#members,
     );
-    const lost = this.#scheduler.commit(new Map(outcomes), performance.now());
+    // what it took says nothing of the next one when rows ran twice or not at all
+    const usual = !retried && counts.rows === step.rows.length;
+    this.#scheduler.commit(outcomes, usual ? performance.now() - builtAt : null, performance.now());
+    const ended = performance.now();
+    if (retried) this.#emit({ type: 'step_retried', rows: counts.rows });
     this.#emit({
       type: 'step',
       kind: step.kind,
-      rows: rows.length,
-      steeredRows: rows.filter((row) => row.edits.length > 0).length,
-      tokens: rows.reduce((sum, row) => sum + row.tokens.length, 0),
-      milliseconds: performance.now() - began,
+      ...counts,
+      milliseconds: ended - began,
+      phases: { plan: builtAt - began, run: runMilliseconds, commit: ended - builtAt - runMilliseconds },
+      predictedMilliseconds: step.predictedMilliseconds,
     });
-    for (const [id, outcome] of staged) this.#deliver(id, outcome);
-    this.#lose(lost);
-    this.#options.inspect?.(this.#scheduler.snapshot());
+    for (const [id, outcome] of staged) this.#deliver(id, outcome, ended);
+    // who is done gives memory back now, and not only when there is another step
+    await this.#scheduler.settle();
   }
 
-  /** Rows of the step with their tokens and edits; what cannot be built goes to `staged` as a failure. */
-  #rowSteps(step: ScheduledStep, staged: Map<string, StepOutcome | TillerError>): RowStep[] {
-    return step.rows.flatMap((row) => {
-      const member = this.#members.get(row.requestId);
-      if (!member) return [];
-      const { generation, submittedAt } = member;
-      if (row.start === 0) {
-        const queueMilliseconds = performance.now() - submittedAt;
-        generation.queueMilliseconds = queueMilliseconds;
-        this.#emit({ type: 'started', requestId: row.requestId, queueMilliseconds });
-      }
-      const built = attempt(() => generation.rowStep(row));
-      if (!(built instanceof TillerError)) return [built];
-      staged.set(row.requestId, built);
-      return [];
-    });
-  }
-
-  #deliver(id: string, outcome: StepOutcome | TillerError): void {
+  #deliver(id: string, outcome: StepOutcome | TillerError, now: number): void {
     const member = this.#members.get(id);
     if (!member) return;
-    if (outcome instanceof TillerError) this.#end(id, 'error', outcome);
-    else
-      for (const event of outcome.events) {
-        if (event.type === 'token' && member.generation.generated === 1) {
-          this.#emit({ type: 'first_token', requestId: id, milliseconds: performance.now() - member.submittedAt });
-        }
-        member.events.push(event);
-        if (event.type === 'finish') this.#end(id, event.reason, null);
-      }
-  }
-
-  #lose(lost: readonly LostRow[]): void {
-    for (const { requestId, error } of lost) this.#end(requestId, 'error', asTillerError(error, 'step_failed'));
+    if (outcome instanceof TillerError) {
+      if (member.generation.corrupted) this.#emit({ type: 'corrupted', requestId: id });
+      this.#end(id, { outcome: 'error', error: outcome });
+      return;
+    }
+    for (const event of outcome.events) {
+      const observed = member.observed(event, now);
+      if (observed) this.#emit(observed);
+      member.events.push(event);
+      if (event.type === 'finish') this.#end(id, { outcome: event.reason, error: null });
+    }
   }
 
   /** The request is over for its caller now; its slot is given back before the next step is planned. */
-  #end(id: string, outcome: Outcome, error: TillerError | null): void {
+  #end(id: string, { outcome, error }: Ending): void {
     const member = this.#members.get(id);
     if (!member) return;
     this.#members.delete(id);
     member.release();
     this.#scheduler.abort(id);
     member.events.end(error && { error });
-    const { request, generated } = member.generation;
-    this.#emit({
-      type: 'finished',
-      requestId: id,
-      outcome,
-      promptTokens: request.promptTokenIds.length,
-      completionTokens: generated,
-      steered: request.edits.length > 0,
-      milliseconds: performance.now() - member.submittedAt,
-    });
+    this.#emit(member.finished(outcome, performance.now()));
     if (this.#members.size === 0) for (const resolve of this.#emptied.splice(0)) resolve();
     this.#wake();
   }
@@ -296,26 +339,17 @@ class BatchingEngine implements Engine {
     try {
       this.#options.observer?.(event);
     } catch (error) {
-      if (!this.#warned) process.emitWarning(`An engine observer threw: ${String(error)}`);
-      this.#warned = true;
+      this.#warn(`An engine observer threw: ${String(error)}`);
     }
+  }
+
+  /** Each warning once. */
+  #warn(message: string): void {
+    if (!this.#warned.has(message)) process.emitWarning(message);
+    this.#warned.add(message);
   }
 
   #now(): number {
     return (this.#options.now ?? Date.now)();
   }
-}
-
-/** What `work` gives, or the failure that it throws, as a value. */
-function attempt<Result>(work: () => Result): Result | TillerError {
-  try {
-    return work();
-  } catch (error) {
-    return asTillerError(error);
-  }
-}
-
-function outcomeOf(outcome: StepOutcome | TillerError): RowOutcome {
-  if (outcome instanceof TillerError) return 'failed';
-  return outcome.finished ? 'finished' : 'continue';
 }

@@ -6,21 +6,28 @@ import type { Executor, RowResult, RowStep, StepPlan } from './core/step.ts';
  * themselves are lost; running a row again is safe, since it writes the same cache positions with the same values.
  *
  * @param consume called with each row's result before the next run overwrites its logits
+ * @returns milliseconds that the executor took, and whether rows were run again
  */
 export async function executeStep(
   executor: Executor,
   plan: StepPlan,
   consume: (row: RowStep, result: RowResult | TillerError) => void,
-): Promise<void> {
+): Promise<{ readonly milliseconds: number; readonly retried: boolean }> {
+  const began = performance.now();
   const results = await attempt(executor, plan);
+  let milliseconds = performance.now() - began;
   if (results instanceof TillerError && plan.rows.length > 1) {
-    for (const row of plan.rows) await executeStep(executor, { kind: plan.kind, rows: [row] }, consume);
-    return;
+    for (const row of plan.rows) {
+      const single = await executeStep(executor, { kind: plan.kind, rows: [row] }, consume);
+      milliseconds += single.milliseconds;
+    }
+    return { milliseconds, retried: true };
   }
   plan.rows.forEach((row, at) => {
     const missing = new TillerError('step_failed', 'The step returned no result for this request.');
     consume(row, results instanceof TillerError ? results : (results[at] ?? missing));
   });
+  return { milliseconds, retried: false };
 }
 
 async function attempt(executor: Executor, plan: StepPlan): Promise<readonly RowResult[] | TillerError> {

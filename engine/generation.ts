@@ -1,10 +1,13 @@
+import { type ArrayReading, copyReading, type EditReading } from './core/edit-reading.ts';
 import { TillerError } from './core/errors.ts';
+import type { SharedSequence } from './core/prefix-sharing.ts';
 import type { GenerateRequest, GenerationEvent, TokenLogprob } from './core/request.ts';
 import type { LogitsRow, RowResult, RowStep } from './core/step.ts';
 import type { Tokenizer } from './core/tokenizer.ts';
+import { ReadingLog } from './reading-log.ts';
+import { EditChooser } from './row-edits.ts';
 import { isFiniteRow, sampleToken, tokenLogprob } from './runtime/sampler/index.ts';
-import type { ScheduledRow } from './scheduler/scheduler.ts';
-import { positionsMask } from './steering/positions.ts';
+import type { ScheduledRow } from './scheduler/scheduled-step.ts';
 import { createEditReporter, type EditReporter } from './steering/report.ts';
 import { TextStream } from './text-stream.ts';
 import { verifyReading } from './verify-reading.ts';
@@ -15,8 +18,15 @@ export interface StepOutcome {
   readonly events: readonly GenerationEvent[];
 }
 
-/** One request while it is inside the engine: turns scheduled rows into steps, and results into events. */
-export class Generation {
+/** With more edits than this in a decode step, what they read is not remembered for the prefix cache. */
+const rememberedEdits = 16;
+const noTokens: ReadonlySet<number> = new Set();
+
+/**
+ * One request while it is inside the engine: turns scheduled rows into steps, and results into events. A request that is
+ * preempted reads its prompt and its reply so far again: what it has told and counted stays told and counted once.
+ */
+export class Generation implements SharedSequence {
   readonly request: GenerateRequest;
   readonly #eosTokenIds: ReadonlySet<number>;
   /** Everything that min_tokens forbids. */
@@ -24,50 +34,91 @@ export class Generation {
   readonly #text: TextStream;
   readonly #tokenizer: Tokenizer;
   readonly #reporters: readonly EditReporter[];
+  /** For each edit, the positions before this have been reported. */
+  readonly #reported: number[];
+  readonly #chooser: EditChooser;
+  /** Null where nothing is shared. */
+  readonly #log: ReadingLog | null;
+  /** For the repetition penalty; empty without one. */
   readonly #promptTokenIds: ReadonlySet<number>;
   readonly #generatedCounts = new Map<number, number>();
   readonly #promptLogprobs: (TokenLogprob | null)[] | null;
   /** Which of the request's edits the step in flight carries. */
   #editsOfStep: readonly number[] = [];
-  #lastTokenId = -1;
-  #generated = 0;
+  readonly #generatedIds: number[] = [];
+  #promptTold = false;
+  #corrupted = false;
   /** From submission to the first step; 0 before it. */
   queueMilliseconds = 0;
+  /** Prompt tokens that the prefix cache had. */
+  cachedTokens = 0;
 
-  constructor(request: GenerateRequest, tokenizer: Tokenizer, eosTokenIds: ReadonlySet<number>) {
+  /** @param shares whether readings are remembered for the prefix cache */
+  constructor(request: GenerateRequest, tokenizer: Tokenizer, eosTokenIds: ReadonlySet<number>, shares = false) {
     this.request = request;
     this.#tokenizer = tokenizer;
     this.#eosTokenIds = eosTokenIds;
     this.#endTokenIds = new Set([...eosTokenIds, ...request.stop.tokenIds]);
     this.#text = new TextStream(tokenizer, request.stop);
     this.#reporters = request.edits.map(createEditReporter);
-    this.#promptTokenIds = new Set(request.promptTokenIds);
+    this.#reported = request.edits.map(() => 0);
+    this.#chooser = new EditChooser(request);
+    this.#log = shares && request.edits.length > 0 ? new ReadingLog() : null;
+    this.#promptTokenIds = request.sampling.repetitionPenalty === 1 ? noTokens : new Set(request.promptTokenIds);
     this.#promptLogprobs = request.promptLogprobs === null ? null : [null];
   }
 
   get generated(): number {
-    return this.#generated;
+    return this.#generatedIds.length;
+  }
+
+  /** Whether the prompt has been read and told of. */
+  get promptTold(): boolean {
+    return this.#promptTold;
+  }
+
+  /** Whether a step gave logits that are not finite numbers. */
+  get corrupted(): boolean {
+    return this.#corrupted;
+  }
+
+  get length(): number {
+    return this.request.promptTokenIds.length + this.#generatedIds.length;
+  }
+
+  tokensBetween(from: number, to: number): Int32Array {
+    const { promptTokenIds } = this.request;
+    const { length } = promptTokenIds;
+    if (to <= length) return promptTokenIds.slice(from, to);
+    const tokens = new Int32Array(to - from);
+    for (let at = from; at < to; at++) {
+      tokens[at - from] = (at < length ? promptTokenIds[at] : this.#generatedIds[at - length]) as number;
+    }
+    return tokens;
+  }
+
+  readingsBetween(edit: number, from: number, to: number): ArrayReading | null {
+    return this.#log?.between(edit, from, to) ?? null;
+  }
+
+  forgetReadings(before: number): void {
+    this.#log?.forget(before);
+  }
+
+  restoreReadings(edit: number, from: number, reading: EditReading): void {
+    this.#report(edit, from, reading);
   }
 
   /** The row's share of a step. Edits that touch none of its tokens are left out. */
   rowStep({ slot, start, count }: ScheduledRow): RowStep {
-    const { id, promptTokenIds, edits, positionContext, promptLogprobs, stop } = this.request;
-    const prefill = start < promptTokenIds.length;
-    const tokens = prefill ? promptTokenIds.slice(start, start + count) : Int32Array.of(this.#lastTokenId);
-    const last = start + count >= promptTokenIds.length;
-    const masked = edits
-      .map((edit, index) => ({ index, edit, mask: positionsMask(edit, positionContext, start, tokens) }))
-      .filter(({ mask }) => mask.some((value) => value !== 0));
-    this.#editsOfStep = masked.map(({ index }) => index);
-    return {
-      requestId: id,
-      slot,
-      tokens,
-      start,
-      logits: prefill && promptLogprobs !== null ? 'all' : last && stop.maxTokens > 0 ? 'last' : 'none',
-      edits: masked.map(({ edit, mask }) => ({ edit, mask })),
-      taps: [],
-    };
+    const { id, promptLogprobs, stop } = this.request;
+    const end = start + count;
+    const tokens = this.tokensBetween(start, end);
+    const { edits, indices } = this.#chooser.choose(start, tokens);
+    this.#editsOfStep = indices;
+    const echoes = promptLogprobs !== null && !this.#promptTold;
+    const logits = echoes ? 'all' : end >= this.length && stop.maxTokens > 0 ? 'last' : 'none';
+    return { requestId: id, slot, tokens, start, logits, edits, taps: [] };
   }
 
   /**
@@ -77,14 +128,16 @@ export class Generation {
   accept(row: RowStep, result: RowResult): StepOutcome {
     this.#checkShape(row, result);
     this.#takeReadings(row, result);
-    const { promptTokenIds, stop } = this.request;
+    if (!this.#promptTold) this.#takePromptLogprobs(row, result);
     const events: GenerationEvent[] = [];
-    if (row.start < promptTokenIds.length) {
-      this.#takePromptLogprobs(row, result);
-      if (row.start + row.tokens.length < promptTokenIds.length) return { finished: false, events };
-      const { queueMilliseconds } = this;
-      events.push({ type: 'prompt', logprobs: this.#promptLogprobs, queueMilliseconds });
-      if (stop.maxTokens === 0) return { finished: true, events: [...events, this.#finish('length', null, '')] };
+    if (row.start + row.tokens.length < this.length) return { finished: false, events };
+    if (!this.#promptTold) {
+      this.#promptTold = true;
+      const { queueMilliseconds, cachedTokens } = this;
+      events.push({ type: 'prompt', logprobs: this.#promptLogprobs, queueMilliseconds, cachedTokens });
+      if (this.request.stop.maxTokens === 0) {
+        return { finished: true, events: [...events, this.#finish('length', null, '')] };
+      }
     }
     const logits = result.logits.at(-1);
     if (!logits) throw new TillerError('step_failed', 'The step returned no logits to choose a token from.');
@@ -101,42 +154,63 @@ export class Generation {
       throw new TillerError('step_failed', 'The step returned a result that does not fit what was asked of it.');
     }
     if (!result.logits.every(isFiniteRow)) {
+      this.#corrupted = true;
       const hint = row.edits.length > 0 ? ' The edits of this request may be too strong.' : '';
       throw new TillerError('step_failed', `The logits are not finite numbers, so no token can be chosen.${hint}`);
     }
   }
 
-  #takeReadings(row: RowStep, result: RowResult): void {
-    row.edits.forEach(({ edit, mask }, at) => {
-      const reading = result.readings[at];
-      const index = this.#editsOfStep[at];
-      if (!reading || index === undefined) return;
-      verifyReading(edit, mask, reading, index, row.start);
-      this.#reporters[index]?.add(reading);
-    });
+  #takeReadings(row: RowStep, { readings }: RowResult): void {
+    const { start, tokens, edits } = row;
+    const indices = this.#editsOfStep;
+    for (let at = 0; at < edits.length; at++) {
+      const { edit, mask } = edits[at] as RowStep['edits'][number];
+      const index = indices[at] as number;
+      const reading = readings[at] as EditReading;
+      verifyReading(edit, mask, reading, index, start);
+      this.#report(index, start, reading);
+    }
+    if (!this.#log) return;
+    if (start >= this.request.promptTokenIds.length && edits.length > rememberedEdits) this.#log.close();
+    else
+      this.#log.append(
+        start,
+        tokens.length,
+        indices.map((index, at) => [index, readings[at] as EditReading]),
+      );
+  }
+
+  /** Adds to an edit's report what it does not hold yet. */
+  #report(index: number, start: number, reading: EditReading): void {
+    const known = Math.max(0, (this.#reported[index] as number) - start);
+    if (known >= reading.tokens) return;
+    this.#reporters[index]?.add(known === 0 ? reading : copyReading(reading, known));
+    this.#reported[index] = start + reading.tokens;
   }
 
   /** Logits at position t are about token t + 1, so the last ones of the prompt belong to the reply. */
   #takePromptLogprobs(row: RowStep, result: RowResult): void {
     const { promptLogprobs, promptTokenIds } = this.request;
     if (promptLogprobs === null) return;
+    const told = this.#promptLogprobs ?? [];
     result.logits.forEach((logits, at) => {
-      const next = promptTokenIds[row.start + at + 1];
-      if (next !== undefined) this.#promptLogprobs?.push(tokenLogprob(logits, next, promptLogprobs));
+      const position = row.start + at + 1;
+      const next = promptTokenIds[position];
+      // a preempted row reads again what it has told
+      if (next !== undefined && position === told.length) told.push(tokenLogprob(logits, next, promptLogprobs));
     });
   }
 
   #takeToken(logits: LogitsRow, events: GenerationEvent[]): StepOutcome {
     const { sampling, stop, logprobs } = this.request;
-    const banned = this.#generated < stop.minTokens ? this.#endTokenIds : [];
+    const banned = this.generated < stop.minTokens ? this.#endTokenIds : [];
     const tokenId = sampleToken(
       logits,
       sampling,
       { promptTokenIds: this.#promptTokenIds, generatedCounts: this.#generatedCounts, banned },
-      this.#generated,
+      this.generated,
     );
-    this.#generated++;
-    this.#lastTokenId = tokenId;
+    this.#generatedIds.push(tokenId);
     this.#generatedCounts.set(tokenId, (this.#generatedCounts.get(tokenId) ?? 0) + 1);
     const end = this.#endOf(tokenId);
     const shown = end === null || this.#showsEnd(tokenId);
@@ -145,7 +219,7 @@ export class Generation {
     events.push({ type: 'token', tokenId, text, logprob });
     if (stopString !== null) events.push(this.#finish('stop', stopString, ''));
     else if (end !== null) events.push(this.#flushAndFinish('stop', end.stopReason));
-    else if (this.#generated >= stop.maxTokens) events.push(this.#flushAndFinish('length', null));
+    else if (this.generated >= stop.maxTokens) events.push(this.#flushAndFinish('length', null));
     else return { finished: false, events };
     return { finished: true, events };
   }
@@ -178,7 +252,7 @@ export class Generation {
       stopReason,
       text,
       promptTokens: this.request.promptTokenIds.length,
-      completionTokens: this.#generated,
+      completionTokens: this.generated,
       edits: this.#reporters.map((reporter) => reporter.report()),
     };
   }

@@ -1,19 +1,34 @@
-import { openCheckpoint, prepareFloat32Weights, prepareFourBitWeights } from './checkpoint/index.ts';
-import type { ChatTemplate, Executor, ModelConfig, ProgressListener, Tokenizer } from './core/index.ts';
+import { openCheckpoint, prepareFloat32Weights, type WeightsFile } from './checkpoint/index.ts';
+import type { ChatTemplate, Executor, ModelConfig, ProgressListener, PromptEncoder, Tokenizer } from './core/index.ts';
+import { type Precision, type PrecisionChoice, prepareLinears, resolvePrecision } from './precision.ts';
 import { openExecutor } from './runtime/index.ts';
-import { createChatTemplate, createTokenizer } from './tokenizer/index.ts';
+import { createChatTemplate, openTokenizer } from './tokenizer/index.ts';
 
 export interface LoadModelOptions {
   /** A checkpoint file or folder. */
   readonly path: string;
   /** Where dequantised weights are kept between starts. */
   readonly cacheDirectory: string;
-  /** Most rows in progress at once. */
-  readonly slots: number;
-  /** Tokens a row can hold; null = the smaller of `defaultContext` and what the model was trained for. */
+  /** Most rows in progress at once, as a number or from what the model needs. */
+  readonly slots: number | ((needs: ModelNeeds) => number);
+  /** Tokens a row can hold; null = what the model was trained for. Memory is taken as rows grow. */
   readonly context: number | null;
   readonly threads: number;
+  /** What linear layers are computed in (precision.ts); f32 by default. */
+  readonly precision?: PrecisionChoice;
+  /** Whether graph variants that steering may need are built ahead (runtime/executor.ts); default none. */
+  readonly warmUp?: 'none' | 'common';
   readonly onProgress?: ProgressListener;
+}
+
+/** What a model takes of a machine; bytes. */
+export interface ModelNeeds {
+  /** All weights as float32. */
+  readonly weightBytes: number;
+  /** Keys and values of one token. */
+  readonly tokenBytes: number;
+  /** Tokens that the model was trained for. */
+  readonly contextLength: number;
 }
 
 /** A checkpoint that is loaded and can run. */
@@ -21,29 +36,39 @@ export interface LoadedModel {
   readonly config: ModelConfig;
   /** SHA-256 over the checkpoint's weights. */
   readonly hash: string;
-  readonly precision: 'f32';
+  readonly needs: ModelNeeds;
+  readonly precision: Precision;
   readonly executor: Executor;
   readonly tokenizer: Tokenizer;
+  /** The same tokenizer for texts of any length; to be closed with the engine. */
+  readonly encoder: PromptEncoder;
   readonly chatTemplate: ChatTemplate | null;
 }
-
-/** Tokens a row can hold when nobody says otherwise. */
-export const defaultContext = 2048;
 
 /** Opens a checkpoint, prepares its float32 weights once, and builds the variant that traffic without steering needs. */
 export async function loadModel(options: LoadModelOptions): Promise<LoadedModel> {
   const checkpoint = await openCheckpoint(options.path);
   try {
-    const { cacheDirectory, onProgress, slots, threads } = options;
+    const { cacheDirectory, onProgress, threads, warmUp } = options;
     const weights = await prepareFloat32Weights(checkpoint, { cacheDirectory, onProgress });
     const { config } = checkpoint;
-    const context = Math.min(options.context ?? defaultContext, config.contextLength);
-    const tokenizer = await createTokenizer(checkpoint);
+    const needs = needsOf(config, weights);
+    const slots = typeof options.slots === 'number' ? options.slots : options.slots(needs);
+    const context = Math.min(options.context ?? config.contextLength, config.contextLength);
+    const { tokenizer, encoder } = await openTokenizer(checkpoint);
     const chatTemplate = createChatTemplate(checkpoint);
-    const fourBit = await prepareFourBitWeights(checkpoint, { cacheDirectory, onProgress });
-    const executor = await openExecutor({ config, weights, fourBit, slots, context, threads });
-    return { config, hash: weights.hash, precision: 'f32', executor, tokenizer, chatTemplate };
+    const precision = await resolvePrecision(options.precision ?? 'f32', checkpoint, threads);
+    const linears = await prepareLinears(precision, checkpoint, { cacheDirectory, onProgress });
+    const executor = await openExecutor({ config, weights, ...linears, slots, context, threads, warmUp });
+    return { config, hash: weights.hash, needs, precision, executor, tokenizer, encoder, chatTemplate };
   } finally {
     await checkpoint.close();
   }
+}
+
+function needsOf(config: ModelConfig, weights: WeightsFile): ModelNeeds {
+  const { blocks, keyValueHeads, headDim, contextLength } = config;
+  const weightBytes = Array.from(weights.tensors.values()).reduce((sum, { byteLength }) => sum + byteLength, 0);
+  // keys and values, float32
+  return { weightBytes, tokenBytes: 2 * blocks * keyValueHeads * headDim * 4, contextLength };
 }

@@ -1,4 +1,5 @@
-import type { Edit, EditReading } from './core/edit.ts';
+import type { Edit } from './core/edit.ts';
+import type { EditReading } from './core/edit-reading.ts';
 import { TillerError } from './core/errors.ts';
 
 /**
@@ -16,11 +17,14 @@ export function verifyReading(
   index: number,
   start: number,
 ): void {
+  if (reading.tokens !== mask.length) {
+    throw new TillerError('step_failed', `The step returned readings for another number of tokens: edit ${index}.`);
+  }
   const where = (at: number) => `edit ${index} at ${edit.hookPoint}, position ${start + at}`;
   // the graph compared with the float32 parameter
   const activeAbove = Math.fround(edit.activeAbove);
   for (let at = 0; at < mask.length; at++) {
-    const written = reading.gate[at] !== 0;
+    const written = reading.gate(at) !== 0;
     if (mask[at] === 0) {
       if (written)
         throw new TillerError('step_failed', `The step wrote outside the positions asked for: ${where(at)}.`);
@@ -33,18 +37,22 @@ export function verifyReading(
         { param: `steering.edits[${index}]` },
       );
     }
-    const active = (reading.readingBefore[at] as number) > activeAbove;
+    const active = reading.readingBefore(at) > activeAbove;
     if (written && !active) {
       throw new TillerError('step_failed', `The step wrote where the feature is not active: ${where(at)}.`);
     }
-    if (active && !written && reading.sink[at] === 0) {
+    if (active && !written && reading.sink(at) === 0) {
       throw new TillerError('step_failed', `The step left out an edit that should have been applied: ${where(at)}.`);
     }
   }
 }
 
 function isFiniteAt(reading: EditReading, at: number): boolean {
-  return [reading.gate, reading.coefficient, reading.readingBefore, reading.readingAfter, reading.streamNorm].every(
-    (values) => Number.isFinite(values[at]),
+  return (
+    Number.isFinite(reading.gate(at)) &&
+    Number.isFinite(reading.coefficient(at)) &&
+    Number.isFinite(reading.readingBefore(at)) &&
+    Number.isFinite(reading.readingAfter(at)) &&
+    Number.isFinite(reading.streamNorm(at))
   );
 }

@@ -25,7 +25,7 @@ function stubServices(version: string): Services {
   };
   return {
     version,
-    limits: { bodyBytes: 1, maxEdits: 1, maxChoices: 1 },
+    limits: { bodyBytes: 1, maxEdits: 1, maxChoices: 1, maxReplyTokens: null, streamTimeoutSeconds: 1 },
     models: refuse,
     model: refuse,
     features: { search: refuse, get: refuse },

@@ -9,6 +9,7 @@ import type {
   GenerateRequest,
   GenerationEvent,
   Positions,
+  PromptEncoder,
   SteeringMode,
   Tokenizer,
 } from '../engine/core/index.ts';
@@ -82,16 +83,34 @@ export interface ModelCard {
   readonly hash: string;
   /** Ids of the sources loaded for it. */
   readonly sources: readonly string[];
+  readonly capacity: ModelCapacity;
+}
+
+/** What the engine of a model takes on. */
+export interface ModelCapacity {
+  /** Requests computed together. */
+  readonly rows: number;
+  /** Tokens of keys and values, rows and prefix cache together. */
+  readonly keyValueTokens: number;
+  /** Of those, what the prefix cache may keep; 0: there is none. */
+  readonly prefixCacheTokens: number;
+  readonly queueLimit: number;
+  /** Longest wait for a first step; null: no limit. */
+  readonly queueSeconds: number | null;
 }
 
 /** One loaded model, as the routes use it. */
 export interface ModelService {
   readonly card: ModelCard;
   readonly tokenizer: Tokenizer;
+  /** As `tokenizer.encode`; a long text does not hold up the event loop. */
+  readonly encode: PromptEncoder['encode'];
   /** Null: the checkpoint has none, and chat is refused. */
   readonly chatTemplate: ChatTemplate | null;
   /** Engine.submit. */
   submit(request: GenerateRequest): AsyncIterable<GenerationEvent>;
+  /** Told of every prompt whose choices were all submitted, with their number. */
+  promptAccepted?(choices: number): void;
   /**
    * `promptLengths` are those of the shortest and the longest prompt the steering is for: a range beyond the shortest is
    * refused, and so are conflicts in either. Throws feature_not_found, vector_not_found, profile_not_found,
@@ -156,6 +175,10 @@ export interface Limits {
   readonly bodyBytes: number;
   readonly maxEdits: number;
   readonly maxChoices: number;
+  /** Longest reply that a request may ask for; null: what the context holds. */
+  readonly maxReplyTokens: number | null;
+  /** How long the reader of a stream may take nothing before it counts as gone. */
+  readonly streamTimeoutSeconds: number;
 }
 
 export interface HttpObservation {

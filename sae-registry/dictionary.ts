@@ -19,6 +19,8 @@ export interface Dictionary {
   readonly modelName: string | null;
   /** sha256 of its files. */
   readonly hash: string;
+  /** Memory that its arrays hold. */
+  readonly residentBytes: number;
   /** Throws RangeError out of range. */
   feature(index: number): DictionaryFeature;
   /** Activations [tokens, features] of a stream [tokens, dIn], row major. Equal to SAELens's `encode`. */
@@ -45,6 +47,12 @@ export interface DictionaryWeights {
   readonly inputScale: number;
 }
 
+/** Memory behind arrays: a view holds the whole buffer that it looks at, and buffers shared by views count once. */
+export function residentBytes(arrays: readonly (Float32Array | Float64Array)[]): number {
+  const buffers = new Set(arrays.map(({ buffer }) => buffer));
+  return [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0);
+}
+
 /**
  * A ReLU or JumpReLU dictionary. SAELens computes p = (s·x − b_dec)·W_enc + b_enc, then f = ReLU(p)·[p > θ]; here
  * e = s·W_enc's column, c = b_enc − b_dec·W_enc, and the threshold is max(θ, 0), which says both conditions at once.
@@ -59,6 +67,13 @@ export function createDictionary(weights: DictionaryWeights): Dictionary {
     hookName: weights.hookName,
     modelName: weights.modelName,
     hash: weights.hash,
+    residentBytes: residentBytes([
+      weights.encoder,
+      weights.decoder,
+      weights.encoderBias,
+      weights.decoderBias,
+      ...(weights.threshold ? [weights.threshold] : []),
+    ]),
     feature(index) {
       if (!(Number.isInteger(index) && index >= 0 && index < features)) {
         throw new RangeError(`feature ${index} of ${features}`);

@@ -3,6 +3,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { residentBytes } from './dictionary.ts';
 import { parseJsonLine, readJsonLines } from './json-lines.ts';
 import { sourceInvalid } from './source-error.ts';
 
@@ -36,6 +37,8 @@ export type FeatureRecord = z.infer<typeof recordSchema>;
 export interface FeatureStatistics {
   /** The card's version and the beginning of the file's sha256: other figures, other version. */
   readonly version: string;
+  /** Memory that its arrays hold. */
+  readonly residentBytes: number;
   /** p999 of a feature; null where it has no line. */
   maxActivation(index: number): number | null;
   /** The whole record, read from disk; null where it has no line. */
@@ -65,6 +68,7 @@ export async function readFeatureStatistics(
   }
   return {
     version: `${cardVersion ?? 0}-${hash.digest('hex').slice(0, 12)}`,
+    residentBytes: residentBytes([maxActivations, places]),
     maxActivation: (index) => {
       const value = maxActivations[index] ?? Number.NaN;
       return Number.isNaN(value) ? null : value;

@@ -20,6 +20,8 @@ export interface Source {
   readonly card: SourceCard | null;
   readonly statistics: FeatureStatistics | null;
   readonly labels: Labels;
+  /** Memory that the arrays of its dictionary and statistics hold, labels left out. */
+  readonly residentBytes: number;
 }
 
 /**
@@ -35,6 +37,7 @@ export async function openSource(folder: string, model: ModelFacts): Promise<Sou
   if (name === '') throw sourceInvalid(`${folder} gives its source no name. Add a source.json with an id.`);
   refuseOtherModel(folder, model, cardModel, card, dictionary);
   const hookPoint = hookPointOf(folder, model, card, dictionary);
+  const statistics = await readFeatureStatistics(folder, dictionary.features, card?.statistics_version);
   return {
     id: `${model.id}/${name}`,
     model: model.id,
@@ -42,8 +45,9 @@ export async function openSource(folder: string, model: ModelFacts): Promise<Sou
     hookPoint,
     dictionary,
     card,
-    statistics: await readFeatureStatistics(folder, dictionary.features, card?.statistics_version),
+    statistics,
     labels: await readLabels(folder, dictionary.features, card),
+    residentBytes: dictionary.residentBytes + (statistics?.residentBytes ?? 0),
   };
 }
 

@@ -12,7 +12,9 @@ export async function runCollect(
   { texts, out }: { readonly texts: string | null; readonly out: string | null },
 ): Promise<string> {
   const display = createProgressDisplay(process.stderr);
-  const { id, model, engine } = await openModel({ ...config, maxRows: 1 }, display).finally(display.stop);
+  const { id, model, close } = await openModel({ ...config, maxRows: 1, warmUp: 'none' }, display).finally(
+    display.stop,
+  );
   try {
     const textsPath = texts ?? join(bundledFolder(), 'calibration.jsonl');
     const norms = await collectStreamNorms(id, model, textsPath);
@@ -22,6 +24,6 @@ export async function runCollect(
     await rename(`${path}.new`, path);
     return path;
   } finally {
-    await engine.close();
+    await close();
   }
 }

@@ -18,6 +18,9 @@ const lineSchema = z.union([
   z.strictObject({ text: z.string().min(1) }),
 ]);
 
+/** What measuring needs of a loaded model. */
+export type MeasuredModel = Pick<LoadedModel, 'config' | 'hash' | 'executor' | 'tokenizer' | 'chatTemplate'>;
+
 /** What sae-registry/stream-norms.ts reads. */
 export interface StreamNormsFile {
   readonly model: string;
@@ -40,7 +43,7 @@ const method = 'median-norm-1';
  */
 export async function collectStreamNorms(
   modelId: string,
-  model: LoadedModel,
+  model: MeasuredModel,
   textsPath: string,
 ): Promise<StreamNormsFile> {
   const source = await readFile(textsPath, 'utf8');
@@ -84,7 +87,7 @@ function parseLine(line: string, path: string): z.infer<typeof lineSchema> {
   }
 }
 
-function tokensOf(line: z.infer<typeof lineSchema>, model: LoadedModel, path: string): Int32Array {
+function tokensOf(line: z.infer<typeof lineSchema>, model: MeasuredModel, path: string): Int32Array {
   const { chatTemplate, tokenizer, executor } = model;
   const text = 'text' in line ? line.text : chatTemplate?.render(line.messages, { addGenerationPrompt: false });
   if (text === undefined)

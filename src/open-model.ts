@@ -1,9 +1,19 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { catalog } from '../engine/checkpoint/acquire/catalog.ts';
-import { createEngine, type EngineObserver, loadModel, type ProgressListener } from '../engine/index.ts';
+import {
+  createEngine,
+  createPrefixSharing,
+  type Engine,
+  type EngineObserver,
+  type LoadedModel,
+  loadModel,
+  type ProgressListener,
+} from '../engine/index.ts';
+import type { ModelCapacity } from '../routes/services.ts';
 import { bundledSources, openRegistry } from '../sae-registry/index.ts';
 import type { Config } from './config.ts';
+import { type MemoryLimits, readMachine, resolveLimits } from './limits.ts';
 import { getModelFiles } from './model-files.ts';
 import type { ReadyModel } from './services.ts';
 
@@ -19,12 +29,16 @@ export async function openModel(config: Config, options: OpenModelOptions = {}):
   const { onProgress, onNotice, signal, observer } = options;
   const files = await getModelFiles(config, { onProgress, onNotice, signal });
   signal?.throwIfAborted();
+  const { threads, precision, warmUp } = config;
+  const machine = { memoryBytes: readMachine().memoryBytes, cores: threads };
   const model = await loadModel({
     path: files.path,
     cacheDirectory: config.cacheDir,
-    slots: config.maxRows,
+    slots: (needs) => resolveLimits(config, { ...machine, ...needs }).maxRows,
     context: config.context,
-    threads: config.threads,
+    threads,
+    precision,
+    warmUp,
     onProgress,
   });
   try {
@@ -36,14 +50,54 @@ export async function openModel(config: Config, options: OpenModelOptions = {}):
       sources: config.source.length > 0 ? config.source : bundled,
       ...collectedNorms(config, id, model.hash),
     });
-    const { executor, tokenizer } = model;
-    const { eosTokenIds } = model.config;
-    const engine = createEngine({ executor, tokenizer, eosTokenIds, queueLimit: config.queueLimit, observer });
-    return { id, model, engine, registry, loadedUnixSeconds: Math.floor(Date.now() / 1000) };
+    const limits = resolveLimits(config, { ...machine, ...model.needs });
+    const capacity = capacityOf(limits, model, config);
+    const engine = openEngine(model, limits, capacity, config, observer);
+    const close = async () => {
+      await engine.close();
+      await model.encoder.close();
+    };
+    return { id, model, engine, registry, limits, capacity, loadedUnixSeconds: Math.floor(Date.now() / 1000), close };
   } catch (error) {
+    await model.encoder.close();
     await model.executor.close();
     throw error;
   }
+}
+
+function capacityOf(limits: MemoryLimits, { needs }: LoadedModel, config: Config): ModelCapacity {
+  return {
+    rows: limits.maxRows,
+    keyValueTokens: Math.floor(limits.keyValueBytes / needs.tokenBytes),
+    prefixCacheTokens: Math.floor(limits.prefixCacheBytes / needs.tokenBytes),
+    queueLimit: config.queueLimit,
+    queueSeconds: config.queueSeconds === 0 ? null : config.queueSeconds,
+  };
+}
+
+function openEngine(
+  model: LoadedModel,
+  limits: MemoryLimits,
+  { keyValueTokens, queueLimit, queueSeconds }: ModelCapacity,
+  { prefillRatio }: Config,
+  observer?: EngineObserver,
+): Engine {
+  const { executor, tokenizer, hash, precision } = model;
+  return createEngine({
+    executor,
+    tokenizer,
+    eosTokenIds: model.config.eosTokenIds,
+    queueLimit,
+    keyValueTokenLimit: keyValueTokens,
+    queueTimeLimitMilliseconds: queueSeconds === null ? null : queueSeconds * 1000,
+    prefillRatio,
+    prefix: createPrefixSharing({
+      blocks: executor.blocks,
+      budgetBytes: limits.prefixCacheBytes,
+      salt: `${hash} ${precision}`,
+    }),
+    observer,
+  });
 }
 
 /** Where `tiller collect` leaves a model's stream norms. */

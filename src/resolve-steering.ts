@@ -9,6 +9,7 @@ import {
 } from '../engine/index.ts';
 import type { EditRequest, ModelCard, ResolvedSteering, SteeringBlock, SteeringRequest } from '../routes/services.ts';
 import type { Registry } from '../sae-registry/index.ts';
+import type { EditKind } from './metrics/steering-metrics.ts';
 
 export interface SteeringContext {
   readonly card: ModelCard;
@@ -18,8 +19,13 @@ export interface SteeringContext {
   readonly promptLengths: { readonly shortest: number; readonly longest: number } | null;
 }
 
+/** A steering with every id looked up, and what metrics count of its edits, in their order. */
+export interface CountedSteering extends ResolvedSteering {
+  readonly kinds: readonly EditKind[];
+}
+
 /** Looks up every id of a steering, makes every unit raw, and keeps what the answer's `steering` block needs. */
-export function resolveSteering(request: SteeringRequest, context: SteeringContext): ResolvedSteering {
+export function resolveSteering(request: SteeringRequest, context: SteeringContext): CountedSteering {
   if (request.profile !== undefined) {
     throw noSuchProfile(request.profile, 'steering.profile');
   }
@@ -33,9 +39,14 @@ export function resolveSteering(request: SteeringRequest, context: SteeringConte
   });
   return {
     edits: compiled.map(({ edit }) => edit),
+    kinds: compiled.map(({ specification }) => kindOf(specifications[specification] as EditSpecification, context)),
     report: (reports, seeds) =>
       describe(specifications, compiled, reports, fingerprint(specifications, context, seeds)),
   };
+}
+
+function kindOf({ mode, target }: EditSpecification, { registry }: SteeringContext): EditKind {
+  return { mode, source: target.kind === 'feature' ? registry.sourceOf(target.id).id : 'vector' };
 }
 
 /** Profiles can be named but not saved yet, so none exists: naming one never gives unsteered text. */

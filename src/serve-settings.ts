@@ -30,9 +30,37 @@ export const switchValue = z.union(
   { error: 'must be 1 or 0 (true, false, yes, no, on, off)' },
 );
 
-const precision = z.literal('f32', {
-  error: 'this version computes in f32 only; other precisions are refused rather than approximated',
-});
+const unitBytes: Readonly<Record<string, number>> = {
+  '': 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+};
+
+/** A number of bytes, plain or with a unit: 4GB (powers of 1,000), 512MiB (powers of 1,024). */
+export const byteSize = z
+  .string()
+  .regex(/^\d{1,15}(\.\d{1,6})?\s*([kmg]i?b)?$/i, 'must be a number of bytes, like 4GB, 512MiB or 4000000000')
+  .transform((size) => {
+    const [, digits = '', unit = ''] = /^([\d.]+)\s*(\D*)$/.exec(size) ?? [];
+    return Math.floor(Number(digits) * (unitBytes[unit.toLowerCase()] ?? 1));
+  });
+
+/** A ratio written in decimal digits. */
+function ratio(least: number, most: number) {
+  const message = `must be a number from ${least} to ${most}`;
+  return z
+    .string()
+    .regex(/^\d{1,6}(\.\d{1,6})?$/, message)
+    .transform(Number)
+    .pipe(z.number().min(least, message).max(most, message));
+}
+
+const precisionNames = ['f32', 'int8', 'blocks', 'auto'] as const;
+const warmUps = ['none', 'common'] as const;
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -71,7 +99,14 @@ export const serveSettings = {
   threads: setting('--threads <n>', 'TILLER_THREADS', 'threads that compute', wholeNumber(1, 1024), defaultThreads, {
     defaultText: 'one a physical core',
   }),
-  maxRows: setting('--max-rows <n>', 'TILLER_MAX_ROWS', 'sequences computed together', wholeNumber(1, 256), 16),
+  maxRows: setting(
+    '--max-rows <n>',
+    'TILLER_MAX_ROWS',
+    'sequences computed together',
+    wholeNumber(1, 256).nullable(),
+    null,
+    { defaultText: '32, fewer on a small machine' },
+  ),
   context: setting(
     '--context <tokens>',
     'TILLER_CONTEXT',
@@ -79,16 +114,59 @@ export const serveSettings = {
     wholeNumber(16, 1_048_576).nullable(),
     null,
     {
-      defaultText: "the model's own, 2048 at most",
+      defaultText: "the model's own limit",
     },
   ),
-  precision: setting('--precision <name>', 'TILLER_PRECISION', 'number format of the computation', precision, 'f32'),
+  keyValueBytes: setting(
+    '--kv-cache-bytes <size>',
+    'TILLER_KV_CACHE_BYTES',
+    'memory for keys and values, taken as needed (4GB, 512MiB)',
+    byteSize.nullable(),
+    null,
+    { defaultText: 'a quarter of the memory that the model leaves' },
+  ),
+  prefixCacheBytes: setting(
+    '--prefix-cache-bytes <size>',
+    'TILLER_PREFIX_CACHE_BYTES',
+    'how much of it prompts of earlier requests may keep; 0 is off',
+    byteSize.nullable(),
+    null,
+    { defaultText: 'half' },
+  ),
+  precision: setting(
+    '--precision <name>',
+    'TILLER_PRECISION',
+    `number format of linear layers: ${precisionNames.join(', ')}`,
+    z.enum(precisionNames, { error: `must be one of ${precisionNames.join(', ')}` }),
+    'f32',
+  ),
+  warmUp: setting(
+    '--warm-up <what>',
+    'TILLER_WARM_UP',
+    'common: prepare for any steering at the start; none: when it is first asked for',
+    z.enum(warmUps, { error: `must be one of ${warmUps.join(', ')}` }),
+    'common',
+  ),
+  prefillRatio: setting(
+    '--prefill-ratio <x>',
+    'TILLER_PREFILL_RATIO',
+    'time for prompts beside running replies, as a multiple of a step of theirs',
+    ratio(0.05, 100),
+    0.8,
+  ),
   queueLimit: setting(
     '--queue-limit <n>',
     'TILLER_QUEUE_LIMIT',
     'requests that may wait; more get 429',
     wholeNumber(0, 100_000),
     128,
+  ),
+  queueSeconds: setting(
+    '--queue-seconds <n>',
+    'TILLER_QUEUE_SECONDS',
+    'longest wait for a first step; then 503. 0 is no limit',
+    wholeNumber(0, 86_400),
+    120,
   ),
   maxBodyBytes: setting(
     '--max-body-bytes <n>',
@@ -109,7 +187,22 @@ export const serveSettings = {
     'TILLER_MAX_CHOICES',
     'choices that one request may ask for',
     wholeNumber(1, 256),
-    16,
+    32,
+  ),
+  maxReplyTokens: setting(
+    '--max-reply-tokens <n>',
+    'TILLER_MAX_REPLY_TOKENS',
+    'longest reply that a request may ask for',
+    wholeNumber(1, 1_048_576).nullable(),
+    null,
+    { defaultText: 'what the context holds' },
+  ),
+  streamTimeoutSeconds: setting(
+    '--stream-timeout-seconds <n>',
+    'TILLER_STREAM_TIMEOUT_SECONDS',
+    'a stream that nobody reads for so long is dropped',
+    wholeNumber(1, 3600),
+    120,
   ),
   drainSeconds: setting(
     '--drain-seconds <n>',

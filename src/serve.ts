@@ -1,6 +1,7 @@
 import { createApp } from './app.ts';
 import { createProgressDisplay } from './cli/progress-display.ts';
 import type { Config } from './config.ts';
+import { explainLimits } from './limits.ts';
 import { createLogger } from './log.ts';
 import { createMetrics } from './metrics/create-metrics.ts';
 import { openModel } from './open-model.ts';
@@ -19,11 +20,12 @@ export async function runServe(config: Config): Promise<void> {
   if (config.profile !== null) throw noSuchProfile(config.profile, 'profile');
   const log = createLogger(config.logLevel);
   let ready: ReadyModel | null = null;
-  const metrics = createMetrics(() => ready && { name: ready.id, statistics: ready.engine.statistics() });
+  const metrics = createMetrics(() => ready);
   const services = new AppServices({
     version: readVersion(),
     limits: limitsOf(config),
     metrics: metrics.services,
+    requests: metrics.requests,
     unexpected: (error, { requestId, route }) => log.error({ err: error, requestId, route }, 'unexpected error'),
   });
   const server = await listen({ app: createApp(services), host: config.host, port: config.port });
@@ -64,6 +66,8 @@ export async function runServe(config: Config): Promise<void> {
   }
   if (loading.signal.aborted) return await untilStopped;
   services.serve(ready);
+  const { limits, capacity } = ready;
+  log.info({ ...limits, ...capacity }, `limits: ${explainLimits(config, limits, ready.model.needs.tokenBytes)}`);
   log.info({ model: ready.id, url: server.url, milliseconds: Math.round(performance.now() - started) }, 'ready');
   const { id, registry, model } = ready;
   process.stdout.write(welcome(server.url, { id, chats: model.chatTemplate !== null, registry }));

@@ -1,20 +1,26 @@
 import type { Engine, LoadedModel } from '../engine/index.ts';
 import { nearest, TillerError } from '../engine/index.ts';
-import type { ModelCard, ModelService, Services } from '../routes/services.ts';
+import type { ModelCapacity, ModelCard, ModelService, Services } from '../routes/services.ts';
 import type { Registry } from '../sae-registry/index.ts';
 import type { Config } from './config.ts';
+import type { MemoryLimits } from './limits.ts';
+import { countSteering } from './metrics/count-steering.ts';
+import type { RequestObserver } from './metrics/steering-metrics.ts';
 import { noSuchProfile, resolveSteering } from './resolve-steering.ts';
 
 export interface ServicesOptions {
   readonly version: string;
   readonly limits: Services['limits'];
   readonly metrics: Services['metrics'];
+  /** Told of requests and their edits. */
+  readonly requests?: RequestObserver;
   readonly unexpected?: Services['unexpected'];
 }
 
 /** The limits of requests, as configured. */
-export function limitsOf({ maxBodyBytes, maxEdits, maxChoices }: Config): Services['limits'] {
-  return { bodyBytes: maxBodyBytes, maxEdits, maxChoices };
+export function limitsOf(config: Config): Services['limits'] {
+  const { maxBodyBytes, maxEdits, maxChoices, maxReplyTokens, streamTimeoutSeconds } = config;
+  return { bodyBytes: maxBodyBytes, maxEdits, maxChoices, maxReplyTokens, streamTimeoutSeconds };
 }
 
 /** What is there once a model is loaded. */
@@ -23,7 +29,11 @@ export interface ReadyModel {
   readonly model: LoadedModel;
   readonly engine: Engine;
   readonly registry: Registry;
+  readonly limits: MemoryLimits;
+  readonly capacity: ModelCapacity;
   readonly loadedUnixSeconds: number;
+  /** Ends every request and gives the memory back. */
+  close(): Promise<void>;
 }
 
 /** The port that the routes use, over what is loaded; it can be handed out before anything is. */
@@ -34,18 +44,20 @@ export class AppServices implements Services {
   readonly unexpected: Services['unexpected'];
   /** Set when the process is told to stop, which may be before a model is there. */
   stopping = false;
+  readonly #requests: RequestObserver | null;
   #ready: { readonly model: ReadyModel; readonly service: ModelService } | null = null;
 
   constructor(options: ServicesOptions) {
     this.version = options.version;
     this.limits = options.limits;
     this.metrics = options.metrics;
+    this.#requests = options.requests ?? null;
     this.unexpected = options.unexpected;
   }
 
   /** From now on requests are answered. */
   serve(model: ReadyModel): void {
-    this.#ready = { model, service: modelService(model, this.limits.maxEdits) };
+    this.#ready = { model, service: modelService(model, this.limits.maxEdits, this.#requests) };
   }
 
   readonly features: Services['features'] = {
@@ -87,24 +99,29 @@ export class AppServices implements Services {
   }
 }
 
-function modelService(ready: ReadyModel, maxEdits: number): ModelService {
+function modelService(ready: ReadyModel, maxEdits: number, requests: RequestObserver | null): ModelService {
   const { model, engine, registry } = ready;
   const card: ModelCard = {
     id: ready.id,
     createdUnixSeconds: ready.loadedUnixSeconds,
-    contextLength: model.executor.context,
+    // what fits the memory for keys and values, where that is less than a row may hold
+    contextLength: Math.min(model.executor.context, ready.capacity.keyValueTokens),
     dModel: model.config.dModel,
     blocks: model.config.blocks,
     precision: model.precision,
     hash: model.hash,
     sources: registry.sources.map(({ id }) => id),
+    capacity: ready.capacity,
   };
   return {
     card,
     tokenizer: model.tokenizer,
+    encode: (text, options) => model.encoder.encode(text, options),
     chatTemplate: model.chatTemplate,
-    submit: (request) => engine.submit(request),
-    resolveSteering: (request, promptLengths) =>
-      resolveSteering(request, { card, registry, maxEdits, promptLengths: promptLengths ?? null }),
+    ...countSteering(requests, {
+      submit: (request) => engine.submit(request),
+      resolveSteering: (request, promptLengths) =>
+        resolveSteering(request, { card, registry, maxEdits, promptLengths: promptLengths ?? null }),
+    }),
   };
 }

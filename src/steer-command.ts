@@ -29,9 +29,9 @@ const answerSchema = z.union([
 /** Generates the same reply twice, without and with the edits, through the very routes that a client would call. */
 export async function runSteer(config: Config, request: SteerRequest): Promise<SteerResult> {
   const display = createProgressDisplay(process.stderr);
-  const ready = await openModel({ ...config, maxRows: 2 }, display).finally(display.stop);
+  const ready = await openModel({ ...config, maxRows: 2, warmUp: 'none' }, display).finally(display.stop);
   try {
-    const metrics = createMetrics(() => ({ name: ready.id, statistics: ready.engine.statistics() })).services;
+    const metrics = createMetrics(() => ready).services;
     const services = new AppServices({ version: readVersion(), limits: limitsOf(config), metrics });
     services.serve(ready);
     const app = createApp(services);
@@ -50,7 +50,7 @@ export async function runSteer(config: Config, request: SteerRequest): Promise<S
     if (!steered.steering) throw new TillerError('internal', 'The steered reply does not say how it was steered.');
     return { model: ready.id, unsteered: plain.reply, steered: steered.reply, steering: steered.steering };
   } finally {
-    await ready.engine.close();
+    await ready.close();
   }
 }
 

@@ -11,7 +11,7 @@ interface Manifest {
   readonly scripts?: Record<string, string>;
 }
 
-const manifests = ['.', 'bench/peers'];
+const manifests = ['.', 'bench'];
 const manifest = (folder: string) => JSON.parse(text(folder, 'package.json')) as Manifest;
 
 describe('the project', () => {

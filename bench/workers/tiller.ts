@@ -1,172 +1,115 @@
-/** Tiller as a worker of bench/decode.ts: the executor alone (`model`), and the whole engine with sampling (`service`). */
-import type { Engine, Executor, GenerateRequest, RowStep } from '../../engine/core/index.ts';
-import { createEngine } from '../../engine/engine.ts';
-import { type LoadedModel, loadModel } from '../../engine/load-model.ts';
+/** Tiller as a worker of the benchmarks: the executor alone (`model`), and the whole engine with sampling (`service`). */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ReadyModel } from '../../src/services.ts';
+import { openedHookPoints, rowEdits } from '../steering/cases.ts';
 import { answerRequests } from './answer.ts';
-import { benchmarkEdits } from './edits.ts';
-import { type Timing, type WorkerRequest, workerRequest } from './protocol.ts';
+import { ModelLevel } from './model-level.ts';
+import { openBenchModel } from './open-bench-model.ts';
+import { type RequestOf, type SteerReply, type Timing, workerRequest } from './protocol.ts';
+import { decodeThroughEngine, firstToken, runBatch } from './service-level.ts';
 
-type Request<Op extends WorkerRequest['op']> = Extract<WorkerRequest, { op: Op }>;
+/** A variant counts as settled when none was built for so long. */
+const settledMilliseconds = 2500;
 
-let loaded: { readonly model: LoadedModel; readonly engine: Engine } | null = null;
-/** The prompt whose keys and values slots 0 … rows − 1 hold. */
-let held = { prompt: '', rows: 0 };
-let requests = 0;
+interface Loaded extends ReadyModel {
+  readonly alone: ModelLevel;
+}
+let loaded: Loaded | null = null;
+/** Prompts so far that nothing may be cached of. */
+let uncached = 0;
 
 answerRequests(async (message) => {
   const request = workerRequest.parse(message);
   if (request.op === 'load') return load(request);
   if (!loaded) throw new Error('not loaded');
-  const { model, engine } = loaded;
+  if (request.op !== 'tokens' && !(request.op === 'decode' && request.level === 'model')) loaded.alone.forget();
   switch (request.op) {
     case 'tokens':
-      return tokens(model, request);
+      return tokens(loaded, request);
     case 'decode':
-      return request.path === 'model' ? decodeModel(model, request) : decodeService(engine, request);
+      return decode(loaded, request);
     case 'prefill':
-      return timed(request.prompt.length, () => prefill(model.executor, request.prompt));
+      return prefill(loaded, request);
     case 'greedy':
-      return greedy(model, request);
+      return greedy(loaded, request);
+    case 'settle':
+      return settle(loaded, request);
+    case 'steer':
+      return steer(loaded, request);
+    case 'batch':
+      return runBatch(loaded.engine, request.requests);
   }
 });
 
-async function load({ path, cacheDirectory, threads, rows, context }: Request<'load'>): Promise<null> {
-  const model = await loadModel({ path, cacheDirectory, slots: rows, context, threads });
-  const { executor, tokenizer, config } = model;
-  const engine = createEngine({ executor, tokenizer, eosTokenIds: config.eosTokenIds, queueLimit: rows });
-  loaded = { model, engine };
+async function load(request: RequestOf<'load'>): Promise<null> {
+  const ready = await openBenchModel(request);
+  loaded = { ...ready, alone: new ModelLevel(ready.model.executor) };
   return null;
 }
 
-function tokens({ tokenizer, chatTemplate }: LoadedModel, { text, question }: Request<'tokens'>): object {
+function tokens({ model }: Loaded, { text, question }: RequestOf<'tokens'>): object {
+  const { tokenizer, chatTemplate } = model;
   if (!chatTemplate) throw new Error('the model has no chat template');
   const rendered = chatTemplate.render([{ role: 'user', content: question }], { addGenerationPrompt: true });
   const encode = (value: string) => [...tokenizer.encode(value, { addSpecialTokens: false })];
   return { text: encode(text), question: encode(rendered) };
 }
 
-/** Runs a prompt through slot 0 and gives its greedy next token. */
-async function prefill(executor: Executor, prompt: readonly number[]): Promise<number> {
-  held = { prompt: '', rows: 0 };
-  let next = 0;
-  for (let start = 0; start < prompt.length; start += executor.maxChunk) {
-    const chunk = Int32Array.from(prompt.slice(start, start + executor.maxChunk));
-    const last = start + chunk.length === prompt.length;
-    const row = rowStep(0, chunk, start, last ? 'last' : 'none', []);
-    const [result] = await executor.run({ kind: 'prefill', rows: [row] });
-    if (last) next = result.logits[0].topTokenIds[0];
-  }
-  return next;
+async function decode({ engine, alone }: Loaded, { level, prompt, rows, steps }: RequestOf<'decode'>): Promise<object> {
+  if (level === 'service') return (await decodeThroughEngine(engine, prompt, steps, rows, null)).timing;
+  const { timing, logitsDigest } = await alone.decode(prompt, steps, rows, null);
+  return { ...timing, logitsDigest };
 }
 
-/** All but the last token of the prompt in every slot; each round of decoding begins by feeding that one. */
-async function hold(executor: Executor, prompt: readonly number[], rows: number): Promise<void> {
-  const key = prompt.join();
-  if (held.prompt === key && held.rows >= rows) return;
-  const context = prompt.slice(0, -1);
-  await prefill(executor, context);
-  for (let slot = 1; slot < rows; slot++) executor.copySlot(0, slot, context.length);
-  held = { prompt: key, rows };
-}
-
-async function decodeModel(
-  { executor, config }: LoadedModel,
-  { prompt, rows, steps, edits }: Request<'decode'>,
-): Promise<Timing> {
-  await hold(executor, prompt, rows);
-  const rowEdits = benchmarkEdits(edits, config.dModel);
-  if (edits > 0) await executor.prepare({ edits: [...new Set(rowEdits.map(({ edit }) => edit.hookPoint))], taps: [] });
-  const last = prompt[prompt.length - 1];
-  return timed(rows * steps, async () => {
-    let next = new Array<number>(rows).fill(last);
-    for (let step = 0; step < steps; step++) {
-      const start = prompt.length - 1 + step;
-      const plan = next.map((token, slot) => rowStep(slot, Int32Array.of(token), start, 'last', rowEdits));
-      const results = await executor.run({ kind: 'decode', rows: plan });
-      next = results.map((result) => result.logits[0].topTokenIds[0]);
-    }
-  });
-}
-
-/** From the moment every row has its first token until one is done, so that prompts are not counted. */
-async function decodeService(engine: Engine, { prompt, rows, steps }: Request<'decode'>): Promise<Timing> {
-  held = { prompt: '', rows: 0 };
-  let begun = 0;
-  let generated = 0;
-  let from = 0;
-  let to = 0;
-  await Promise.all(
-    Array.from({ length: rows }, async () => {
-      let first = true;
-      for await (const event of engine.submit(greedyRequest(prompt, steps + 1))) {
-        if (event.type === 'token') {
-          if (first) {
-            first = false;
-            if (++begun === rows) from = performance.now();
-          } else if (begun === rows && to === 0) generated++;
-        } else if (event.type === 'finish' && to === 0) to = performance.now();
-      }
-    }),
-  );
-  return { seconds: (to - from) / 1000, tokens: generated };
-}
-
-async function greedy(
-  { executor, tokenizer }: LoadedModel,
-  { prompt, tokens: count }: Request<'greedy'>,
-): Promise<object> {
-  const generated = [await prefill(executor, prompt)];
-  while (generated.length < count) {
-    const last = Int32Array.of(generated[generated.length - 1]);
-    const row = rowStep(0, last, prompt.length + generated.length - 1, 'last', []);
-    const [result] = await executor.run({ kind: 'decode', rows: [row] });
-    generated.push(result.logits[0].topTokenIds[0]);
-  }
-  return { tokens: generated, text: tokenizer.decode(generated, { skipSpecial: false }) };
-}
-
-async function timed(count: number, work: () => Promise<unknown>): Promise<Timing> {
+async function prefill({ engine, alone }: Loaded, { level, prompt }: RequestOf<'prefill'>): Promise<Timing> {
+  // another first token each time: nothing of the prompt can be in a prefix cache
+  if (level === 'service') return firstToken(engine, [1000 + uncached++, ...prompt.slice(1)]);
   const began = performance.now();
-  await work();
-  return { seconds: (performance.now() - began) / 1000, tokens: count };
+  await alone.prefill(prompt);
+  return { seconds: (performance.now() - began) / 1000, tokens: prompt.length };
 }
 
-function rowStep(
-  slot: number,
-  input: Int32Array,
-  start: number,
-  logits: RowStep['logits'],
-  edits: RowStep['edits'],
-): RowStep {
-  return { requestId: `bench-${slot}`, slot, tokens: input, start, logits, edits, taps: [] };
+async function greedy({ alone, model }: Loaded, { prompt, tokens: count }: RequestOf<'greedy'>): Promise<object> {
+  const generated = await alone.greedy(prompt, count);
+  return { tokens: generated, text: model.tokenizer.decode(generated, { skipSpecial: false }) };
 }
 
-function greedyRequest(prompt: readonly number[], maxTokens: number): GenerateRequest {
-  return {
-    id: `bench-${requests++}`,
-    promptTokenIds: Int32Array.from(prompt),
-    sampling: {
-      temperature: 0,
-      topP: 1,
-      topK: 0,
-      minP: 0,
-      repetitionPenalty: 1,
-      frequencyPenalty: 0,
-      presencePenalty: 0,
-      logitBias: new Map(),
-      seed: 0,
-    },
-    stop: { maxTokens, minTokens: 0, strings: [], tokenIds: [], ignoreEos: true, includeStopString: false },
-    logprobs: null,
-    promptLogprobs: null,
-    edits: [],
-    positionContext: {
-      promptLength: prompt.length,
-      assistantRanges: [],
-      promptIsSpecial: new Uint8Array(prompt.length),
-      specialTokenIds: new Set(),
-    },
-    deadline: null,
-    signal: null,
-  };
+async function settle({ alone, model }: Loaded, { steering, rows }: RequestOf<'settle'>): Promise<null> {
+  const { executor, config } = model;
+  await executor.prepare({ edits: openedHookPoints(steering, config), taps: [] });
+  const edits = rowEdits(steering, rows, config);
+  let built = -1;
+  let since = performance.now();
+  while (performance.now() - since < settledMilliseconds) {
+    await alone.decode([1, 2], 1, rows, edits);
+    const now = executor.statistics().variantsBuilt;
+    if (now !== built) [built, since] = [now, performance.now()];
+    await delay(50);
+  }
+  return null;
+}
+
+async function steer(loadedModel: Loaded, request: RequestOf<'steer'>): Promise<SteerReply> {
+  const { level, prompt, rows, steps, blocks, steering } = request;
+  const { alone, engine, model } = loadedModel;
+  const edits = rowEdits(steering, rows, model.config);
+  const run = (of: typeof edits | null) =>
+    level === 'service' ? decodeThroughEngine(engine, prompt, steps, rows, of) : alone.decode(prompt, steps, rows, of);
+  const unsteered = { seconds: 0, tokens: 0 };
+  const steered = { seconds: 0, tokens: 0 };
+  let identical = true;
+  for (let block = 0; block < blocks; block++) {
+    const order = block % 2 === 0 ? [null, edits] : [edits, null];
+    const [first, second] = [await run(order[0]), await run(order[1])];
+    const [without, withEdits] = block % 2 === 0 ? [first, second] : [second, first];
+    add(unsteered, without.timing);
+    add(steered, withEdits.timing);
+    identical &&= String(without.tokens) === String(withEdits.tokens);
+  }
+  return { unsteered, steered, identical };
+}
+
+function add(sum: { seconds: number; tokens: number }, { seconds, tokens: count }: Timing): void {
+  sum.seconds += seconds;
+  sum.tokens += count;
 }

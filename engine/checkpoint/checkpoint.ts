@@ -1,4 +1,5 @@
 import type { ModelConfig } from '../core/index.ts';
+import type { EightBitBlocks } from './eight-bit-blocks.ts';
 import type { FourBitBlocks } from './four-bit-blocks.ts';
 import type { TensorInfo, TensorPiece } from './tensor.ts';
 
@@ -20,6 +21,8 @@ export interface Checkpoint {
   readPieces(name: string): AsyncIterable<TensorPiece>;
   /** A matrix that is stored in Q4_1 as its blocks; null for any other type. */
   readFourBitBlocks(name: string): Promise<FourBitBlocks | null>;
+  /** The same of a matrix that is stored in Q8_0. */
+  readEightBitBlocks(name: string): Promise<EightBitBlocks | null>;
   /**
    * Where the weights lie on disk as plain little-endian float32, ready to be mapped; null unless all of them do (F32 safetensors whose
    * offsets are multiples of four).

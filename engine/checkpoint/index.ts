@@ -1,8 +1,11 @@
+export { hasBlocks, prepareBlockWeights } from './blocks-file.ts';
 export type { Checkpoint, GgufTokenizer, TensorLocation, TokenizerFiles } from './checkpoint.ts';
 export { blockWidth, type FourBitBlocks } from './four-bit-blocks.ts';
-export { type FourBitLocation, prepareFourBitWeights } from './four-bit-file.ts';
 export { namedTokens } from './huggingface-files.ts';
+export { prepareInt8Weights } from './int8-file.ts';
+export { type LinearGroup, linearGroups, unembeddingGroup } from './linear-groups.ts';
 export { openCheckpoint } from './open-checkpoint.ts';
+export { type LinearForm, noStoredLinears, type StoredArray, type StoredLinears } from './stored-linears.ts';
 export type { TensorInfo, TensorPiece, TensorType } from './tensor.ts';
 export { openTensorFile, type TensorFile } from './tensor-file.ts';
 export { prepareFloat32Weights, type WeightsFile } from './weights-file.ts';

@@ -1,6 +1,7 @@
 import { type ModelConfig, TillerError } from '../core/index.ts';
 import type { Checkpoint, TensorLocation, TokenizerFiles } from './checkpoint.ts';
 import { contentHash } from './content-hash.ts';
+import { type EightBitBlocks, readEightBitBlocks } from './eight-bit-blocks.ts';
 import { type FourBitBlocks, readFourBitBlocks } from './four-bit-blocks.ts';
 import type { LocalFile } from './local-file.ts';
 import type { StoredTensor, TensorPiece } from './tensor.ts';
@@ -51,6 +52,11 @@ export class OpenedCheckpoint implements Checkpoint {
   readFourBitBlocks(name: string): Promise<FourBitBlocks | null> {
     const tensor = this.#tensor(name);
     return readFourBitBlocks(this.#files[tensor.file], tensor);
+  }
+
+  readEightBitBlocks(name: string): Promise<EightBitBlocks | null> {
+    const tensor = this.#tensor(name);
+    return readEightBitBlocks(this.#files[tensor.file], tensor);
   }
 
   get inPlace(): ReadonlyMap<string, TensorLocation> | null {

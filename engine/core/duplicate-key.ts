@@ -23,10 +23,18 @@ export function duplicateKey(text: string): string | undefined {
   return undefined;
 }
 
+/** Long texts are searched by the runtime, not letter by letter: a body may hold megabytes. */
 function closingQuote(text: string, opening: number): number {
-  let at = opening + 1;
-  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
-  return at;
+  let at = text.indexOf('"', opening + 1);
+  while (at >= 0 && isEscaped(text, at)) at = text.indexOf('"', at + 1);
+  return at < 0 ? text.length : at;
+}
+
+/** Whether an odd number of backslashes stands before. */
+function isEscaped(text: string, at: number): boolean {
+  let before = at - 1;
+  while (text[before] === '\\') before--;
+  return (at - before) % 2 === 0;
 }
 
 function isKey(text: string, closing: number): boolean {

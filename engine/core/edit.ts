@@ -45,18 +45,3 @@ export interface PositionContext {
   /** Token ids that are special wherever they stand (for generated tokens). */
   readonly specialTokenIds: ReadonlySet<number>;
 }
-
-/** What an edit read and wrote over the tokens of one step, one entry a token. Null-read edits report zeros for readings. */
-export interface EditReading {
-  /** g: 1 where it was applied. */
-  readonly gate: Float32Array;
-  /** 1 where positions wanted it but the stream was a sink there. */
-  readonly sink: Float32Array;
-  /** u, whether applied or not. */
-  readonly coefficient: Float32Array;
-  /** a on the stream before and after all the edits at this hook point. */
-  readonly readingBefore: Float32Array;
-  readonly readingAfter: Float32Array;
-  /** ‖x‖ before the edits. */
-  readonly streamNorm: Float32Array;
-}

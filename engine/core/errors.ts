@@ -27,6 +27,7 @@ export const errorCodes = [
   'statistics_missing',
   // the service cannot take or finish it now
   'queue_full',
+  'queue_timeout',
   'not_ready',
   'draining',
   'cancelled',

@@ -67,6 +67,8 @@ export type GenerationEvent =
       /** For each prompt token; the first is null. Null when not asked for. */
       readonly logprobs: readonly (TokenLogprob | null)[] | null;
       readonly queueMilliseconds: number;
+      /** Prompt tokens that were taken from the prefix cache. */
+      readonly cachedTokens: number;
     }
   | {
       readonly type: 'token';

@@ -1,4 +1,6 @@
-import type { Edit, EditReading } from './edit.ts';
+import type { BlockStore } from './block-store.ts';
+import type { Edit } from './edit.ts';
+import type { EditReading } from './edit-reading.ts';
 
 /** One row's share of a step. */
 export interface RowStep {
@@ -40,7 +42,7 @@ export interface RowResult {
   readonly requestId: string;
   /** One entry for each position asked for. */
   readonly logits: readonly LogitsRow[];
-  /** In the order of RowStep.edits. */
+  /** In the order of RowStep.edits; they look at memory that the next step overwrites. */
   readonly readings: readonly EditReading[];
   /** Tap name → [tokens, d_model], row major; copies. */
   readonly taps: ReadonlyMap<string, Float32Array>;
@@ -48,6 +50,7 @@ export interface RowResult {
 
 /** What runs steps. The only boundary behind which ONNX Runtime lives; tests inject scripted ones. */
 export interface Executor {
+  /** Most rows at once. Their cache has one slot more, numbered 0 … slots, so that a row can always be moved. */
   readonly slots: number;
   /** Tokens that one slot can hold. */
   readonly context: number;
@@ -56,10 +59,14 @@ export interface Executor {
   /** Builds what the hook points need, off the event loop, so that `run` does not have to. */
   prepare(sites: { readonly edits: readonly string[]; readonly taps: readonly string[] }): Promise<void>;
   run(plan: StepPlan): Promise<readonly RowResult[]>;
-  /** Copies the first `tokens` positions of a slot's cache to another slot. */
-  copySlot(from: number, to: number, tokens: number): void;
+  /** Bytes of one token in the KV cache, over all blocks. */
+  readonly tokenBytes: number;
+  /** Copies the first `tokens` positions of a slot's cache to another slot, in pieces that let the event loop turn. */
+  copySlot(from: number, to: number, tokens: number): Promise<void>;
   /** The slot's content is not needed any more: its memory may go back. */
   freeSlot(slot: number): void;
+  /** Copies of pieces of slots, for the prefix cache. */
+  readonly blocks: BlockStore;
   /** Graph runs and variants so far, for metrics. */
   statistics(): ExecutorStatistics;
   close(): Promise<void>;
@@ -69,5 +76,8 @@ export interface ExecutorStatistics {
   readonly runs: number;
   readonly variantsBuilt: number;
   readonly variantsCached: number;
-  readonly keyValueBytes: number;
+  /** Variants evicted to make room; steps that ran a wider variant while theirs was being built; time spent on builds. */
+  readonly variantsEvicted: number;
+  readonly variantFallbackSteps: number;
+  readonly variantBuildMilliseconds: number;
 }

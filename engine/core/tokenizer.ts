@@ -17,6 +17,20 @@ export interface Tokenizer {
   stream(options: { readonly skipSpecial: boolean }): DetokenizeStream;
 }
 
+export interface PromptEncoding {
+  /** As in `Tokenizer.encode`. */
+  readonly addSpecialTokens: boolean;
+  /** Gives the text up while it waits for its turn. */
+  readonly signal?: AbortSignal;
+}
+
+/** Encodes texts of any length without holding up the event loop. engine/tokenizer implements it. */
+export interface PromptEncoder {
+  /** What `Tokenizer.encode` gives. Rejects with `cancelled` once the signal aborts, and with `draining` after `close`. */
+  encode(text: string, options: PromptEncoding): Promise<Int32Array>;
+  close(): Promise<void>;
+}
+
 export interface DetokenizeStream {
   /** Text that this token made certain; '' while a character is incomplete. */
   push(id: number): string;

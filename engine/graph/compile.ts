@@ -1,6 +1,7 @@
+import { unembeddingGroup } from '../checkpoint/index.ts';
 import { type ModelConfig, TillerError } from '../core/index.ts';
 import { addLlamaBlock } from './families/llama.ts';
-import { LinearLayers } from './linear.ts';
+import { LinearBuilder, type LinearOptions } from './linear.ts';
 import { ports } from './names.ts';
 import { type GraphPort, OnnxGraph } from './onnx.ts';
 import { type OpenSites, ResidualStream } from './stream.ts';
@@ -22,19 +23,20 @@ export interface CompiledGraph {
   readonly operators: readonly { readonly name: string; readonly operator: string }[];
 }
 
+const everythingDense: LinearOptions = { forms: new Map(), blockInput: 'float32' };
+
 const familyBlocks = { llama: addLlamaBlock } as const;
 
 /**
  * Compiles a decoder with the given hook points opened. Nothing of an edit or a tap is in the graph of a variant that does
- * not name it. `context` is the number of tokens a cache slot holds. `fourBit` names the weights that are read as four-bit
- * blocks: good for steps of one token, where reading weights is all the work. Throws `checkpoint_unsupported`, and
+ * not name it. `context` is the number of tokens a cache slot holds; `linears` says how linear layers are computed. Throws `checkpoint_unsupported`, and
  * `hook_point_not_found` for a place that the decoder does not pass.
  */
 export function compileDecoder(
   config: ModelConfig,
   context: number,
   sites: OpenSites,
-  fourBit: ReadonlySet<string> = new Set(),
+  linears: LinearOptions = everythingDense,
 ): CompiledGraph {
   if (config.headDim % headDimUnit !== 0) {
     const reason = `Attention heads of width ${config.headDim} cannot be run: GroupQueryAttention wants a multiple of ${headDimUnit}.`;
@@ -51,9 +53,9 @@ export function compileDecoder(
   const embedded = graph.node('hook_embed', 'Gather', [embedding, ports.inputIds], { attributes: { axis: 0 } });
   const stream = new ResidualStream(graph, embedded, { dModel, epsilon: config.normEpsilon, sites });
   if (sites.taps.has('hook_embed')) stream.tap('hook_embed');
-  const linears = new LinearLayers(graph, fourBit);
+  const builder = new LinearBuilder(graph, linears);
   for (let block = 0; block < blocks; block++) {
-    familyBlocks[config.family](graph, stream, linears, config, block, context);
+    familyBlocks[config.family](graph, stream, builder, config, block, context);
   }
   const last = stream.normalized(`blocks.${blocks - 1}.hook_resid_post`, graph.weight('model.norm.weight', [dModel]));
   const [missing] = stream.missing();
@@ -61,7 +63,7 @@ export function compileDecoder(
     const reason = `'${missing}' is not a place of this model's stream that can be opened like that, in its canonical spelling.`;
     throw new TillerError('hook_point_not_found', reason);
   }
-  addLogits(graph, config, last);
+  addLogits(graph, builder, config, last);
   return {
     bytes: graph.serialize(config.family),
     inputs: graph.inputs,
@@ -72,25 +74,45 @@ export function compileDecoder(
 }
 
 /** Logits of the chosen positions, their largest `topCount`, and the log of the sum of their exponentials. */
-function addLogits(graph: OnnxGraph, config: ModelConfig, normalized: string): void {
+function addLogits(graph: OnnxGraph, linears: LinearBuilder, config: ModelConfig, normalized: string): void {
   const { dModel, vocabularySize } = config;
   const top = Math.min(topCount, vocabularySize);
   const flat = graph.node('logits/flat', 'Reshape', [normalized, graph.integers([-1, dModel])]);
   const chosen = graph.node('logits/chosen', 'Gather', [flat, ports.logitIndices], { attributes: { axis: 0 } });
-  const name = config.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
-  graph.node('logits/unembed', 'FusedMatMul', [chosen, graph.weight(name, [vocabularySize, dModel])], {
-    attributes: { transB: 1 },
-    domain: 'com.microsoft',
-    outputs: [ports.logits],
+  const weight = config.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
+  linears.add({
+    name: ports.logits,
+    x: chosen,
+    width: dModel,
+    group: unembeddingGroup,
+    tokens: 'chosen',
+    mayFlatten: true,
+    weights: [{ name: ports.logits, weight, out: vocabularySize }],
   });
   graph.node('logits/top', 'TopK', [ports.logits, graph.integers([top])], {
     attributes: { axis: -1, largest: 1, sorted: 1 },
     outputs: [ports.topValues, ports.topIndices],
   });
-  graph.node('logits/log_sum_exp', 'ReduceLogSumExp', [ports.logits, graph.integers([-1])], {
-    attributes: { keepdims: 0 },
-    outputs: [ports.logSumExp],
+  // The largest logit has probability 1 / Σ exp(logit − largest). ReduceLogSumExp would be several times slower than Softmax.
+  const probabilities = graph.node('logits/probabilities', 'Softmax', [ports.logits], { attributes: { axis: -1 } });
+  const first = graph.node('logits/first', 'Slice', [
+    ports.topIndices,
+    graph.integers([0]),
+    graph.integers([1]),
+    graph.integers([1]),
+  ]);
+  const likeliest = graph.node('logits/likeliest', 'GatherElements', [probabilities, first], {
+    attributes: { axis: 1 },
   });
+  const surprise = graph.node('logits/surprise', 'Log', [likeliest]);
+  const largest = graph.node('logits/largest', 'Slice', [
+    ports.topValues,
+    graph.integers([0]),
+    graph.integers([1]),
+    graph.integers([1]),
+  ]);
+  const column = graph.node('logits/column', 'Sub', [largest, surprise]);
+  graph.node('logits/log_sum_exp', 'Reshape', [column, graph.integers([-1])], { outputs: [ports.logSumExp] });
   graph.output(ports.logits, 'float32', ['R', vocabularySize]);
   graph.output(ports.topValues, 'float32', ['R', top]);
   graph.output(ports.topIndices, 'int64', ['R', top]);

@@ -1,35 +1,72 @@
-import { blockWidth } from '../checkpoint/index.ts';
-import { fourBitWeights } from './names.ts';
+import { blockWidth, type LinearForm } from '../checkpoint/index.ts';
+import { linearArrays, ports } from './names.ts';
 import type { OnnxGraph } from './onnx.ts';
 
-/** A linear layer without bias: `name` of its node, `x` [B, S, width], `weight` [out, width] as the checkpoint names it. */
-export interface LinearLayer {
+/** Linear layers without bias that read the same input (checkpoint/linear-groups.ts). */
+export interface LinearLayers {
+  /** Name of the node, or prefix of the nodes. */
   readonly name: string;
+  /** [B, S, width] */
   readonly x: string;
-  readonly weight: string;
-  readonly out: number;
   readonly width: number;
+  readonly group: string;
+  /** Which tokens the rows of `x` are: all of the step's, or those that logits are wanted for. */
+  readonly tokens: 'all' | 'chosen';
+  /** The result may come as [B·S, out], where the form of the weights makes it so. */
+  readonly mayFlatten?: boolean;
+  /** Each matrix [out, width] as the checkpoint names it. */
+  readonly weights: readonly { readonly name: string; readonly weight: string; readonly out: number }[];
 }
 
-/** Adds linear layers in float32: over the weights as float32, or over the checkpoint's own four-bit blocks. */
-export class LinearLayers {
+/** How the linear layers of a variant are computed. */
+export interface LinearOptions {
+  /** Groups that are stored in a form of their own; the others are read as float32. */
+  readonly forms: ReadonlyMap<string, LinearForm>;
+  /**
+   * What products over blocks are computed in: `float32` rounds nothing; `int8` rounds the input to 8 bits, one scale a block of 32,
+   * which is faster.
+   */
+  readonly blockInput: 'float32' | 'int8';
+}
+
+/**
+ * Of quantised inputs: they are symmetric, but ONNX Runtime's fast kernels multiply unsigned bytes by signed ones (measured: signed by
+ * signed is several times slower).
+ */
+const zeroPoint = 128;
+
+/** MatMulNBits' accuracy levels. */
+const accuracyLevels = { float32: 1, int8: 4 } as const;
+
+/** Adds linear layers to a graph in the form their weights are stored in. */
+export class LinearBuilder {
   private readonly graph: OnnxGraph;
-  /** Weights to be read as blocks. */
-  private readonly fourBit: ReadonlySet<string>;
-  /** x → its sums over blocks, for all layers that read it. */
+  private readonly options: LinearOptions;
+  /** x → its sums over blocks; x → its quanta and their scale: made once for all layers that read it. */
   private readonly blockSums = new Map<string, string>();
+  private shape: string | null = null;
+  /** Zero points for every token of a step, for all of its tokens and for those that logits are wanted for. */
+  private readonly zeroPoints = new Map<LinearLayers['tokens'], string>();
+  private readonly quantised = new Map<string, { readonly quanta: string; readonly scale: string }>();
 
-  constructor(graph: OnnxGraph, fourBit: ReadonlySet<string>) {
+  constructor(graph: OnnxGraph, options: LinearOptions) {
     this.graph = graph;
-    this.fourBit = fourBit;
+    this.options = options;
   }
 
-  /** Returns the name of x·Wᵀ, [B, S, out]. */
-  add(layer: LinearLayer): string {
-    return this.fourBit.has(layer.weight) ? this.addFourBit(layer) : this.addDense(layer);
+  /** x·Wᵀ of a group with one matrix, [B, S, out]. */
+  add(layers: LinearLayers): string {
+    return this.addPacked(layers)[0] as string;
   }
 
-  private addDense({ name, x, weight, out, width }: LinearLayer): string {
+  /** x·Wᵀ: one output for each matrix of the group, or a single one with the outputs side by side, [B, S, Σ out]. */
+  addPacked(layers: LinearLayers): readonly string[] {
+    const form = this.options.forms.get(layers.group);
+    if (form === undefined) return layers.weights.map((weight) => this.addDense(layers, weight));
+    return [form === 'int8' ? this.addInt8(layers) : this.addBlocks(layers, form)];
+  }
+
+  private addDense({ x, width }: LinearLayers, { name, weight, out }: LinearLayers['weights'][number]): string {
     return this.graph.node(name, 'FusedMatMul', [x, this.graph.weight(weight, [out, width])], {
       attributes: { transB: 1 },
       domain: 'com.microsoft',
@@ -37,24 +74,91 @@ export class LinearLayers {
   }
 
   /**
-   * With w = scale·(q − 8) + offset in every block b of 32 (engine/checkpoint/four-bit-blocks.ts):
+   * Signed 8-bit weights with a scale an output channel, inputs quantised to 8 bits with a scale a token:
    *
-   *     x·Wᵀ = Σ_b scale_b·Σ_{i∈b} (q_i − 8)·x_i  +  Σ_b offset_b·Σ_{i∈b} x_i
+   *     s_t = max|x_t| / 127 ;  q_t = round(x_t / s_t) + 128 ;  y_t = s_t · Σ_i (q_ti − 128)·w_i · scale
    *
-   * The first sum is MatMulNBits, whose blocks become float32 in registers (accuracy level 1: nothing else is rounded); the
-   * second a small product with the sums of x over blocks. The weights are exactly those that the dense form holds.
+   * Every token is rounded by itself, so what shares a batch does not change it (LLM.int8, Dettmers et al. 2022, calls it
+   * vector-wise). Sums are exact in int32.
    */
-  private addFourBit({ name, x, weight, out, width }: LinearLayer): string {
+  private addInt8(layers: LinearLayers): string {
     const { graph } = this;
-    const perRow = width / blockWidth;
-    const blocks = fourBitWeights(weight);
-    const quants = graph.weight(blocks.quants, [out, perRow, blockWidth / 2], 'uint8');
-    const scales = graph.weight(blocks.scales, [out, perRow]);
-    const scaled = graph.node(`${name}/scaled`, 'MatMulNBits', [x, quants, scales], {
-      attributes: { K: width, N: out, bits: 4, block_size: blockWidth, accuracy_level: 1 },
-      domain: 'com.microsoft',
+    const { name, width, group, mayFlatten, weights } = layers;
+    const out = weights.reduce((sum, weight) => sum + weight.out, 0);
+    const arrays = linearArrays(group);
+    const values = graph.weight(arrays.values, [width, out], 'int8');
+    const scales = graph.weight(arrays.scales, [out]);
+    const { quanta, scale } = this.quantise(layers);
+    const inputs = [quanta, values, graph.scalar(1), scales, graph.byte(zeroPoint)];
+    const product = graph.node(`${name}/product`, 'MatMulIntegerToFloat', inputs, { domain: 'com.microsoft' });
+    if (mayFlatten) return graph.node(name, 'Mul', [product, scale]);
+    const scaled = graph.node(`${name}/flat`, 'Mul', [product, scale]);
+    return graph.node(name, 'Reshape', [scaled, this.batchShape()]);
+  }
+
+  /** [B, S, −1] */
+  private batchShape(): string {
+    const { graph } = this;
+    this.shape ??= graph.node(
+      'batch_shape',
+      'Concat',
+      [graph.node('batch_shape/tokens', 'Shape', [ports.inputIds]), graph.integers([-1])],
+      { attributes: { axis: 0 } },
+    );
+    return this.shape;
+  }
+
+  private quantise({ x, width, tokens }: LinearLayers) {
+    const found = this.quantised.get(x);
+    if (found) return found;
+    const { graph } = this;
+    const rows = graph.node(`${x}/rows`, 'Reshape', [x, graph.integers([-1, width])]);
+    const magnitude = graph.node(`${x}/magnitude`, 'Abs', [rows]);
+    const largest = graph.node(`${x}/largest`, 'ReduceMax', [magnitude, graph.integers([1])], {
+      attributes: { keepdims: 1 },
     });
-    const offsets = graph.weight(blocks.offsets, [out, perRow]);
+    const scale = graph.node(`${x}/scale`, 'Mul', [largest, graph.scalar(1 / 127)]);
+    const flat = graph.node(`${x}/scale_flat`, 'Reshape', [scale, graph.integers([-1])]);
+    const zeros = this.zeroPoint(tokens, flat);
+    const quanta = graph.node(`${x}/quanta`, 'QuantizeLinear', [rows, flat, zeros], { attributes: { axis: 0 } });
+    const made = { quanta, scale };
+    this.quantised.set(x, made);
+    return made;
+  }
+
+  /** 128 for every row of `like`, made once for all tensors with as many rows. */
+  private zeroPoint(tokens: LinearLayers['tokens'], like: string): string {
+    const found = this.zeroPoints.get(tokens);
+    if (found !== undefined) return found;
+    const { graph } = this;
+    const shape = graph.node(`zero_points/${tokens}/shape`, 'Shape', [like]);
+    const zeros = graph.node(`zero_points/${tokens}`, 'Expand', [graph.byte(zeroPoint), shape]);
+    this.zeroPoints.set(tokens, zeros);
+    return zeros;
+  }
+
+  /**
+   * With w = scale·(q − zero) + offset in every block b of 32 (checkpoint/stored-linears.ts):
+   *
+   *     x·Wᵀ = Σ_b scale_b·Σ_{i∈b} (q_i − zero)·x_i  +  Σ_b offset_b·Σ_{i∈b} x_i
+   *
+   * The first sum is MatMulNBits; the second, where there are offsets, a small product with the sums of x over blocks. The weights
+   * are exactly those that the dense form holds.
+   */
+  private addBlocks({ name, x, width, group, weights }: LinearLayers, form: 'blocks4' | 'blocks8'): string {
+    const { graph } = this;
+    const out = weights.reduce((sum, weight) => sum + weight.out, 0);
+    const perRow = width / blockWidth;
+    const arrays = linearArrays(group);
+    const bits = form === 'blocks4' ? 4 : 8;
+    const quants = graph.weight(arrays.quants, [out, perRow, (blockWidth * bits) / 8], 'uint8');
+    const scales = graph.weight(arrays.scales, [out, perRow]);
+    const accuracy = accuracyLevels[this.options.blockInput];
+    const attributes = { K: width, N: out, bits, block_size: blockWidth, accuracy_level: accuracy };
+    const scaledName = form === 'blocks4' ? `${name}/scaled` : name;
+    const scaled = graph.node(scaledName, 'MatMulNBits', [x, quants, scales], { attributes, domain: 'com.microsoft' });
+    if (form === 'blocks8') return scaled;
+    const offsets = graph.weight(arrays.offsets, [out, perRow]);
     const shift = graph.node(`${name}/shift`, 'FusedMatMul', [this.sums(x, perRow), offsets], {
       attributes: { transB: 1 },
       domain: 'com.microsoft',

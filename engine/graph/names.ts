@@ -1,3 +1,5 @@
+import { type EditParameter, editParameterNames } from '../steering/index.ts';
+
 /** Names of the ports of a decoder graph: the contract between engine/graph and engine/runtime. */
 export const ports = {
   /** int64 [B, S] */
@@ -24,24 +26,33 @@ export const ports = {
   tap: (hookPoint: string) => `tap.${hookPoint}`,
 } as const;
 
-/** Names of the ports of the edits at one hook point (edit-port.ts). */
+/** Names of the ports of the edits at one hook point (edit-port.ts), and of the dimensions that differ from step to step. */
 export function editPorts(hookPoint: string) {
+  const at = (name: string) => `edit.${hookPoint}.${name}`;
   return {
-    read: `edit.${hookPoint}.read`,
-    write: `edit.${hookPoint}.write`,
-    parameters: `edit.${hookPoint}.parameters`,
-    mask: `edit.${hookPoint}.mask`,
-    gate: `edit.${hookPoint}.gate`,
-    coefficient: `edit.${hookPoint}.coefficient`,
-    readingBefore: `edit.${hookPoint}.reading_before`,
-    readingAfter: `edit.${hookPoint}.reading_after`,
-    streamNorm: `edit.${hookPoint}.stream_norm`,
+    read: at('read'),
+    write: at('write'),
+    parameters: Object.fromEntries(editParameterNames.map((name) => [name, at(name)])) as Readonly<
+      Record<EditParameter, string>
+    >,
+    mask: at('mask'),
+    gate: at('gate'),
+    coefficient: at('coefficient'),
+    readingBefore: at('reading_before'),
+    readingAfter: at('reading_after'),
+    streamNorm: at('stream_norm'),
+    sizes: { groups: `groups.${hookPoint}`, width: `edits.${hookPoint}` },
   } as const;
 }
 
-/** Names of the parts of a weight that is read as four-bit blocks. */
-export function fourBitWeights(weight: string) {
-  return { quants: `${weight}.quants`, scales: `${weight}.scales`, offsets: `${weight}.offsets` } as const;
+/** Names of the arrays of a linear layer that is stored in a form of its own (checkpoint/stored-linears.ts). */
+export function linearArrays(group: string) {
+  return {
+    values: `${group}.values`,
+    quants: `${group}.quants`,
+    scales: `${group}.scales`,
+    offsets: `${group}.offsets`,
+  } as const;
 }
 
 /** Names of the tables of rotary position embeddings, float32 [context, head / 2]; weights that no checkpoint holds. */

@@ -89,6 +89,11 @@ export class OnnxGraph {
     return this.constant(`scalar/${value}`, 'float32', [], new Uint8Array(Float32Array.of(value).buffer));
   }
 
+  /** A uint8 constant vector of one element, which operators take for a scalar too; equal ones are shared. */
+  byte(value: number): string {
+    return this.constant(`byte/${value}`, 'uint8', [1], Uint8Array.of(value));
+  }
+
   /** Adds a node and returns the name of its first output. */
   node(name: string, operator: string, inputs: readonly string[], options: NodeOptions = {}): string {
     const outputs = options.outputs ?? [name];
@@ -118,7 +123,8 @@ export class OnnxGraph {
     return model.finish();
   }
 
-  private constant(key: string, type: ElementType, shape: readonly number[], raw: Uint8Array): string {
+  /** A constant inside the graph, from its bytes; equal keys are shared. For small ones: weights stay outside. */
+  constant(key: string, type: ElementType, shape: readonly number[], raw: Uint8Array): string {
     if (!this.constants.has(key)) {
       const name = `constants/${key}`;
       this.constants.set(key, name);

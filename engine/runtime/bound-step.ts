@@ -5,10 +5,10 @@ import type { Binding, Session } from './session.ts';
 import { TensorView } from './tensor.ts';
 import type { Variant } from './variants.ts';
 
-/** Sizes of the named dimensions of a graph in one kind of step: B, S, R and the edits of each hook point. */
+/** Sizes of the named dimensions of a graph in one kind of step: B, S, R, and groups and slots of each hook point. */
 export type DimensionSizes = Readonly<Record<string, number>>;
 
-/** Tensors that belong to somebody else, by port name: the KV cache, the logits. */
+/** Tensors that belong to somebody else, by port name: the KV cache, the logits, the edits. */
 export interface SharedTensors {
   readonly inputs: ReadonlyMap<string, TensorView>;
   readonly outputs: ReadonlyMap<string, TensorView>;
@@ -21,7 +21,7 @@ interface Place {
   readonly byteLength: number;
 }
 
-const elementBytes: Partial<Record<ElementType, number>> = { float32: 4, int32: 4, int64: 8 };
+const elementBytes: Partial<Record<ElementType, number>> = { float32: 4, int32: 4, int64: 8, bool: 1 };
 const alignment = 64;
 
 /**
@@ -60,6 +60,12 @@ export class BoundStep {
   float32(port: string): Float32Array {
     const { offset, byteLength } = this.place(port);
     return new Float32Array(this.memory.buffer, offset, byteLength / 4);
+  }
+
+  /** A boolean port, one byte each: 1 is true. */
+  bytes(port: string): Uint8Array {
+    const { offset, byteLength } = this.place(port);
+    return new Uint8Array(this.memory.buffer, offset, byteLength);
   }
 
   int32(port: string): Int32Array {

@@ -2,6 +2,7 @@ import { type RowStep, type StepPlan, TillerError } from '../core/index.ts';
 
 /** What the memory of an executor has room for. */
 export interface PlanLimits {
+  /** Most rows; there is one slot more. */
   readonly slots: number;
   readonly context: number;
   readonly maxChunk: number;
@@ -13,6 +14,7 @@ export interface PlanLimits {
  */
 export function checkPlan({ kind, rows }: StepPlan, limits: PlanLimits): void {
   if (rows.length === 0) refuse('it has no rows');
+  if (rows.length > limits.slots) refuse(`it has ${rows.length} rows; ${limits.slots} can be run`);
   if (kind === 'prefill' && rows.length > 1) refuse('several rows prefill');
   const first = rows[0]?.slot ?? 0;
   for (const [r, row] of rows.entries()) {
@@ -23,7 +25,7 @@ export function checkPlan({ kind, rows }: StepPlan, limits: PlanLimits): void {
 
 function checkRow({ slot, start, tokens, edits }: RowStep, longest: number, { slots, context }: PlanLimits): void {
   const count = tokens.length;
-  if (slot < 0 || slot >= slots) refuse(`slot ${slot} is not one of ${slots}`);
+  if (slot < 0 || slot > slots) refuse(`slot ${slot} is not one of ${slots + 1}`);
   if (count < 1 || count > longest) refuse(`a row has ${count} tokens; 1 to ${longest} can be run`);
   if (start < 0 || start + count > context) refuse(`it ends at position ${start + count} of ${context}`);
   if (edits.some(({ mask }) => mask.length !== count)) refuse('the mask of an edit is not as long as its tokens');

@@ -3,6 +3,7 @@ import { findRuntimeLibrary } from './library.ts';
 
 const warning = 2;
 const deviceAllocator = 0;
+const arenaAllocator = 1;
 const defaultMemory = 0;
 
 /**
@@ -28,8 +29,11 @@ export class RuntimeEnvironment {
       api.release('ReleaseThreadingOptions', threading);
     }
     this.memoryInfo = api.create('CreateCpuMemoryInfo', deviceAllocator, defaultMemory);
-    // Variants run one after the other: they can share the memory for what lives between two operators.
-    api.check('CreateAndRegisterAllocator', this.handle, this.memoryInfo, null);
+    // Variants run one after the other: they can share the memory for what lives between two operators. An arena keeps it: asking
+    // the system anew for every tensor costs page faults, a fifth of a prompt's time in int8.
+    const arena = api.create('CreateCpuMemoryInfo', arenaAllocator, defaultMemory);
+    api.check('CreateAndRegisterAllocator', this.handle, arena, null);
+    api.release('ReleaseMemoryInfo', arena);
   }
 
   /** The process's environment; the first to ask decides the number of threads. Pair it with `release`. */

@@ -1,35 +1,37 @@
-import { LRUCache } from 'lru-cache';
-import type { FourBitLocation, WeightsFile } from '../checkpoint/index.ts';
+import { noStoredLinears, type StoredLinears, type WeightsFile } from '../checkpoint/index.ts';
 import {
+  type BlockStore,
   type Executor,
   type ExecutorStatistics,
   type ModelConfig,
   type RowResult,
-  type RowStep,
   type StepPlan,
   TillerError,
 } from '../core/index.ts';
-import { type OpenSites, ports } from '../graph/index.ts';
-import { BoundStep, type DimensionSizes } from './bound-step.ts';
+import type { LinearOptions, OpenSites } from '../graph/index.ts';
 import { BuildQueue } from './build-queue.ts';
 import { checkPlan } from './check-plan.ts';
+import { EditMemories } from './edit-memories.ts';
 import { RuntimeEnvironment } from './environment.ts';
-import { type EditGroup, groupEdits, readEdits, readLogits, readTaps, wantedPositions, writeEdits } from './feeds.ts';
+import { fillInputs, readLogits, readTaps, wantedPositions } from './feeds.ts';
 import { KeyValueCache } from './key-value-cache.ts';
 import { NativeMemory } from './native-memory.ts';
-import { TensorView } from './tensor.ts';
+import { PrefixBlocks } from './prefix-blocks.ts';
+import { StepCache } from './step-cache.ts';
 import { Undo } from './undo.ts';
-import { type Variant, Variants } from './variants.ts';
+import { defaultKeptVariants, type Variant, Variants } from './variants.ts';
 import { WeightStore } from './weight-store.ts';
 
 export interface ExecutorOptions {
   readonly config: ModelConfig;
   readonly weights: WeightsFile;
+  /** How linear layers are computed; as float32 when not given. */
+  readonly linears?: StepLinears;
   /**
-   * Matrices that the checkpoint holds as four-bit blocks, the same weights again. A step of one token reads these: it is
-   * bound by how fast weights come from memory. Larger steps read the float32 ones.
+   * The same for steps of one token, where that is faster and gives the same but for rounding: such a step is bound by how fast
+   * weights come from memory.
    */
-  readonly fourBit?: ReadonlyMap<string, FourBitLocation>;
+  readonly oneTokenLinears?: StepLinears;
   /** Rows of the KV cache: the most requests in progress at once. */
   readonly slots: number;
   /** Tokens a slot can hold. */
@@ -37,12 +39,25 @@ export interface ExecutorOptions {
   readonly threads: number;
   /** Most tokens that one prefill step takes; GroupQueryAttention's scratch memory grows with it. */
   readonly maxChunk?: number;
+  /**
+   * `common`: builds, behind the first requests, a variant with every hook point open. It serves any steering at once, while
+   * the variant that opens just what is needed is being built. `none` (default): a request waits for its variant.
+   */
+  readonly warmUp?: 'none' | 'common';
+  /** How many variants stay loaded besides those kept for good. */
+  readonly keptVariants?: number;
 }
+
+/** Linear layers that are stored in a form of their own, and what products over blocks are computed in. */
+export interface StepLinears {
+  readonly stored: StoredLinears;
+  readonly blockInput: LinearOptions['blockInput'];
+}
+
+const float32Linears: StepLinears = { stored: noStoredLinears, blockInput: 'float32' };
 
 /** Long enough that matrices are used well, short enough that rows that decode wait little: about 130 ms on two cores. */
 const defaultMaxChunk = 128;
-/** Shapes of steps kept bound. Decode steps need one for each number of rows. */
-const keptSteps = 48;
 
 /**
  * Executor over ONNX Runtime. Runs one step at a time, in the order they are given; the closed variant (no edits, no taps) is
@@ -52,6 +67,7 @@ export async function openExecutor(options: ExecutorOptions): Promise<Executor> 
   const executor = new OnnxExecutor(options);
   try {
     await executor.prepare({ edits: [], taps: [] });
+    if (options.warmUp === 'common') executor.warmUp();
   } catch (error) {
     await executor.close();
     throw error;
@@ -63,14 +79,18 @@ class OnnxExecutor implements Executor {
   readonly slots: number;
   readonly context: number;
   readonly maxChunk: number;
+  readonly tokenBytes: number;
+  readonly blocks: BlockStore;
   private readonly environment: RuntimeEnvironment;
   private readonly config: ModelConfig;
   private readonly weights: WeightStore;
   private readonly cache: KeyValueCache;
+  private readonly prefixBlocks: PrefixBlocks;
   private readonly variants: Variants;
-  /** The same over four-bit blocks, for steps of one token; null where the checkpoint has no such blocks. */
+  /** The same for steps of one token, where those are computed in another way. */
   private readonly oneTokenVariants: Variants | null;
-  private readonly steps: LRUCache<string, BoundStep>;
+  private readonly steps: StepCache;
+  private readonly edits: Readonly<Record<StepPlan['kind'], EditMemories>>;
   /** Room for the logits of as many positions as one step can ask for; pages are committed as they are used. */
   private readonly logits: NativeMemory;
   private runs = 0;
@@ -88,14 +108,16 @@ class OnnxExecutor implements Executor {
     this.slots = slots;
     this.context = context;
     this.maxChunk = Math.min(options.maxChunk ?? defaultMaxChunk, context);
-    const fourBit = options.fourBit ?? new Map<string, FourBitLocation>();
+    const linears = options.linears ?? float32Linears;
+    const { oneTokenLinears } = options;
+    const stored = [linears.stored, ...(oneTokenLinears ? [oneTokenLinears.stored] : [])];
     const undo = new Undo();
     try {
       const environment = RuntimeEnvironment.acquire({ threads: options.threads });
       undo.add(() => environment.release());
-      const weights = new WeightStore(environment, options.weights, fourBit, config, context);
+      const weights = new WeightStore(environment, options.weights, stored, config, context);
       undo.add(() => weights.close());
-      const cache = new KeyValueCache(environment, config, slots, context);
+      const cache = new KeyValueCache(environment, config, slots + 1, context);
       undo.add(() => cache.close());
       this.logits = NativeMemory.reserve(Math.max(slots, this.maxChunk) * config.vocabularySize * 4);
       this.environment = environment;
@@ -105,15 +127,26 @@ class OnnxExecutor implements Executor {
       undo.run();
       throw error;
     }
-    this.steps = new LRUCache({ max: keptSteps, dispose: (step) => step.release() });
+    this.tokenBytes = this.cache.tokenBytes;
+    this.prefixBlocks = new PrefixBlocks(this.cache);
+    this.blocks = this.blockStore(this.prefixBlocks);
+    this.steps = new StepCache(this.environment, this.cache, this.logits, config.vocabularySize);
+    const edits = () =>
+      new EditMemories(config.dModel, (hookPoint, memory) => {
+        this.steps.drop({ hookPoint });
+        memory.free();
+      });
+    this.edits = { prefill: edits(), decode: edits() };
     const builds = new BuildQueue();
-    const variants = (names: readonly string[]) => {
+    const kept = options.keptVariants ?? defaultKeptVariants;
+    const variants = ({ stored, blockInput }: StepLinears) => {
       const { environment, weights } = this;
-      const options = { environment, weights, config, context, fourBit: new Set(names), builds };
+      const linears = { forms: stored.forms, blockInput };
+      const options = { environment, weights, config, context, linears, builds, kept };
       return new Variants(options, (variant) => this.evict(variant));
     };
-    this.variants = variants([]);
-    this.oneTokenVariants = fourBit.size > 0 ? variants([...fourBit.keys()]) : null;
+    this.variants = variants(linears);
+    this.oneTokenVariants = oneTokenLinears ? variants(oneTokenLinears) : null;
   }
 
   async prepare(sites: { readonly edits: readonly string[]; readonly taps: readonly string[] }): Promise<void> {
@@ -123,40 +156,66 @@ class OnnxExecutor implements Executor {
     // A steered row will share steps with the rows that run now: what opens the hook points of both serves either alone, too,
     // unless they are many; then the second line builds what the row needs while it is alone.
     for (const variants of [this.variants, this.oneTokenVariants]) {
-      if (edits.size > 0) await variants?.choose({ edits: new Set([...edits, ...this.open]), taps });
-      await variants?.choose({ edits, taps });
+      if (edits.size > 0) await variants?.ensure({ edits: new Set([...edits, ...this.open]), taps });
+      await variants?.ensure({ edits, taps });
     }
+  }
+
+  /** Begins to build what serves any steering. A failure is no loss: what is needed is then built when it is needed. */
+  warmUp(): void {
+    for (const variants of [this.variants, this.oneTokenVariants]) variants?.openAll().catch(() => undefined);
   }
 
   async run(plan: StepPlan): Promise<readonly RowResult[]> {
     this.refuseIfClosed();
     checkPlan(plan, this);
-    const run = this.running.then(() => this.execute(plan));
-    this.running = run.catch(() => undefined);
-    return run;
+    return this.inTurn(() => this.execute(plan));
+  }
+
+  /** Runs `work` after everything given before it: steps and copies never overlap, and `close` waits for them. */
+  private inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = this.running.then(work);
+    this.running = done.catch(() => undefined);
+    return done;
   }
 
   private async execute(plan: StepPlan): Promise<readonly RowResult[]> {
+    const memories = this.edits[plan.kind];
+    const edits = memories.sort(plan.rows);
     const sites: OpenSites = {
-      edits: new Set(plan.rows.flatMap((row) => row.edits.map(({ edit }) => edit.hookPoint))),
+      edits: new Set(edits.sites.keys()),
       taps: new Set(plan.rows.flatMap((row) => row.taps)),
     };
     if (plan.kind === 'decode') this.open = sites.edits;
     const oneToken = plan.rows.length === 1 && plan.rows[0]?.tokens.length === 1;
     const variants = (oneToken ? this.oneTokenVariants : null) ?? this.variants;
     const variant = await variants.chooseForStep(sites);
-    const groups = groupEdits(plan.rows, this.config.dModel, variant.sites.edits);
     const wanted = wantedPositions(plan.rows);
-    const step = this.bound(variant, plan.rows, Math.max(1, wanted.length), groups);
-    this.fill(step, plan.rows, wanted, groups);
+    const { step, edits: bound } = this.steps.get({
+      variant,
+      kind: plan.kind,
+      rows: plan.rows,
+      logitRows: Math.max(1, wanted.length),
+      memories: memories.hold(variant.sites.edits, edits),
+    });
+    fillInputs(step, plan.rows, wanted);
+    for (const row of plan.rows) this.cache.noteWrite(row.slot, row.start + row.tokens.length);
+    bound.writeMasks(plan.rows, edits);
     await step.run();
     this.runs++;
-    return this.results(step, plan.rows, groups);
+    const logits = readLogits(step, plan.rows, this.logits.buffer, this.config.vocabularySize);
+    const readings = bound.readings();
+    return plan.rows.map((row, r) => ({
+      requestId: row.requestId,
+      logits: logits[r] ?? [],
+      readings: readings[r] ?? [],
+      taps: readTaps(step, row, r, this.config.dModel),
+    }));
   }
 
-  copySlot(from: number, to: number, tokens: number): void {
+  async copySlot(from: number, to: number, tokens: number): Promise<void> {
     this.refuseIfClosed();
-    this.cache.copySlot(from, to, tokens);
+    return this.inTurn(() => this.cache.copySlot(from, to, tokens));
   }
 
   /** Does nothing once the executor is closed: all memory is given back then. */
@@ -164,12 +223,34 @@ class OnnxExecutor implements Executor {
     if (!this.closed) this.cache.freeSlot(slot);
   }
 
+  private blockStore(blocks: PrefixBlocks): BlockStore {
+    return {
+      blockTokens: blocks.blockTokens,
+      blockBytes: blocks.blockBytes,
+      save: async (slot, start, count) => {
+        this.refuseIfClosed();
+        return this.inTurn(() => blocks.save(slot, start, count));
+      },
+      load: async (slot, start, numbers) => {
+        this.refuseIfClosed();
+        return this.inTurn(() => blocks.load(slot, start, numbers));
+      },
+      free: (block) => {
+        if (!this.closed) blocks.free(block);
+      },
+    };
+  }
+
   statistics(): ExecutorStatistics {
+    const sum = (count: (variants: Variants) => number) =>
+      count(this.variants) + (this.oneTokenVariants ? count(this.oneTokenVariants) : 0);
     return {
       runs: this.runs,
-      variantsBuilt: this.variants.built + (this.oneTokenVariants?.built ?? 0),
-      variantsCached: this.variants.size + (this.oneTokenVariants?.size ?? 0),
-      keyValueBytes: this.cache.tokenBytes * this.context * this.slots,
+      variantsBuilt: sum(({ counts }) => counts.built),
+      variantsCached: sum(({ size }) => size),
+      variantsEvicted: sum(({ counts }) => counts.evicted),
+      variantFallbackSteps: sum(({ counts }) => counts.fallbackSteps),
+      variantBuildMilliseconds: sum(({ counts }) => counts.buildMilliseconds),
     };
   }
 
@@ -185,82 +266,18 @@ class OnnxExecutor implements Executor {
     await this.oneTokenVariants?.close();
     await this.evicted;
     this.steps.clear();
+    for (const edits of Object.values(this.edits)) edits.close();
+    this.prefixBlocks.close();
     this.cache.close();
     this.logits.free();
     this.weights.close();
     this.environment.release();
   }
 
-  private bound(
-    variant: Variant,
-    rows: readonly RowStep[],
-    logitRows: number,
-    groups: readonly EditGroup[],
-  ): BoundStep {
-    const first = rows[0] as RowStep;
-    const sizes: Record<string, number> = { B: rows.length, S: first.tokens.length, R: logitRows };
-    for (const group of groups) sizes[`edits.${group.hookPoint}`] = group.packed.k;
-    const key = `${variant.key}|${first.slot}|${Object.entries(sizes).join('|')}`;
-    let step = this.steps.get(key);
-    // A variant that was evicted and built again is another session.
-    if (step?.variant !== variant) {
-      step = this.bind(variant, first.slot, sizes);
-      this.steps.set(key, step);
-    }
-    return step;
-  }
-
-  private bind(variant: Variant, firstSlot: number, sizes: DimensionSizes): BoundStep {
-    const window = this.cache.window(firstSlot, sizes.B as number);
-    const shape = [sizes.R as number, this.config.vocabularySize];
-    const place = { address: this.logits.address, byteLength: (shape[0] as number) * this.config.vocabularySize * 4 };
-    const logits = new TensorView(this.environment, place, 'float32', shape);
-    try {
-      return new BoundStep(this.environment, variant, sizes, {
-        inputs: window.inputs,
-        outputs: new Map([...window.outputs, [ports.logits, logits]]),
-      });
-    } finally {
-      logits.release();
-    }
-  }
-
-  private fill(
-    step: BoundStep,
-    rows: readonly RowStep[],
-    wanted: readonly number[],
-    groups: readonly EditGroup[],
-  ): void {
-    const length = rows[0]?.tokens.length ?? 0;
-    const ids = step.int64(ports.inputIds);
-    const lastPositions = step.int32(ports.lastPositions);
-    let totalLength = 0;
-    for (const [r, row] of rows.entries()) {
-      for (let t = 0; t < length; t++) ids[r * length + t] = BigInt(row.tokens[t] as number);
-      lastPositions[r] = row.start + length - 1;
-      totalLength = Math.max(totalLength, row.start + length);
-    }
-    step.int32(ports.totalLength)[0] = totalLength;
-    // A graph run cannot do without logits: where nobody wants any, those of the last token are computed and not read.
-    step.int64(ports.logitIndices).set((wanted.length > 0 ? wanted : [rows.length * length - 1]).map(BigInt));
-    for (const group of groups) writeEdits(step, group);
-  }
-
-  private results(step: BoundStep, rows: readonly RowStep[], groups: readonly EditGroup[]): RowResult[] {
-    const logits = readLogits(step, rows, this.logits.buffer, this.config.vocabularySize);
-    const readings = readEdits(step, rows, groups);
-    return rows.map((row, r) => ({
-      requestId: row.requestId,
-      logits: logits[r] ?? [],
-      readings: readings[r] ?? [],
-      taps: readTaps(step, row, r, this.config.dModel),
-    }));
-  }
-
   /** A variant is closed only after the run that may have chosen it, and after everything bound to it. */
   private evict(variant: Variant): void {
     this.evicted = Promise.all([this.evicted, this.running]).then(() => {
-      for (const [key, step] of [...this.steps.entries()]) if (step.variant === variant) this.steps.delete(key);
+      this.steps.drop({ variant });
       variant.session.close();
     });
   }

@@ -1,56 +1,6 @@
-import type { EditReading, LogitsRow, RowStep } from '../core/index.ts';
-import { editPorts, ports, topCount } from '../graph/index.ts';
-import { type EditRow, type PackedEdits, packEditPort, unpackReadings } from '../steering/index.ts';
+import type { LogitsRow, RowStep } from '../core/index.ts';
+import { ports, topCount } from '../graph/index.ts';
 import type { BoundStep } from './bound-step.ts';
-
-/** The edits of all rows at one hook point, packed for its port. */
-export interface EditGroup {
-  readonly hookPoint: string;
-  readonly rows: readonly EditRow[];
-  readonly packed: PackedEdits;
-  /** For each row, which of its step's edits these are. */
-  readonly indices: readonly (readonly number[])[];
-}
-
-/** Sorts the edits of a step's rows by the hook points that a variant opens; one that no row edits gets padding only. */
-export function groupEdits(rows: readonly RowStep[], dModel: number, open: ReadonlySet<string>): EditGroup[] {
-  const tokens = rows[0]?.tokens.length ?? 0;
-  return [...open].map((hookPoint) => {
-    const indices = rows.map((row) => row.edits.flatMap(({ edit }, i) => (edit.hookPoint === hookPoint ? [i] : [])));
-    const editRows = rows.map((row) => ({ edits: row.edits.filter(({ edit }) => edit.hookPoint === hookPoint) }));
-    return { hookPoint, rows: editRows, packed: packEditPort(editRows, tokens, dModel), indices };
-  });
-}
-
-export function writeEdits(step: BoundStep, group: EditGroup): void {
-  const port = editPorts(group.hookPoint);
-  step.float32(port.read).set(group.packed.read);
-  step.float32(port.write).set(group.packed.write);
-  step.float32(port.parameters).set(group.packed.parameters);
-  step.float32(port.mask).set(group.packed.mask);
-}
-
-/** For each row, the readings of its edits in their order. */
-export function readEdits(step: BoundStep, rows: readonly RowStep[], groups: readonly EditGroup[]): EditReading[][] {
-  const readings = rows.map((row) => new Array<EditReading>(row.edits.length));
-  for (const group of groups) {
-    const port = editPorts(group.hookPoint);
-    const outputs = {
-      gate: step.float32(port.gate),
-      coefficient: step.float32(port.coefficient),
-      readingBefore: step.float32(port.readingBefore),
-      readingAfter: step.float32(port.readingAfter),
-      streamNorm: step.float32(port.streamNorm),
-    };
-    const unpacked = unpackReadings(outputs, group.rows, rows[0]?.tokens.length ?? 0);
-    for (const [r, indices] of group.indices.entries()) {
-      for (const [k, index] of indices.entries()) {
-        (readings[r] as EditReading[])[index] = unpacked[r]?.[k] as EditReading;
-      }
-    }
-  }
-  return readings;
-}
 
 /** Indices into the step's B·S tokens for which logits are wanted, in row order. */
 export function wantedPositions(rows: readonly RowStep[]): number[] {
@@ -96,4 +46,20 @@ export function readTaps(step: BoundStep, row: RowStep, index: number, dModel: n
   return new Map(
     row.taps.map((name) => [name, step.float32(ports.tap(name)).slice(index * size, (index + 1) * size)] as const),
   );
+}
+
+/** Tokens, places in the cache, and what logits are wanted for. */
+export function fillInputs(step: BoundStep, rows: readonly RowStep[], wanted: readonly number[]): void {
+  const length = rows[0]?.tokens.length ?? 0;
+  const ids = step.int64(ports.inputIds);
+  const lastPositions = step.int32(ports.lastPositions);
+  let totalLength = 0;
+  for (const [r, row] of rows.entries()) {
+    for (let t = 0; t < length; t++) ids[r * length + t] = BigInt(row.tokens[t] as number);
+    lastPositions[r] = row.start + length - 1;
+    totalLength = Math.max(totalLength, row.start + length);
+  }
+  step.int32(ports.totalLength)[0] = totalLength;
+  // A graph run cannot do without logits: where nobody wants any, those of the last token are computed and not read.
+  step.int64(ports.logitIndices).set((wanted.length > 0 ? wanted : [rows.length * length - 1]).map(BigInt));
 }

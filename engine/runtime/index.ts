@@ -1,2 +1,3 @@
 export { type ExecutorOptions, openExecutor } from './executor.ts';
+export { checkInt8, type Int8Check } from './int8-check.ts';
 export { findRuntimeLibrary, type RuntimeLibrary } from './library.ts';

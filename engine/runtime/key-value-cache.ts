@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { type ModelConfig, TillerError } from '../core/index.ts';
 import { ports } from '../graph/index.ts';
+import { CopyPace } from './copy-pace.ts';
 import type { RuntimeEnvironment } from './environment.ts';
 import { NativeMemory } from './native-memory.ts';
 import { TensorView } from './tensor.ts';
@@ -19,11 +20,15 @@ export class KeyValueCache {
   /** By port name of the past input; the present output of the same block is the same memory. */
   readonly memories: { readonly past: string; readonly present: string; readonly memory: NativeMemory }[] = [];
   private readonly windows: LRUCache<string, CacheWindow>;
+  private readonly slots: number;
+  /** By slot, the tokens that may have been written since it was freed. */
+  private readonly written = new Map<number, number>();
 
   constructor(environment: RuntimeEnvironment, config: ModelConfig, slots: number, context: number) {
     this.environment = environment;
     this.config = config;
     this.context = context;
+    this.slots = slots;
     this.windows = new LRUCache({ max: 64, dispose: (window) => window.release() });
     const reserve = () => NativeMemory.reserve(slots * this.slotBytes);
     try {
@@ -41,7 +46,12 @@ export class KeyValueCache {
 
   /** Bytes that one token takes over all blocks. */
   get tokenBytes(): number {
-    return this.memories.length * this.config.keyValueHeads * this.config.headDim * floatBytes;
+    return this.memories.length * this.config.keyValueHeads * this.tokenHeadBytes;
+  }
+
+  /** Bytes of one token in one head of one memory. */
+  get tokenHeadBytes(): number {
+    return this.config.headDim * floatBytes;
   }
 
   /** Slots [first, first + rows) as tensors, for both the past inputs and the present outputs. */
@@ -65,23 +75,50 @@ export class KeyValueCache {
     return window;
   }
 
-  /** Copies the first `tokens` positions of one slot over another's, whose own pages are given back first. */
-  copySlot(from: number, to: number, tokens: number): void {
+  /** Says that a step or a copy writes the slot's positions up to `tokens`, so that `freeSlot` knows of them. */
+  noteWrite(slot: number, tokens: number): void {
+    this.written.set(slot, Math.max(this.written.get(slot) ?? 0, tokens));
+  }
+
+  /** Throws unless a slot has these positions. */
+  checkSpan(slot: number, tokens: number): void {
+    if (slot >= 0 && slot < this.slots && tokens >= 0 && tokens <= this.context) return;
+    throw new TillerError('step_failed', `There are no ${tokens} positions in slot ${slot}.`);
+  }
+
+  /** Where position `token` of each head lies in a slot of every memory, in bytes. */
+  headOffsets(slot: number, token: number): number[] {
+    const headBytes = this.context * this.tokenHeadBytes;
+    const first = slot * this.slotBytes + token * this.tokenHeadBytes;
+    return Array.from({ length: this.config.keyValueHeads }, (_, head) => first + head * headBytes);
+  }
+
+  /**
+   * Copies the first `tokens` positions of one slot over another's, whose own pages are given back first. Lets the event
+   * loop turn between pieces; nothing may write either slot meanwhile.
+   */
+  async copySlot(from: number, to: number, tokens: number): Promise<void> {
     if (from === to) return;
+    this.checkSpan(from, tokens);
+    this.checkSpan(to, tokens);
     this.freeSlot(to);
-    const headBytes = this.context * this.config.headDim * floatBytes;
-    const used = tokens * this.config.headDim * floatBytes;
+    this.noteWrite(to, tokens);
+    const used = tokens * this.tokenHeadBytes;
+    const sources = this.headOffsets(from, 0);
+    const targets = this.headOffsets(to, 0);
+    const pace = new CopyPace();
     for (const { memory } of this.memories) {
-      const bytes = new Uint8Array(memory.buffer);
-      for (let head = 0; head < this.config.keyValueHeads; head++) {
-        const source = from * this.slotBytes + head * headBytes;
-        bytes.copyWithin(to * this.slotBytes + head * headBytes, source, source + used);
+      for (const [head, source] of sources.entries()) {
+        memory.bytes.copyWithin(targets[head] as number, source, source + used);
+        if (pace.isDue(used)) await pace.turn();
       }
     }
   }
 
   /** Gives a slot's pages back. */
   freeSlot(slot: number): void {
+    if (!this.written.delete(slot)) return;
+    // Unwritten pages between the heads cost nothing here: one call a memory is as quick as one for each head's used part.
     for (const { memory } of this.memories) memory.discard(slot * this.slotBytes, this.slotBytes);
   }
 
@@ -91,7 +128,7 @@ export class KeyValueCache {
   }
 
   private get slotBytes(): number {
-    return this.config.keyValueHeads * this.context * this.config.headDim * floatBytes;
+    return this.config.keyValueHeads * this.context * this.tokenHeadBytes;
   }
 }
 

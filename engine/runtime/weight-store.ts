@@ -1,6 +1,6 @@
-import type { FourBitLocation, TensorLocation, WeightsFile } from '../checkpoint/index.ts';
+import type { StoredLinears, TensorLocation, WeightsFile } from '../checkpoint/index.ts';
 import { type ModelConfig, TillerError } from '../core/index.ts';
-import { type ElementType, fourBitWeights, rotaryTables, rotaryTableValues } from '../graph/index.ts';
+import { type ElementType, rotaryTables, rotaryTableValues } from '../graph/index.ts';
 import type { Pointer } from './api.ts';
 import type { RuntimeEnvironment } from './environment.ts';
 import { NativeMemory } from './native-memory.ts';
@@ -20,14 +20,14 @@ export class WeightStore {
   constructor(
     environment: RuntimeEnvironment,
     weights: WeightsFile,
-    fourBit: ReadonlyMap<string, FourBitLocation>,
+    stored: readonly StoredLinears[],
     config: ModelConfig,
     context: number,
   ) {
     this.environment = environment;
     this.prepacked = environment.api.create('CreatePrepackedWeightsContainer');
     try {
-      this.addFiles(weights, fourBit);
+      this.addFiles(weights, stored);
       this.addRotaryTables(config, context);
     } catch (error) {
       this.close();
@@ -35,7 +35,7 @@ export class WeightStore {
     }
   }
 
-  private addFiles(weights: WeightsFile, fourBit: ReadonlyMap<string, FourBitLocation>): void {
+  private addFiles(weights: WeightsFile, stored: readonly StoredLinears[]): void {
     const files = new Map<string, NativeMemory>();
     const add = (name: string, location: TensorLocation, type: ElementType) => {
       const { path, offset, byteLength, shape } = location;
@@ -52,12 +52,7 @@ export class WeightStore {
       this.add(name, file, offset, byteLength, shape, type);
     };
     for (const [name, location] of weights.tensors) add(name, location, 'float32');
-    for (const [weight, location] of fourBit) {
-      const names = fourBitWeights(weight);
-      add(names.quants, location.quants, 'uint8');
-      add(names.scales, location.scales, 'float32');
-      add(names.offsets, location.offsets, 'float32');
-    }
+    for (const { arrays } of stored) for (const [name, { location, type }] of arrays) add(name, location, type);
   }
 
   private addRotaryTables(config: ModelConfig, context: number): void {
@@ -84,9 +79,9 @@ export class WeightStore {
     return selected;
   }
 
-  /** Lets the mapped originals' pages go; they come back when read. */
-  dropOriginals(): void {
-    for (const memory of this.memories) if (memory.readOnly) memory.discard();
+  /** Lets the mapped originals' pages go, off the event loop; they come back when read. Nothing may be closed meanwhile. */
+  async dropOriginals(): Promise<void> {
+    for (const memory of this.memories) if (memory.readOnly) await memory.discardAside();
   }
 
   /** Only after every session made with these weights is closed. */

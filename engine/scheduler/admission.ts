@@ -7,6 +7,8 @@ import { TillerError } from '../core/errors.ts';
 export interface AdmissionSnapshot {
   /** Tokens that one slot can hold. */
   readonly context: number;
+  /** Tokens that all rows together can hold. */
+  readonly keyValueTokenLimit: number;
   readonly slots: number;
   /** Requests that may wait beyond those that have a slot. */
   readonly queueLimit: number;
@@ -22,24 +24,26 @@ const defaultRetryAfterSeconds = 5;
 const longestRetryAfterSeconds = 120;
 
 /**
- * Throws `invalid_request` for an empty prompt, `context_length_exceeded` when prompt and reply together do not fit the
- * context, and `queue_full` when no place is free.
+ * Throws `invalid_request` for an empty prompt, `context_length_exceeded` when prompt and reply together can never fit the
+ * context or the KV memory, and `queue_full` when no place is free.
  */
 export function admit(
   request: { readonly promptLength: number; readonly maxTokens: number },
   snapshot: AdmissionSnapshot,
 ): void {
   const { promptLength, maxTokens } = request;
-  const { context, slots, queueLimit, inside } = snapshot;
+  const { context, keyValueTokenLimit, slots, queueLimit, inside } = snapshot;
+  const limit = Math.min(context, keyValueTokenLimit);
   if (promptLength === 0) {
     throw new TillerError('invalid_request', 'The prompt has no tokens. Send at least one.', { param: 'prompt' });
   }
-  if (promptLength + maxTokens > context) {
+  if (promptLength + maxTokens > limit) {
+    const which = limit < context ? 'The KV memory holds' : 'The context is';
     throw new TillerError(
       'context_length_exceeded',
-      `The context is ${context} tokens; the prompt has ${promptLength} and max_tokens asks for ${maxTokens} more, ` +
-        `${promptLength + maxTokens} together. ${wayOut(promptLength, context)}`,
-      { param: promptLength > context ? 'prompt' : 'max_tokens' },
+      `${which} ${limit} tokens; the prompt has ${promptLength} and max_tokens asks for ${maxTokens} more, ` +
+        `${promptLength + maxTokens} together. ${wayOut(promptLength, limit)}`,
+      { param: promptLength > limit ? 'prompt' : 'max_tokens' },
     );
   }
   if (inside >= slots + queueLimit) {
@@ -53,10 +57,10 @@ export function admit(
   }
 }
 
-function wayOut(promptLength: number, context: number): string {
-  return promptLength >= context
-    ? `Shorten the prompt below ${context} tokens.`
-    : `Ask for at most ${context - promptLength} tokens, or shorten the prompt.`;
+function wayOut(promptLength: number, limit: number): string {
+  return promptLength >= limit
+    ? `Shorten the prompt below ${limit} tokens.`
+    : `Ask for at most ${limit - promptLength} tokens, or shorten the prompt.`;
 }
 
 /**

@@ -1,25 +1,42 @@
-/** What must hold of a scheduler between steps, as a pure check over a snapshot. Tests run it after every step. */
+/**
+ * What must hold of a scheduler between steps, as a pure check over a snapshot. Tests run it after every step, the engine
+ * when it goes idle and every so many steps.
+ */
 
 export interface RowSnapshot {
   readonly requestId: string;
+  readonly arrival: number;
   readonly slot: number;
   /** Tokens in the slot. */
   readonly tokens: number;
+  /** Tokens to have there before it decodes. */
+  readonly target: number;
   readonly promptLength: number;
   readonly maxTokens: number;
-  /** Cancelled or failed while a step runs; its slot is given back when the step ends. */
+  /** Cancelled, failed or finished; its slot is given back before the next step is planned. */
   readonly leaving: boolean;
 }
 
 export interface SchedulerSnapshot {
+  /** Most rows. There is one slot more. */
   readonly slots: number;
   readonly context: number;
   readonly queueLimit: number;
-  readonly stepInFlight: boolean;
-  /** Ids in the order they came. */
-  readonly waiting: readonly { readonly requestId: string; readonly arrival: number }[];
-  readonly prefilling: RowSnapshot | null;
-  readonly running: readonly RowSnapshot[];
+  readonly keyValueTokenLimit: number;
+  /** Tokens that the prefix cache holds. */
+  readonly prefixTokens: number;
+  /** Kind of the step that runs now. */
+  readonly stepInFlight: 'prefill' | 'decode' | null;
+  /** In the order they came. */
+  readonly waiting: readonly WaitingSnapshot[];
+  readonly prefilling: readonly RowSnapshot[];
+  readonly decoding: readonly RowSnapshot[];
+}
+
+export interface WaitingSnapshot {
+  readonly requestId: string;
+  readonly arrival: number;
+  readonly ready: boolean;
 }
 
 /** Every violation, in words; empty when all is well. */
@@ -27,44 +44,53 @@ export function findViolations(snapshot: SchedulerSnapshot): string[] {
   return [...slotViolations(snapshot), ...rowViolations(snapshot), ...queueViolations(snapshot)];
 }
 
-function slotViolations({ running, prefilling, slots, stepInFlight }: SchedulerSnapshot): string[] {
+function slotViolations({ decoding, prefilling, slots, stepInFlight }: SchedulerSnapshot): string[] {
   const found: string[] = [];
-  running.forEach((row, index) => {
-    if (row.slot !== index) found.push(`running row ${index} (${row.requestId}) holds slot ${row.slot}`);
-  });
-  if (running.length > slots) found.push(`${running.length} rows run in ${slots} slots`);
-  if (prefilling && (prefilling.slot < running.length || prefilling.slot >= slots)) {
-    found.push(
-      `the prefilling row holds slot ${prefilling.slot}, with ${running.length} rows running of ${slots} slots`,
-    );
+  const rows = [...decoding, ...prefilling];
+  const holders = new Map<number, string>();
+  for (const { requestId, slot, leaving } of rows) {
+    const other = holders.get(slot);
+    if (other !== undefined) found.push(`${requestId} and ${other} hold slot ${slot}`);
+    holders.set(slot, requestId);
+    if (!(slot >= 0 && slot <= slots)) found.push(`${requestId} holds slot ${slot} of ${slots} and one more`);
+    if (leaving && stepInFlight === null) found.push(`${requestId} left but still holds slot ${slot}`);
   }
-  for (const row of prefilling ? [...running, prefilling] : running) {
-    if (row.leaving && !stepInFlight) found.push(`${row.requestId} left but still holds slot ${row.slot}`);
+  if (rows.length > slots) found.push(`${rows.length} rows, ${slots} allowed`);
+  if (stepInFlight === 'decode') {
+    decoding.forEach((row, index) => {
+      if (row.slot !== index) found.push(`decoding row ${index} (${row.requestId}) holds slot ${row.slot}`);
+    });
   }
   return found;
 }
 
-function rowViolations({ running, prefilling, context }: SchedulerSnapshot): string[] {
+function rowViolations(snapshot: SchedulerSnapshot): string[] {
+  const { decoding, prefilling, context, keyValueTokenLimit, prefixTokens } = snapshot;
   const found: string[] = [];
-  for (const row of running) {
+  for (const { requestId, tokens, promptLength, maxTokens, leaving } of decoding) {
     // the newest token is not in the cache yet: it is the next step's input
-    const generated = row.tokens - row.promptLength + 1;
-    if (generated < 1 || generated >= row.maxTokens) {
-      found.push(`${row.requestId} runs with ${generated} of ${row.maxTokens} tokens generated`);
+    const generated = tokens - promptLength + 1;
+    if (!leaving && (generated < 1 || generated >= maxTokens)) {
+      found.push(`${requestId} decodes with ${generated} of ${maxTokens} tokens generated`);
     }
   }
-  if (prefilling && (prefilling.tokens < 0 || prefilling.tokens >= prefilling.promptLength)) {
-    found.push(`${prefilling.requestId} prefills with ${prefilling.tokens} of ${prefilling.promptLength} tokens read`);
+  for (const { requestId, tokens, target, promptLength, leaving } of prefilling) {
+    if (!leaving && !(tokens >= 0 && tokens < target && target >= promptLength)) {
+      found.push(`${requestId} prefills with ${tokens} of ${target} tokens read`);
+    }
   }
-  for (const row of prefilling ? [...running, prefilling] : running) {
-    if (row.promptLength + row.maxTokens > context) found.push(`${row.requestId} does not fit the context`);
+  const rows = [...decoding, ...prefilling];
+  for (const { requestId, promptLength, maxTokens } of rows) {
+    if (promptLength + maxTokens > Math.min(context, keyValueTokenLimit)) found.push(`${requestId} does not fit`);
   }
+  const held = rows.reduce((sum, row) => sum + row.tokens, prefixTokens);
+  if (held > keyValueTokenLimit) found.push(`${held} tokens held, ${keyValueTokenLimit} allowed`);
   return found;
 }
 
-function queueViolations({ waiting, running, prefilling, slots, queueLimit }: SchedulerSnapshot): string[] {
+function queueViolations({ waiting, decoding, prefilling, slots, queueLimit }: SchedulerSnapshot): string[] {
   const found: string[] = [];
-  const ids = [...waiting, ...running, ...(prefilling ? [prefilling] : [])].map((row) => row.requestId);
+  const ids = [...waiting, ...decoding, ...prefilling].map((row) => row.requestId);
   if (new Set(ids).size !== ids.length) found.push('a request is in two places');
   if (ids.length > slots + queueLimit) found.push(`${ids.length} requests inside, ${slots + queueLimit} allowed`);
   for (let index = 1; index < waiting.length; index++) {

@@ -1,38 +1,28 @@
-/** A request that waits for a slot. */
-export interface WaitingRequest {
-  readonly requestId: string;
-  readonly promptLength: number;
-  readonly maxTokens: number;
-  /** False while the graph variant that the request needs is still being built. */
-  readonly ready: boolean;
-}
+import type { Entry } from './entry.ts';
 
-/** First come, first served. Its bound is decided by admission.ts before anything is added. */
+/** Requests that wait for a row, in the order they came. Its bound is decided by admission.ts before anything is added. */
 export class WaitingQueue {
-  #requests: WaitingRequest[] = [];
+  readonly #entries: Entry[] = [];
 
   get length(): number {
-    return this.#requests.length;
+    return this.#entries.length;
   }
 
-  add(request: WaitingRequest): void {
-    this.#requests.push(request);
+  /** Puts a request at its place by arrival: at the end when it is new, further ahead when it was preempted. */
+  add(entry: Entry): void {
+    let at = this.#entries.length;
+    while (at > 0 && (this.#entries[at - 1] as Entry).arrival > entry.arrival) at--;
+    this.#entries.splice(at, 0, entry);
   }
 
-  /** Removes and returns a request; null when it does not wait here. */
-  take(requestId: string): WaitingRequest | null {
-    const at = this.#requests.findIndex((request) => request.requestId === requestId);
-    return at < 0 ? null : (this.#requests.splice(at, 1)[0] ?? null);
+  /** Removes a request; false when it does not wait here. */
+  remove(entry: Entry): boolean {
+    const at = this.#entries.indexOf(entry);
+    if (at >= 0) this.#entries.splice(at, 1);
+    return at >= 0;
   }
 
-  /** The request keeps its place. Nothing happens when it has left meanwhile. */
-  markReady(requestId: string): void {
-    this.#requests = this.#requests.map((request) =>
-      request.requestId === requestId ? { ...request, ready: true } : request,
-    );
-  }
-
-  list(): readonly WaitingRequest[] {
-    return this.#requests;
+  list(): readonly Entry[] {
+    return this.#entries;
   }
 }

@@ -1,48 +1,20 @@
 import { TillerError } from '../core/errors.ts';
-import { admit } from './admission.ts';
+import type { PrefixSharing } from '../core/prefix-sharing.ts';
+import { admit, estimateRetryAfter } from './admission.ts';
+import { type Entry, entryOf, type IncomingRequest } from './entry.ts';
 import type { RowSnapshot, SchedulerSnapshot } from './invariants.ts';
-import { chooseNextPrefill, chooseStep } from './policy.ts';
-import { WaitingQueue, type WaitingRequest } from './queue.ts';
-import { compact, type SlotRow, type SlotStore } from './slots.ts';
-
-/** A step as the scheduler sees it: who, where and how many tokens. engine.ts adds tokens and edits (core `StepPlan`). */
-export interface ScheduledStep {
-  readonly kind: 'prefill' | 'decode';
-  readonly rows: readonly ScheduledRow[];
-}
-
-export interface ScheduledRow {
-  readonly requestId: string;
-  readonly slot: number;
-  /** Position of the first input token; the number of tokens already in the slot. */
-  readonly start: number;
-  /** Input tokens of this step. */
-  readonly count: number;
-}
-
-/** What became of a row in a step: it goes on, its reply is complete, or it failed. */
-export type RowOutcome = 'continue' | 'finished' | 'failed';
-
-/** A row that could not be moved and was given up. */
-export interface LostRow {
-  readonly requestId: string;
-  readonly error: unknown;
-}
-
-export interface SchedulerOptions {
-  readonly slots: number;
-  readonly context: number;
-  readonly maxChunk: number;
-  /** Requests that may wait beyond those that have a slot. */
-  readonly queueLimit: number;
-  readonly store: SlotStore;
-}
-
-interface Row extends SlotRow {
-  readonly promptLength: number;
-  readonly maxTokens: number;
-  leaving: boolean;
-}
+import { Pacing } from './pacing.ts';
+import { chooseTurn, chooseVictim, defaultGrowthTokens, roomForPrompt, turnTokens } from './policy.ts';
+import { WaitingQueue } from './queue.ts';
+import type {
+  Reservation,
+  RowOutcome,
+  ScheduledRow,
+  ScheduledStep,
+  SchedulerOptions,
+  StepChoice,
+} from './scheduled-step.ts';
+import { arrange, chooseSlot } from './slots.ts';
 
 /** Finishes remembered for the Retry-After estimate. */
 const rememberedFinishes = 16;
@@ -50,164 +22,337 @@ const rememberedFinishes = 16;
 /**
  * Continuous batching: which request is in which slot, and what runs next. Knows nothing of text, sampling or steering.
  *
- * A step is a transaction: `plan`, run it elsewhere, `commit`. Between the two nothing moves: an aborted row only stops
- * counting, and its slot is given back at commit.
+ * A step is a transaction: `settle`, `plan`, `reserve`, run it elsewhere, `commit`. Whoever is aborted meanwhile only stops
+ * counting: slots change hands in `settle` and `reserve` alone, which are never called while a step runs.
  */
 export class Scheduler {
   readonly #options: SchedulerOptions;
-  readonly #queue = new WaitingQueue();
-  readonly #arrivals = new Map<string, number>();
-  #arrival = 0;
-  #prefilling: Row | null = null;
-  #running: Row[] = [];
-  #inFlight: ScheduledStep | null = null;
-  #previous: ScheduledStep['kind'] | null = null;
+  readonly #pacing: Pacing;
+  readonly #entries = new Map<string, Entry>();
+  readonly #waiting = new WaitingQueue();
+  #prefilling: Entry[] = [];
+  /** In the order of their slots before a decode step. */
+  #decoding: Entry[] = [];
+  /** Arrivals and turns, from one counter: a turn taken later comes after everyone who was here before. */
+  #order = 0;
+  #step: ScheduledStep | null = null;
   #recentFinishes: number[] = [];
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
+    this.#pacing = new Pacing(options.prefillRatio);
   }
 
-  /** Requests inside: waiting, prefilling and running. */
+  /** Requests inside: waiting, prefilling and decoding. */
   get inside(): number {
-    return this.#queue.length + this.#rows().length;
+    return this.#entries.size;
   }
 
   /** Admits and queues a request; throws what admission.ts `admit` throws, and `invalid_request` for an id in use. */
-  enqueue(request: WaitingRequest, now: number): void {
-    if (this.#arrivals.has(request.requestId)) {
+  enqueue(request: IncomingRequest, now: number): void {
+    if (this.#entries.has(request.requestId)) {
       throw new TillerError('invalid_request', `A request with id '${request.requestId}' is already here.`);
     }
-    const { context, slots, queueLimit } = this.#options;
-    admit(request, { context, slots, queueLimit, inside: this.inside, recentFinishes: this.#recentFinishes, now });
-    this.#arrivals.set(request.requestId, this.#arrival++);
-    this.#queue.add(request);
-  }
-
-  /** The request's graph variant is built; it may be prefilled. */
-  markReady(requestId: string): void {
-    this.#queue.markReady(requestId);
-  }
-
-  /**
-   * The next step, or null when there is nothing to run. Rows aborted since the last step leave first; what was lost in
-   * closing up after them is in `lost`.
-   */
-  plan(): { readonly step: ScheduledStep | null; readonly lost: readonly LostRow[] } {
-    if (this.#inFlight) throw new Error('a step is planned while another runs');
-    const lost = this.#settle();
-    this.#startPrefill();
-    const prefilling = this.#prefilling;
-    const choice = chooseStep({
-      prefillTokensLeft: prefilling ? prefilling.promptLength - prefilling.tokens : null,
-      decodeRows: this.#running.length,
-      previous: this.#previous,
-      maxChunk: this.#options.maxChunk,
+    const { context, slots, queueLimit, keyValueTokenLimit } = this.#options;
+    const { inside } = this;
+    admit(request, {
+      context,
+      keyValueTokenLimit,
+      slots,
+      queueLimit,
+      inside,
+      recentFinishes: this.#recentFinishes,
+      now,
     });
-    if (choice.kind === 'idle') return { step: null, lost };
-    const rows =
-      choice.kind === 'prefill' && prefilling
-        ? [scheduled(prefilling, choice.tokens)]
-        : this.#running.map((row) => scheduled(row, 1));
-    this.#inFlight = { kind: choice.kind, rows };
-    return { step: this.#inFlight, lost };
+    const entry = entryOf(request, this.#order++);
+    this.#entries.set(entry.requestId, entry);
+    this.#waiting.add(entry);
   }
 
-  /** Ends the step in flight. Rows that `outcomes` does not name failed. */
-  commit(outcomes: ReadonlyMap<string, RowOutcome>, now: number): readonly LostRow[] {
-    const step = this.#inFlight;
-    if (!step) throw new Error('no step to commit');
-    this.#inFlight = null;
-    this.#previous = step.kind;
-    for (const { requestId, count } of step.rows) {
-      const row = this.#rows().find((candidate) => candidate.requestId === requestId);
-      if (!row) continue;
-      row.tokens += count;
-      const outcome = outcomes.get(requestId) ?? 'failed';
-      if (outcome === 'finished') this.#recentFinishes = [...this.#recentFinishes, now].slice(-rememberedFinishes);
-      if (outcome !== 'continue') row.leaving = true;
-    }
-    this.#promote();
-    return this.#settle();
+  /** The request's graph variant is built; it may start. */
+  markReady(requestId: string): void {
+    const entry = this.#entries.get(requestId);
+    if (entry) entry.ready = true;
   }
 
-  /** The request leaves: at once when it waits, after the step in flight when it has a slot. False when it is not here. */
+  /** Seconds after which a place should be free. */
+  retryAfterSeconds(now: number): number {
+    return estimateRetryAfter(this.#recentFinishes, now);
+  }
+
+  /** The request leaves: at once when it waits, before the next step when it holds a row. False when it is not here. */
   abort(requestId: string): boolean {
-    if (this.#queue.take(requestId)) {
-      this.#arrivals.delete(requestId);
-      return true;
+    const entry = this.#entries.get(requestId);
+    if (!entry || entry.leaving) return false;
+    if (this.#waiting.remove(entry)) this.#entries.delete(requestId);
+    else {
+      entry.leaving = true;
+      entry.toKeep = false;
     }
-    const row = this.#rows().find((candidate) => candidate.requestId === requestId);
-    if (!row || row.leaving) return false;
-    row.leaving = true;
     return true;
   }
 
+  /** Offers what was computed to the prefix cache, and lets leaving rows go. */
+  async settle(): Promise<void> {
+    const { prefix, store } = this.#options;
+    if (prefix) {
+      for (const entry of this.#rows()) if (entry.toKeep) await this.#keep(prefix, entry);
+      this.#evictExcess(0);
+    }
+    for (const entry of this.#rows()) {
+      if (!entry.leaving) continue;
+      store.freeSlot(entry.slot);
+      this.#entries.delete(entry.requestId);
+    }
+    if (this.#rows().some((entry) => entry.leaving)) {
+      this.#prefilling = this.#prefilling.filter((entry) => !entry.leaving);
+      this.#decoding = this.#decoding.filter((entry) => !entry.leaving);
+    }
+  }
+
+  /** What to do next; null when nothing can run. */
+  plan(now: number): StepChoice | null {
+    const head = chooseTurn({
+      prefilling: this.#prefilling,
+      waiting: this.#waiting.list(),
+      canStart: (entry) => this.#canStart(entry),
+      freeRows: this.#options.slots - this.#prefilling.length - this.#decoding.length,
+      roomTokens: this.#room(),
+      now,
+    });
+    const entry = head && (this.#entries.get(head.requestId) ?? null);
+    const kind = this.#pacing.chooseKind(entry, this.#decoding);
+    if (kind === 'prefill' && entry) return { kind, requestId: entry.requestId };
+    return kind === 'decode' ? { kind } : null;
+  }
+
+  /** Finds slots and memory for a choice: starts and moves rows, evicts what the prefix cache holds, preempts. */
+  async reserve(choice: StepChoice, now: number): Promise<Reservation> {
+    if (this.#step) throw new Error('a step is reserved while another runs');
+    const step =
+      choice.kind === 'prefill' ? await this.#reservePrefill(choice.requestId, now) : await this.#reserveDecode();
+    if (this.#rows().some((entry) => entry.leaving)) return { kind: 'superseded' };
+    if (!step) return { kind: 'capacity_deferred' };
+    this.#step = step;
+    return { kind: 'reserved', step };
+  }
+
+  /**
+   * Ends the step in flight. Rows that `outcomes` does not name failed.
+   * @param milliseconds what it took; null when that says nothing about the next one
+   */
+  commit(outcomes: ReadonlyMap<string, RowOutcome>, milliseconds: number | null, now: number): void {
+    const step = this.#step;
+    if (!step) throw new Error('no step to commit');
+    this.#step = null;
+    this.#pacing.observe(step, milliseconds);
+    for (const { requestId, count } of step.rows) {
+      const entry = this.#entries.get(requestId);
+      if (!entry) throw new Error('a row of the step is not here any more');
+      const outcome = outcomes.get(requestId) ?? 'failed';
+      if (outcome === 'failed') {
+        entry.leaving = true;
+        entry.toKeep = false;
+        continue;
+      }
+      entry.tokens += count;
+      if (outcome === 'finished') {
+        this.#recentFinishes = [...this.#recentFinishes, now].slice(-rememberedFinishes);
+        entry.leaving = true;
+        entry.toKeep = true;
+      } else if (step.kind === 'prefill') this.#afterChunk(entry, count);
+    }
+  }
+
   snapshot(): SchedulerSnapshot {
-    const { slots, context, queueLimit } = this.#options;
+    const { slots, context, queueLimit, keyValueTokenLimit, prefix } = this.#options;
     return {
       slots,
       context,
       queueLimit,
-      stepInFlight: this.#inFlight !== null,
-      waiting: this.#queue
-        .list()
-        .map(({ requestId }) => ({ requestId, arrival: this.#arrivals.get(requestId) ?? Number.NaN })),
-      prefilling: this.#prefilling && rowSnapshot(this.#prefilling),
-      running: this.#running.map(rowSnapshot),
+      keyValueTokenLimit,
+      prefixTokens: prefix?.tokens ?? 0,
+      stepInFlight: this.#step?.kind ?? null,
+      waiting: this.#waiting.list().map(({ requestId, arrival, ready }) => ({ requestId, arrival, ready })),
+      prefilling: this.#prefilling.map(rowSnapshot),
+      decoding: this.#decoding.map(rowSnapshot),
     };
   }
 
-  #rows(): Row[] {
-    return this.#prefilling ? [...this.#running, this.#prefilling] : [...this.#running];
+  #rows(): readonly Entry[] {
+    return this.#prefilling.length === 0 ? this.#decoding : [...this.#decoding, ...this.#prefilling];
   }
 
-  /** The prefilling row joins the decoding ones once its prompt is read; `#settle` moves it into their range. */
-  #promote(): void {
-    const row = this.#prefilling;
-    if (!row || row.leaving || row.tokens < row.promptLength) return;
-    this.#running.push(row);
-    this.#prefilling = null;
+  /** Tokens that rows and prefix blocks hold. */
+  #held(): number {
+    return this.#rows().reduce((sum, entry) => sum + entry.tokens, this.#options.prefix?.tokens ?? 0);
   }
 
-  /** Lets leaving rows go and closes up. Slots are freed last, since a copy may just have filled one of them. */
-  #settle(): LostRow[] {
-    const before = new Set(this.#rows().map((row) => row.slot));
-    for (const row of this.#rows()) if (row.leaving) this.#arrivals.delete(row.requestId);
-    if (this.#prefilling?.leaving) this.#prefilling = null;
-    const stay = this.#running.filter((row) => !row.leaving);
-    const { rows, failed } = compact(stay, this.#options.store);
-    this.#running = rows;
-    const after = new Set(this.#rows().map((row) => row.slot));
-    for (const slot of before) if (!after.has(slot)) this.#options.store.freeSlot(slot);
-    for (const { row } of failed) this.#arrivals.delete(row.requestId);
-    return failed.map(({ row, error }) => ({ requestId: row.requestId, error }));
-  }
-
-  #startPrefill(): void {
-    const requestId = chooseNextPrefill({
-      waiting: this.#queue.list(),
-      prefilling: this.#prefilling !== null,
-      freeSlots: this.#options.slots - this.#running.length,
+  #room(): number {
+    return roomForPrompt({
+      limit: this.#options.keyValueTokenLimit,
+      prefillTargets: this.#prefilling.map(({ target }) => target),
+      decodeTokens: this.#decodeTokens(),
+      decodeRows: this.#decoding.length,
+      growthTokens: this.#options.growthTokens ?? defaultGrowthTokens,
     });
-    const request = requestId === null ? null : this.#queue.take(requestId);
-    if (!request) return;
-    const { promptLength, maxTokens } = request;
-    this.#prefilling = {
-      requestId: request.requestId,
-      promptLength,
-      maxTokens,
-      slot: this.#running.length,
-      tokens: 0,
-      leaving: false,
-    };
+  }
+
+  #decodeTokens(): number {
+    return this.#decoding.reduce((sum, entry) => sum + entry.tokens, 0);
+  }
+
+  #canStart(entry: Entry): boolean {
+    if (!entry.ready) return false;
+    const { promptKey } = entry;
+    return !(this.#options.prefix && promptKey !== null && this.#prefilling.some((row) => row.promptKey === promptKey));
+  }
+
+  async #reservePrefill(requestId: string, now: number): Promise<ScheduledStep | null> {
+    const entry = this.#entries.get(requestId);
+    if (!entry) return null;
+    if (entry.slot < 0) await this.#start(entry, now);
+    // whoever left meanwhile still holds memory: it is given back first
+    if (!this.#prefilling.includes(entry) || this.#rows().some((row) => row.leaving)) return null;
+    const count = this.#pacing.chunk(entry, this.#decoding, this.#options.maxChunk);
+    this.#makeRoom(() => count);
+    if (entry.slot < 0) return null;
+    return this.#pacing.predicted('prefill', [scheduled(entry, count)]);
+  }
+
+  async #reserveDecode(): Promise<ScheduledStep | null> {
+    this.#makeRoom(() => this.#decoding.length);
+    await this.#arrange();
+    if (this.#decoding.length === 0) return null;
+    return this.#pacing.predicted(
+      'decode',
+      this.#decoding.map((entry) => scheduled(entry, 1)),
+    );
+  }
+
+  /** Gives a waiting request a row, and what the prefix cache knows of its beginning. */
+  async #start(entry: Entry, now: number): Promise<void> {
+    const { slots, maxChunk, prefix } = this.#options;
+    for (const other of this.#waiting.list()) {
+      if (other.arrival >= entry.arrival) break;
+      if (!this.#canStart(other)) continue;
+      other.overtakes++;
+      other.overtakenSince ??= now;
+    }
+    const unread = entry.target - (prefix && entry.sequence ? prefix.known(entry.sequence) : 0);
+    const oneStep = unread <= maxChunk;
+    if (!oneStep) await this.#arrange();
+    // it may have been aborted meanwhile
+    if (!this.#waiting.remove(entry)) return;
+    entry.slot = chooseSlot({
+      decodeRows: this.#decoding.length,
+      taken: new Set(this.#rows().map((row) => row.slot)),
+      slots: slots + 1,
+      tokens: unread,
+      oneStep,
+      alone: this.#prefilling.length === 0 && this.#waiting.length === 0,
+    });
+    entry.overtakes = 0;
+    entry.overtakenSince = null;
+    this.#prefilling.push(entry);
+    if (!prefix || !entry.sequence) return;
+    try {
+      const restored = await prefix.restore(entry.sequence, entry.slot);
+      // the last token is always computed: the reply begins with its logits
+      entry.tokens = Math.max(0, Math.min(restored, entry.target - 1));
+    } catch (error) {
+      this.#lose(entry, error);
+    }
+  }
+
+  /** Decoding rows to slots 0 … n−1. */
+  async #arrange(): Promise<void> {
+    const { slots, store } = this.#options;
+    const { decoding, prefilling, failed } = await arrange(this.#decoding, this.#prefilling, slots + 1, store);
+    this.#decoding = decoding;
+    this.#prefilling = prefilling;
+    for (const { row, error } of failed) {
+      this.#entries.delete(row.requestId);
+      this.#options.listener.lost(row.requestId, error);
+    }
+  }
+
+  #lose(entry: Entry, error: unknown): void {
+    this.#takeRow(entry);
+    this.#entries.delete(entry.requestId);
+    this.#options.listener.lost(entry.requestId, error);
+  }
+
+  /** Takes the row and its memory away from a request. */
+  #takeRow(entry: Entry): void {
+    this.#decoding = this.#decoding.filter((other) => other !== entry);
+    this.#prefilling = this.#prefilling.filter((other) => other !== entry);
+    this.#options.store.freeSlot(entry.slot);
+    entry.slot = -1;
+    entry.tokens = 0;
+    entry.toKeep = false;
+  }
+
+  /** Sees to it that so many more tokens fit: the prefix cache gives way first, then who came last. */
+  #makeRoom(tokens: () => number): void {
+    while (this.#evictExcess(tokens()) > 0) {
+      const victim = chooseVictim(this.#rows());
+      // admission lets in nobody who does not fit alone
+      if (!victim) throw new Error('one row alone does not fit the KV memory');
+      this.#preempt(victim);
+    }
+  }
+
+  /** Tokens by which what is held and `tokens` more exceed the limit, after the prefix cache has given way. */
+  #evictExcess(tokens: number): number {
+    const { keyValueTokenLimit, prefix } = this.#options;
+    const excess = this.#held() + tokens - keyValueTokenLimit;
+    return excess > 0 && prefix ? excess - prefix.evict(excess) : excess;
+  }
+
+  /**
+   * The row's tokens are computed again later, those of its reply like those of its prompt. Nothing of it is kept in the
+   * prefix cache: that has just been emptied for want of memory.
+   */
+  #preempt(entry: Entry): void {
+    const { tokens } = entry;
+    // a row that decodes knows one token more than its slot holds
+    if (this.#decoding.includes(entry)) entry.target = tokens + 1;
+    this.#takeRow(entry);
+    entry.turn = entry.arrival;
+    entry.turnTokens = 0;
+    this.#waiting.add(entry);
+    this.#options.listener.preempted(entry.requestId, tokens);
+  }
+
+  /** The prompt's turn goes on, passes, or is over because it has been read. */
+  #afterChunk(entry: Entry, count: number): void {
+    entry.toKeep = true;
+    entry.turnTokens += count;
+    if (entry.tokens >= entry.target) {
+      this.#prefilling = this.#prefilling.filter((other) => other !== entry);
+      this.#decoding.push(entry);
+    } else if (entry.turnTokens >= turnTokens) {
+      entry.turn = this.#order++;
+      entry.turnTokens = 0;
+    }
+  }
+
+  async #keep(prefix: PrefixSharing, entry: Entry): Promise<void> {
+    entry.toKeep = false;
+    try {
+      if (entry.sequence) await prefix.keep(entry.sequence, entry.slot, entry.tokens);
+    } catch (error) {
+      this.#options.listener.notKept(error);
+    }
   }
 }
 
-function scheduled({ requestId, slot, tokens }: Row, count: number): ScheduledRow {
+function scheduled({ requestId, slot, tokens }: Entry, count: number): ScheduledRow {
   return { requestId, slot, start: tokens, count };
 }
 
-function rowSnapshot({ requestId, slot, tokens, promptLength, maxTokens, leaving }: Row): RowSnapshot {
-  return { requestId, slot, tokens, promptLength, maxTokens, leaving };
+function rowSnapshot(entry: Entry): RowSnapshot {
+  const { requestId, arrival, slot, tokens, target, promptLength, maxTokens, leaving } = entry;
+  return { requestId, arrival, slot, tokens, target, promptLength, maxTokens, leaving };
 }

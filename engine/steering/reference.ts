@@ -1,4 +1,5 @@
-import type { Edit, EditReading } from '../core/edit.ts';
+import type { Edit } from '../core/edit.ts';
+import { type ArrayReading, arrayReading, zeroReadingValues } from '../core/edit-reading.ts';
 import { dot, norm } from './linear-algebra.ts';
 
 /** An edit with its positions mask over the tokens at hand (1 = touch). */
@@ -27,15 +28,15 @@ export function applyEdits(
   tokens: number,
   dModel: number,
   edits: readonly MaskedEdit[],
-): { stream: Float32Array; readings: EditReading[] } {
+): { stream: Float32Array; readings: ArrayReading[] } {
   const out = new Float32Array(stream.length);
-  const readings = edits.map(() => emptyReading(tokens));
+  const readings = edits.map(() => arrayReading(zeroReadingValues(tokens)));
   for (let t = 0; t < tokens; t++) {
     const before = stream.subarray(t * dModel, (t + 1) * dModel);
     const after = Float64Array.from(before);
     const streamNorm = norm(before);
     edits.forEach(({ edit, mask }, k) => {
-      const reading = readings[k] as EditReading;
+      const { values: reading } = readings[k] as ArrayReading;
       const a = readAt(edit, before);
       const u = coefficientOf(edit, a);
       const calm = streamNorm <= edit.sinkNorm;
@@ -50,7 +51,7 @@ export function applyEdits(
       for (let i = 0; i < dModel; i++) after[i] = (after[i] as number) + gate * u * (edit.write[i] as number);
     });
     edits.forEach(({ edit }, k) => {
-      (readings[k] as EditReading).readingAfter[t] = readAt(edit, after);
+      (readings[k] as ArrayReading).values.readingAfter[t] = readAt(edit, after);
     });
     out.set(after, t * dModel);
   }
@@ -67,16 +68,4 @@ function coefficientOf(edit: Edit, a: number): number {
   const { beta, gamma, low, high } = edit.coefficient;
   const f = edit.read !== null && a > edit.read.threshold ? a : 0;
   return Math.min(Math.max(beta + gamma * f, low), high);
-}
-
-/** Readings of `tokens` tokens, all zero. */
-export function emptyReading(tokens: number): EditReading {
-  return {
-    gate: new Float32Array(tokens),
-    sink: new Float32Array(tokens),
-    coefficient: new Float32Array(tokens),
-    readingBefore: new Float32Array(tokens),
-    readingAfter: new Float32Array(tokens),
-    streamNorm: new Float32Array(tokens),
-  };
 }

@@ -1,4 +1,5 @@
-import type { Edit, EditReading } from '../core/edit.ts';
+import type { Edit } from '../core/edit.ts';
+import type { EditReading } from '../core/edit-reading.ts';
 import type { EditReport } from '../core/request.ts';
 import { norm } from './linear-algebra.ts';
 
@@ -25,17 +26,17 @@ export function createEditReporter(edit: Edit): EditReporter {
   let sinkTokens = 0;
   return {
     add(reading) {
-      for (let t = 0; t < reading.gate.length; t++) {
-        if ((reading.sink[t] as number) > 0) sinkTokens++;
-        const gate = reading.gate[t] as number;
+      for (let t = 0; t < reading.tokens; t++) {
+        if (reading.sink(t) > 0) sinkTokens++;
+        const gate = reading.gate(t);
         if (!(gate > 0)) continue;
-        const u = reading.coefficient[t] as number;
-        const streamNorm = reading.streamNorm[t] as number;
+        const u = reading.coefficient(t);
+        const streamNorm = reading.streamNorm(t);
         coefficient.add(u);
         // A stream of norm zero has no relative dose; it is left out of the mean.
         if (streamNorm > 0) dose.add((Math.abs(gate * u) * writeNorm) / streamNorm);
-        before.add(reading.readingBefore[t] as number);
-        after.add(reading.readingAfter[t] as number);
+        before.add(reading.readingBefore(t));
+        after.add(reading.readingAfter(t));
       }
     },
     report() {

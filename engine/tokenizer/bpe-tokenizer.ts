@@ -1,6 +1,5 @@
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { type DetokenizeStream, TillerError, type Tokenizer } from '../core/index.ts';
-import { exactPreTokenizer } from './exact-pre-tokenizer.ts';
 import { type TokenBytes, tokenBytes } from './token-bytes.ts';
 import type { TokenizerJson } from './tokenizer-json.ts';
 import { Utf8DetokenizeStream } from './utf8-stream.ts';
@@ -24,20 +23,13 @@ export class BpeTokenizer implements Tokenizer {
   readonly #library: Encoder;
   readonly #bytes: TokenBytes;
 
-  /** `config` is tokenizer_config.json. */
-  constructor(path: string, json: TokenizerJson, config: object) {
+  /** `forLibrary` is `json` as the library has to read it, `config` tokenizer_config.json. */
+  constructor(path: string, json: TokenizerJson, forLibrary: object, config: object) {
     this.#bytes = tokenBytes(path, json);
     this.vocabularySize = this.#bytes.size;
     this.specialTokenIds = new Set(json.added_tokens.filter(({ special }) => special).map(({ id }) => id));
-    const complete = {
-      ...json,
-      pre_tokenizer: exactPreTokenizer(json),
-      normalizer: json.normalizer ?? null,
-      post_processor: json.post_processor ?? null,
-      decoder: json.decoder ?? null,
-    };
     try {
-      this.#library = new LibraryTokenizer(complete, config);
+      this.#library = new LibraryTokenizer(forLibrary, config);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw new TillerError('checkpoint_unsupported', `${path}: its tokenizer cannot be built: ${reason}.`, {

@@ -1,24 +1,43 @@
 import type { Checkpoint } from '../checkpoint/index.ts';
-import { TillerError, type Tokenizer } from '../core/index.ts';
+import { type PromptEncoder, TillerError, type Tokenizer } from '../core/index.ts';
 import { BpeTokenizer } from './bpe-tokenizer.ts';
+import { exactPreTokenizer } from './exact-pre-tokenizer.ts';
 import { tokenizerJsonFromGguf } from './gguf-tokenizer-json.ts';
+import { ThreadEncoder } from './thread-encoder.ts';
 import { parseTokenizerJson } from './tokenizer-json.ts';
+
+type TokenizedCheckpoint = Pick<Checkpoint, 'path' | 'tokenizerFiles' | 'config'>;
 
 /**
  * The checkpoint's tokenizer, from tokenizer.json or from GGUF metadata. Throws `checkpoint_invalid` where there is none or it is
  * malformed, `checkpoint_unsupported` for kinds that this version does not do, by name.
  */
-export async function createTokenizer(
-  checkpoint: Pick<Checkpoint, 'path' | 'tokenizerFiles' | 'config'>,
-): Promise<Tokenizer> {
+export async function createTokenizer(checkpoint: TokenizedCheckpoint): Promise<Tokenizer> {
+  return (await openTokenizer(checkpoint)).tokenizer;
+}
+
+/** The same with what encodes long texts on another thread. */
+export async function openTokenizer(
+  checkpoint: TokenizedCheckpoint,
+): Promise<{ readonly tokenizer: Tokenizer; readonly encoder: PromptEncoder }> {
   const { path, tokenizerFiles: files, config } = checkpoint;
   if (files === null) {
     throw new TillerError('checkpoint_invalid', `${path} has no tokenizer: put tokenizer.json beside the weights.`);
   }
-  const json = files.kind === 'gguf' ? tokenizerJsonFromGguf(path, files) : files.tokenizer;
+  const given = files.kind === 'gguf' ? tokenizerJsonFromGguf(path, files) : files.tokenizer;
   const tokenizerConfig = files.kind === 'gguf' ? {} : (files.tokenizerConfig ?? {});
   if (typeof tokenizerConfig !== 'object' || Array.isArray(tokenizerConfig)) {
     throw new TillerError('checkpoint_invalid', `${path}: tokenizer_config.json is not an object.`);
   }
-  return new BpeTokenizer(path, parseTokenizerJson(path, json, config.vocabularySize), tokenizerConfig);
+  const json = parseTokenizerJson(path, given, config.vocabularySize);
+  const forLibrary = {
+    ...json,
+    pre_tokenizer: exactPreTokenizer(json),
+    normalizer: json.normalizer ?? null,
+    post_processor: json.post_processor ?? null,
+    decoder: json.decoder ?? null,
+  };
+  const tokenizer = new BpeTokenizer(path, json, forLibrary, tokenizerConfig);
+  const source = JSON.stringify({ tokenizer: forLibrary, config: tokenizerConfig });
+  return { tokenizer, encoder: new ThreadEncoder(tokenizer, source) };
 }

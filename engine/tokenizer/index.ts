@@ -1,2 +1,2 @@
 export { createChatTemplate } from './chat-template.ts';
-export { createTokenizer } from './create-tokenizer.ts';
+export { createTokenizer, openTokenizer } from './create-tokenizer.ts';

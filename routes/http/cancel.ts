@@ -14,6 +14,16 @@ export interface ClientPresence {
   complete(): void;
 }
 
+/** Waits for work that comes before the answer; where it is refused, nobody is lost when the connection closes. */
+export async function whilePresent<T>(presence: ClientPresence, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    presence.complete();
+    throw error;
+  }
+}
+
 /**
  * Watches the connection of a request. Node's adapter aborts `c.req.raw.signal` when the connection closes before the answer
  * was written; a streamed body is also cancelled (http/sse.ts), whichever comes first.

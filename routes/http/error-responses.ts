@@ -35,6 +35,7 @@ export const generationErrors = [
   'context_length_exceeded',
   'model_not_found',
   'queue_full',
+  'queue_timeout',
   'deadline_exceeded',
   'step_failed',
 ] as const satisfies readonly ErrorCode[];

@@ -27,6 +27,7 @@ const failures: Record<ErrorCode, { readonly status: number; readonly title: str
   edits_conflict: { status: 422, title: 'Edits conflict' },
   statistics_missing: { status: 422, title: 'No statistics for this unit' },
   queue_full: { status: 429, title: 'The queue is full' },
+  queue_timeout: { status: 503, title: 'Waited too long in the queue' },
   not_ready: { status: 503, title: 'Not ready yet' },
   draining: { status: 503, title: 'Shutting down' },
   cancelled: { status: 499, title: 'The client went away' },
@@ -94,7 +95,12 @@ export function errorHeaders(error: TillerError): Record<string, string> {
   return seconds === undefined ? {} : { 'Retry-After': String(Math.max(1, Math.ceil(seconds))) };
 }
 
-const defaultRetryAfter: Partial<Record<ErrorCode, number>> = { queue_full: 1, not_ready: 2, draining: 5 };
+const defaultRetryAfter: Partial<Record<ErrorCode, number>> = {
+  queue_full: 1,
+  queue_timeout: 5,
+  not_ready: 2,
+  draining: 5,
+};
 
 /** RFC 9457 problem document, the shape of native errors. `type` is a URN: it identifies, it does not resolve. */
 export const problemSchema = z

@@ -10,6 +10,8 @@ export interface Warning {
 
 /** What middleware leaves for handlers. */
 export interface AppEnv {
+  /** What Node's adapter passes along; nothing where the application is called in process. */
+  Bindings: { readonly outgoing?: { destroy(): unknown } };
   Variables: {
     requestId: string;
     /** Fields that were not acted on; http/json-body.ts fills it. */

@@ -20,12 +20,16 @@ export interface SseOptions {
   /** Events that tell a failure after the stream has begun, in the dialect's shape. */
   readonly renderFailure: (error: unknown) => string;
   readonly keepAliveMilliseconds?: number;
+  /** A reader that takes nothing for so long, while there is something for it, counts as gone. */
+  readonly stallMilliseconds: number;
 }
 
 /**
  * Streams events as `text/event-stream`. What fails before the first event is thrown, so that it is answered with a proper
  * status; only a request that waits longer than the keep-alive interval begins its stream before that. A failure later on is
- * told inside the stream. The reader sets the pace; when it cancels, the client has gone and the work stops.
+ * told inside the stream. The reader sets the pace; when it cancels, or takes nothing for too long, the client has gone
+ * and the work stops. An event is asked for only once the one before it was taken, so this holds one at a time, and
+ * Node one more with what its socket buffers (16 KiB).
  */
 export async function sseResponse(c: Context<AppEnv>, options: SseOptions): Promise<Response> {
   const keepAliveMilliseconds = options.keepAliveMilliseconds ?? 15_000;
@@ -39,16 +43,30 @@ export async function sseResponse(c: Context<AppEnv>, options: SseOptions): Prom
       ended = resolve;
     }),
   );
+  const leave = () => {
+    options.presence.gone();
+    ended('gone');
+    // The generator's finally blocks run when its pending step has seen the abort.
+    next?.catch(() => undefined);
+    options.events.return(undefined).catch(() => undefined);
+  };
+  const reader = watchReader(options.stallMilliseconds, () => {
+    leave();
+    cutConnection(c);
+  });
   const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
+        reader.asks();
         const write = (text: string) => controller.enqueue(encoder.encode(text));
         try {
           next ??= options.events.next();
           const result = await within(next, keepAliveMilliseconds);
-          if (result === null) return write(keepAliveEvent);
-          next = null;
-          if (!result.done) return write(result.value);
+          if (result !== null) next = null;
+          if (!result?.done) {
+            write(result === null ? keepAliveEvent : result.value);
+            return reader.isServed();
+          }
           options.presence.complete();
           ended('complete');
         } catch (error) {
@@ -56,14 +74,12 @@ export async function sseResponse(c: Context<AppEnv>, options: SseOptions): Prom
           if (!options.presence.hasGone()) write(options.renderFailure(error));
           options.presence.complete();
         }
+        reader.leaves();
         controller.close();
       },
       cancel() {
-        options.presence.gone();
-        ended('gone');
-        // The generator's finally blocks run when its pending step has seen the abort.
-        next?.catch(() => undefined);
-        options.events.return(undefined).catch(() => undefined);
+        reader.leaves();
+        leave();
       },
     },
     { highWaterMark: 0 },
@@ -73,6 +89,34 @@ export async function sseResponse(c: Context<AppEnv>, options: SseOptions): Prom
     'Cache-Control': 'no-cache, no-transform',
     'X-Accel-Buffering': 'no',
   });
+}
+
+/**
+ * Calls `stalled`, once, when a reader that was served does not ask again for so many milliseconds (a quarter more at most,
+ * for it is looked at four times in that time: a timer for every event would cost more than most events).
+ */
+function watchReader(milliseconds: number, stalled: () => void) {
+  let servedAt: number | null = null;
+  const timer = setInterval(() => {
+    if (servedAt === null || performance.now() - servedAt < milliseconds) return;
+    clearInterval(timer);
+    stalled();
+  }, milliseconds / 4);
+  timer.unref();
+  return {
+    asks: () => {
+      servedAt = null;
+    },
+    isServed: () => {
+      servedAt = performance.now();
+    },
+    leaves: () => clearInterval(timer),
+  };
+}
+
+/** Ends the connection under an answer that nobody reads; where there is none (in-process callers) there is nothing to end. */
+function cutConnection(c: Context<AppEnv>): void {
+  c.env?.outgoing?.destroy();
 }
 
 /** The promise's value, or null when it takes longer than the time given. */

@@ -23,9 +23,13 @@ export function toSteeringRequest(
   }
   const edits = body?.edits ?? [];
   if (edits.length > maxEdits) {
-    throw new TillerError('too_many_edits', `${edits.length} edits are more than the limit of ${maxEdits} a request.`, {
-      param: 'steering.edits',
-    });
+    throw new TillerError(
+      'too_many_edits',
+      `${edits.length} edits are more than the limit of ${maxEdits} a request: send fewer.`,
+      {
+        param: 'steering.edits',
+      },
+    );
   }
   const profile = chooseProfile(body?.profile ?? null, profileOfModel);
   return {

@@ -1,13 +1,15 @@
 import { createRoute } from '@hono/zod-openapi';
 import { type GenerationEvent, TillerError, type TokenLogprob } from '../../engine/core/index.ts';
-import { type ClientPresence, watchClient } from '../http/cancel.ts';
+import { type ClientPresence, watchClient, whilePresent } from '../http/cancel.ts';
 import { errorResponses, generationErrors } from '../http/error-responses.ts';
 import { bodyHook, jsonBody } from '../http/json-body.ts';
 import type { Merged } from '../http/merge.ts';
+import { mostChoices } from '../http/most-choices.ts';
 import type { Router, Warning } from '../http/router.ts';
 import { dataEvent, doneEvent, sseResponse } from '../http/sse.ts';
 import type { Services } from '../services.ts';
 import { toChatPrompt } from './chat-prompt.ts';
+import { coalesce, type StreamedEvent } from './coalesce.ts';
 import { collectChoices } from './collect.ts';
 import { openAiErrorShape, streamFailure } from './errors.ts';
 import { answerHead, chatLogprobs } from './from-engine.ts';
@@ -24,7 +26,7 @@ import {
 } from './schemas/chat.ts';
 import { StreamUsage } from './stream-usage.ts';
 import { Tally } from './tally.ts';
-import { chooseMaxTokens, refuseUnsupported, toChoices, toSampling, toStopRules } from './to-engine.ts';
+import { chooseMaxTokens, refuseUnsupported, toChoices, toDeadline, toSampling, toStopRules } from './to-engine.ts';
 
 const route = createRoute({
   method: 'post',
@@ -52,13 +54,14 @@ export function registerChatCompletions(app: Router, services: Services): void {
     route,
     async (c) => {
       const body = c.req.valid('json');
-      const generation = planChat(services, body, c.get('warnings'));
       const presence = watchClient(c, () => services.metrics.clientGone(route.path));
+      const generation = await whilePresent(presence, planChat(services, body, c.get('warnings'), presence.signal));
       const events = runGeneration(generation, presence);
       if (!body.stream) return c.json(await completeChat(generation, events, presence), 200);
       return sseResponse(c, {
-        events: streamChat(generation, events, body),
+        events: streamChat(generation, coalesce(events), body),
         presence,
+        stallMilliseconds: services.limits.streamTimeoutSeconds * 1000,
         renderFailure: streamFailure(services, c, route.path),
       });
     },
@@ -67,17 +70,24 @@ export function registerChatCompletions(app: Router, services: Services): void {
 }
 
 /** Everything that can be refused is refused here, before anything is queued. */
-function planChat(services: Services, body: ChatRequest, warnings: readonly Warning[]): Generation {
+async function planChat(
+  services: Services,
+  body: ChatRequest,
+  warnings: readonly Warning[],
+  signal: AbortSignal,
+): Promise<Generation> {
+  const deadline = toDeadline(body);
   refuseUnsupported(body);
   const { messages, warnings: messageWarnings } = toChatMessages(body.messages);
   const target = resolveTarget(services, body);
   const { card, tokenizer } = target.model;
-  const prompt = toChatPrompt(target.model, messages, body);
+  const prompt = await toChatPrompt(target.model, messages, { ...body, signal });
   const newName = body.max_completion_tokens !== undefined && body.max_completion_tokens !== null;
   const maxTokens = chooseMaxTokens(
     prompt.tokenIds.length,
     body.max_completion_tokens ?? body.max_tokens ?? null,
     card.contextLength,
+    services.limits.maxReplyTokens,
     { prompt: 'messages', maxTokens: newName ? 'max_completion_tokens' : 'max_tokens' },
   );
   return planGeneration({
@@ -90,10 +100,11 @@ function planChat(services: Services, body: ChatRequest, warnings: readonly Warn
         positions: (edits) => chatPositionContext(prompt, tokenizer, edits),
       },
     ],
-    choices: toChoices(body.n, 1, services.limits.maxChoices),
+    choices: toChoices(body.n, 1, mostChoices(services.limits, card)),
     sampling: toSampling(body, tokenizer.vocabularySize),
     logprobs: toLogprobs(body),
     promptLogprobs: null,
+    deadline,
     warnings: [...warnings, ...messageWarnings],
   });
 }
@@ -129,23 +140,24 @@ async function completeChat(
 }
 
 /**
- * Chunks of a streamed answer: the role of each choice first, then its text as it becomes certain, then its finish chunk (the
+ * Chunks of a streamed answer: the role of each choice first, then its text as it becomes certain (in longer pieces for a
+ * reader that does not keep up), then its finish chunk (the
  * last choice's carries seed, steering and warnings), then usage where asked for, then `[DONE]`.
  */
 async function* streamChat(
   generation: Generation,
-  events: AsyncIterable<Merged<GenerationEvent>>,
+  events: AsyncIterable<Merged<StreamedEvent>>,
   body: ChatRequest,
 ): AsyncGenerator<string> {
   const tally = new Tally(generation);
   const usage = new StreamUsage(body.stream_options, tally);
   const chunk = (choice: ChatChunk['choices'][number], extras: Partial<ChatChunk> = {}) =>
     dataEvent({ ...answerHead(generation, 'chat.completion.chunk'), choices: [choice], ...usage.each(), ...extras });
-  const delta = (index: number, text: string, logprob: TokenLogprob | null) =>
+  const delta = (index: number, text: string, logprobs: readonly TokenLogprob[]) =>
     chunk({
       index,
       delta: { content: text },
-      logprobs: logprob ? chatLogprobs([logprob], generation.model.tokenizer) : null,
+      logprobs: logprobs.length > 0 ? chatLogprobs(logprobs, generation.model.tokenizer) : null,
       finish_reason: null,
     });
   for await (const event of events) {
@@ -153,10 +165,10 @@ async function* streamChat(
     const { index, value } = event;
     if (value.type === 'prompt') {
       yield chunk({ index, delta: { role: 'assistant', content: '' }, logprobs: null, finish_reason: null });
-    } else if (value.type === 'token') {
-      if (value.text !== '' || value.logprob) yield delta(index, value.text, value.logprob);
+    } else if (value.type === 'tokens') {
+      if (value.text !== '' || value.logprobs.length > 0) yield delta(index, value.text, value.logprobs);
     } else {
-      if (value.text !== '') yield delta(index, value.text, null);
+      if (value.text !== '') yield delta(index, value.text, []);
       yield chunk(
         { index, delta: {}, logprobs: null, finish_reason: value.reason, stop_reason: value.stopReason },
         tally.complete ? tally.extras() : {},

@@ -20,6 +20,8 @@ export interface ChatPromptOptions {
   readonly continue_final_message?: boolean | null;
   /** Whether the tokenizer may prepend what it itself prepends; the template's text has it already, so default false. */
   readonly addSpecialTokens?: boolean;
+  /** Gives up encoding. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -27,11 +29,11 @@ export interface ChatPromptOptions {
  * pairs that contradict each other and for what the template itself refuses, `context_length_exceeded` for what cannot fit
  * the context, before it is rendered or encoded.
  */
-export function toChatPrompt(
+export async function toChatPrompt(
   model: ModelService,
   messages: readonly ChatMessage[],
   options: ChatPromptOptions,
-): ChatPrompt {
+): Promise<ChatPrompt> {
   const template = model.chatTemplate;
   if (!template) {
     throw new TillerError('unsupported', `'${model.card.id}' has no chat template: use /v1/completions.`, {
@@ -53,7 +55,7 @@ export function toChatPrompt(
   return {
     messages,
     text,
-    tokenIds: model.tokenizer.encode(text, { addSpecialTokens: options.addSpecialTokens ?? false }),
+    tokenIds: await model.encode(text, { addSpecialTokens: options.addSpecialTokens ?? false, signal: options.signal }),
     spans: () => contentSpans(render, messages, whole),
   };
 }

@@ -1,11 +1,20 @@
 import { TillerError, type Tokenizer } from '../../engine/core/index.ts';
+import { mostChoices } from '../http/most-choices.ts';
 import type { Warning } from '../http/router.ts';
 import type { ModelService, Services } from '../services.ts';
 import { type Generation, planGeneration, resolveTarget } from './generation.ts';
 import { refuseFarTooLong } from './least-tokens.ts';
 import { plainPositionContext } from './position-context.ts';
 import type { CompletionRequest } from './schemas/completions.ts';
-import { checkTokenIds, chooseMaxTokens, refuseUnsupported, toChoices, toSampling, toStopRules } from './to-engine.ts';
+import {
+  checkTokenIds,
+  chooseMaxTokens,
+  refuseUnsupported,
+  toChoices,
+  toDeadline,
+  toSampling,
+  toStopRules,
+} from './to-engine.ts';
 
 /** OpenAI's default for this endpoint. */
 const defaultMaxTokens = 16;
@@ -28,18 +37,20 @@ export interface CompletionPlan {
 }
 
 /** Everything that can be refused is refused here, before anything is queued. */
-export function planCompletion(
+export async function planCompletion(
   services: Services,
   body: CompletionRequest,
   warnings: readonly Warning[],
-): CompletionPlan {
+  signal: AbortSignal,
+): Promise<CompletionPlan> {
+  const deadline = toDeadline(body);
   refuseUnsupported(body);
   refuseBestOf(body);
   const target = resolveTarget(services, body);
   const { card, tokenizer } = target.model;
   const given = toList(body.prompt);
-  const choices = toChoices(body.n, given.length, services.limits.maxChoices);
-  const prompts = toPrompts(given, target.model, isNested(body.prompt));
+  const choices = toChoices(body.n, given.length, mostChoices(services.limits, card));
+  const prompts = await toPrompts(given, target.model, isNested(body.prompt), signal);
   const requested = body.max_tokens ?? defaultMaxTokens;
   const logprobs = body.logprobs ?? null;
   const generation = planGeneration({
@@ -47,7 +58,8 @@ export function planCompletion(
     target,
     prompts: prompts.map(({ tokenIds }) => {
       const names = { prompt: 'prompt', maxTokens: 'max_tokens' };
-      const maxTokens = chooseMaxTokens(tokenIds.length, requested, card.contextLength, names);
+      const { maxReplyTokens } = services.limits;
+      const maxTokens = chooseMaxTokens(tokenIds.length, requested, card.contextLength, maxReplyTokens, names);
       return {
         tokenIds,
         stop: toStopRules(body, maxTokens, tokenizer.vocabularySize),
@@ -58,6 +70,7 @@ export function planCompletion(
     sampling: toSampling(body, tokenizer.vocabularySize),
     logprobs,
     promptLogprobs: body.echo ? logprobs : null,
+    deadline,
     warnings,
   });
   return {
@@ -75,15 +88,24 @@ function refuseBestOf(body: CompletionRequest): void {
   });
 }
 
-function toPrompts(list: readonly (string | number[])[], model: ModelService, nested: boolean): CompletionPrompt[] {
-  return list.map((item, index) => {
+async function toPrompts(
+  list: readonly (string | number[])[],
+  model: ModelService,
+  nested: boolean,
+  signal: AbortSignal,
+): Promise<CompletionPrompt[]> {
+  const prompts: CompletionPrompt[] = [];
+  // one after the other: where one is refused, the rest is not encoded
+  for (const [index, item] of list.entries()) {
     const param = nested ? `prompt[${index}]` : 'prompt';
-    const encoded = typeof item === 'string' ? fromText(item, model, param) : fromIds(item, model.tokenizer, param);
+    const isText = typeof item === 'string';
+    const encoded = isText ? await fromText(item, model, param, signal) : fromIds(item, model.tokenizer, param);
     if (encoded.tokenIds.length === 0) {
       throw new TillerError('invalid_request', `'${param}' is empty: there is nothing to continue.`, { param });
     }
-    return encoded;
-  });
+    prompts.push(encoded);
+  }
+  return prompts;
 }
 
 function toList(prompt: CompletionRequest['prompt']): readonly (string | number[])[] {
@@ -101,10 +123,15 @@ function isNested(prompt: CompletionRequest['prompt']): boolean {
 }
 
 /** Text gets what the tokenizer itself prepends, and nothing else. */
-function fromText(text: string, model: ModelService, param: string): CompletionPrompt {
+async function fromText(
+  text: string,
+  model: ModelService,
+  param: string,
+  signal: AbortSignal,
+): Promise<CompletionPrompt> {
   const { tokenizer } = model;
   refuseFarTooLong(text, model, param);
-  const tokenIds = tokenizer.encode(text, { addSpecialTokens: true });
+  const tokenIds = await model.encode(text, { addSpecialTokens: true, signal });
   // what it prepends to nothing, it prepends to anything
   const textBegins = tokenizer.encode('', { addSpecialTokens: true }).length;
   return { tokenIds, text, textBegins };

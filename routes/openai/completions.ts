@@ -1,12 +1,13 @@
 import { createRoute } from '@hono/zod-openapi';
 import type { GenerationEvent } from '../../engine/core/index.ts';
-import { type ClientPresence, watchClient } from '../http/cancel.ts';
+import { type ClientPresence, watchClient, whilePresent } from '../http/cancel.ts';
 import { errorResponses, generationErrors } from '../http/error-responses.ts';
 import { bodyHook, jsonBody } from '../http/json-body.ts';
 import type { Merged } from '../http/merge.ts';
 import type { Router } from '../http/router.ts';
 import { dataEvent, doneEvent, sseResponse } from '../http/sse.ts';
 import type { Services } from '../services.ts';
+import { coalesce, type StreamedEvent } from './coalesce.ts';
 import { collectChoices } from './collect.ts';
 import { CompletionLogprobWriter, joinLogprobs } from './completion-logprobs.ts';
 import { type CompletionPlan, planCompletion } from './completion-plan.ts';
@@ -50,13 +51,14 @@ export function registerCompletions(app: Router, services: Services): void {
     route,
     async (c) => {
       const body = c.req.valid('json');
-      const plan = planCompletion(services, body, c.get('warnings'));
       const presence = watchClient(c, () => services.metrics.clientGone(route.path));
+      const plan = await whilePresent(presence, planCompletion(services, body, c.get('warnings'), presence.signal));
       const events = runGeneration(plan.generation, presence);
       if (!body.stream) return c.json(await completeText(plan, events, presence), 200);
       return sseResponse(c, {
-        events: streamText(plan, events, body),
+        events: streamText(plan, coalesce(events), body),
         presence,
+        stallMilliseconds: services.limits.streamTimeoutSeconds * 1000,
         renderFailure: streamFailure(services, c, route.path),
       });
     },
@@ -93,12 +95,13 @@ async function completeText(
 }
 
 /**
- * Chunks of a streamed answer: an echoed prompt first, then each choice's text as it becomes certain, its finish chunk (the
+ * Chunks of a streamed answer: an echoed prompt first, then each choice's text as it becomes certain (in longer pieces for
+ * a reader that does not keep up), its finish chunk (the
  * last choice's carries seed, steering and warnings), usage where asked for, `[DONE]`.
  */
 async function* streamText(
   plan: CompletionPlan,
-  events: AsyncIterable<Merged<GenerationEvent>>,
+  events: AsyncIterable<Merged<StreamedEvent>>,
   body: CompletionRequest,
 ): AsyncGenerator<string> {
   const { generation } = plan;
@@ -124,8 +127,8 @@ async function* streamText(
         ? (writer?.prompt(echo.tokenIds, value.logprobs ?? [], echo.textBegins) ?? null)
         : null;
       yield chunk({ index, text: echo.text, logprobs });
-    } else if (value.type === 'token') {
-      const logprobs = value.logprob ? (writer?.generated([value.logprob]) ?? null) : null;
+    } else if (value.type === 'tokens') {
+      const logprobs = value.logprobs.length > 0 ? (writer?.generated(value.logprobs) ?? null) : null;
       if (value.text !== '' || logprobs) yield chunk({ index, text: value.text, logprobs });
     } else {
       yield chunk(

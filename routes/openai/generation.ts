@@ -26,6 +26,8 @@ export interface Generation {
   readonly modelName: string;
   /** In the order of choice indices: choice j of prompt i is i·n + j. */
   readonly requests: readonly GenerateRequest[];
+  /** Of each prompt; its requests stand together. */
+  readonly choices: number;
   /** Tokens of all prompts, each counted once. */
   readonly promptTokens: number;
   readonly steering: ResolvedSteering | null;
@@ -110,6 +112,8 @@ export function planGeneration(options: {
   readonly sampling: SamplingParameters;
   readonly logprobs: number | null;
   readonly promptLogprobs: number | null;
+  /** Milliseconds since the epoch; null for none. */
+  readonly deadline: number | null;
   readonly warnings: readonly Warning[];
 }): Generation {
   const { target, prompts, sampling } = options;
@@ -127,7 +131,7 @@ export function planGeneration(options: {
       promptLogprobs: options.promptLogprobs,
       edits,
       positionContext,
-      deadline: null,
+      deadline: options.deadline,
       signal: null,
     }));
   });
@@ -137,6 +141,7 @@ export function planGeneration(options: {
     model: target.model,
     modelName: target.modelName,
     requests,
+    choices: options.choices,
     promptTokens: prompts.reduce((sum, prompt) => sum + prompt.tokenIds.length, 0),
     steering,
     seed: sampling.seed,
@@ -156,6 +161,7 @@ export async function* runGeneration(
   try {
     const { model } = generation;
     const sources = generation.requests.map((request) => model.submit({ ...request, signal: presence.signal }));
+    for (let at = 0; at < sources.length; at += generation.choices) model.promptAccepted?.(generation.choices);
     yield* mergeByArrival(sources);
     complete = true;
   } finally {

@@ -1,5 +1,6 @@
 import type { EditReport, GenerationEvent } from '../../engine/core/index.ts';
 import type { Merged } from '../http/merge.ts';
+import type { TokensEvent } from './coalesce.ts';
 import type { Generation } from './generation.ts';
 import { steeringBlock } from './generation.ts';
 import type { Usage } from './schemas/common.ts';
@@ -8,16 +9,20 @@ import type { Usage } from './schemas/common.ts';
 export class Tally {
   readonly #generation: Generation;
   readonly #completionTokens: number[];
+  readonly #cachedTokens: number[];
   readonly #reports: (readonly EditReport[])[] = [];
   #finished = 0;
 
   constructor(generation: Generation) {
     this.#generation = generation;
     this.#completionTokens = generation.requests.map(() => 0);
+    this.#cachedTokens = generation.requests.map(() => 0);
   }
 
-  count({ index, value }: Merged<GenerationEvent>): void {
-    if (value.type === 'token') this.#completionTokens[index] = (this.#completionTokens[index] ?? 0) + 1;
+  count({ index, value }: Merged<GenerationEvent | TokensEvent>): void {
+    if (value.type === 'prompt') this.#cachedTokens[index] = value.cachedTokens;
+    const tokens = value.type === 'token' ? 1 : value.type === 'tokens' ? value.count : 0;
+    this.#completionTokens[index] = (this.#completionTokens[index] ?? 0) + tokens;
     if (value.type !== 'finish') return;
     this.#completionTokens[index] = value.completionTokens;
     this.#reports[index] = value.edits;
@@ -32,8 +37,22 @@ export class Tally {
   /** Tokens so far, over all choices. */
   usage(): Usage {
     const completion = this.#completionTokens.reduce((sum, tokens) => sum + tokens, 0);
-    const prompt = this.#generation.promptTokens;
-    return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
+    const { promptTokens: prompt } = this.#generation;
+    return {
+      prompt_tokens: prompt,
+      completion_tokens: completion,
+      total_tokens: prompt + completion,
+      prompt_tokens_details: { cached_tokens: this.#cached() },
+    };
+  }
+
+  /**
+   * A prompt counts once however many choices it has, so of its choices the first counts: the others find in the cache what
+   * that one has just computed.
+   */
+  #cached(): number {
+    const { choices } = this.#generation;
+    return this.#cachedTokens.reduce((sum, tokens, index) => (index % choices === 0 ? sum + tokens : sum), 0);
   }
 
   /** Fields of the answer as a whole, once it is complete. */

@@ -41,14 +41,20 @@ export function toStopRules(body: GenerationFields, maxTokens: number, vocabular
   };
 }
 
+/** When the request is given up, in milliseconds since the epoch; null where it asks for no deadline. */
+export function toDeadline({ timeout_seconds: seconds }: GenerationFields): number | null {
+  return typeof seconds === 'number' ? Date.now() + seconds * 1000 : null;
+}
+
 /**
- * How many tokens a reply may have: what was asked for, or what fits behind the prompt where nothing was. Throws
- * `context_length_exceeded` with the limit.
+ * How many tokens a reply may have: what was asked for, or what fits behind the prompt and under the limit where nothing
+ * was. Throws `context_length_exceeded` and, for more than a reply may have at all, `invalid_request`, with the limit.
  */
 export function chooseMaxTokens(
   promptTokens: number,
   requested: number | null,
   contextLength: number,
+  maxReplyTokens: number | null,
   param: { readonly prompt: string; readonly maxTokens: string },
 ): number {
   const room = contextLength - promptTokens;
@@ -62,7 +68,12 @@ export function chooseMaxTokens(
       `the context holds ${contextLength}. Ask for at most ${room}, or shorten the prompt.`;
     throw new TillerError('context_length_exceeded', message, { param: param.maxTokens });
   }
-  return requested ?? room;
+  const most = maxReplyTokens ?? contextLength;
+  if (requested !== null && requested > most) {
+    const message = `'${param.maxTokens}' is ${requested}; a reply here may have ${most} tokens at most: ask for fewer.`;
+    throw new TillerError('invalid_request', message, { param: param.maxTokens });
+  }
+  return requested ?? Math.min(room, most);
 }
 
 /** Throws `invalid_request` where an id is not in the vocabulary. */
@@ -80,7 +91,7 @@ export function checkTokenIds(ids: readonly number[], vocabularySize: number, pa
 export function toChoices(n: number | null | undefined, prompts: number, maxChoices: number): number {
   const choices = n ?? 1;
   if (choices * prompts > maxChoices) {
-    const message = `${prompts} prompt(s) with n = ${choices} are ${prompts * choices} choices; the limit is ${maxChoices} a request.`;
+    const message = `${prompts} prompt(s) with n = ${choices} are ${prompts * choices} choices; the limit is ${maxChoices} a request: ask for fewer at once.`;
     throw new TillerError('invalid_request', message, { param: prompts > 1 ? 'prompt' : 'n' });
   }
   return choices;

@@ -58,10 +58,10 @@ export function registerTokenize(app: Router, services: Services): void {
   app.on('POST', route.path, jsonBody(requestSchema, services));
   app.openapi(
     route,
-    (c) => {
+    async (c) => {
       const body = c.req.valid('json');
       const { model } = resolveModel(services, body.model ?? null);
-      const tokens = [...encode(body, model)];
+      const tokens = [...(await encode(body, model, c.req.raw.signal))];
       const strings = body.return_token_strs ? tokens.map((id) => model.tokenizer.tokenText(id)) : null;
       return c.json(
         { count: tokens.length, max_model_len: model.card.contextLength, tokens, token_strs: strings },
@@ -72,17 +72,22 @@ export function registerTokenize(app: Router, services: Services): void {
   );
 }
 
-function encode(body: z.infer<typeof requestSchema>, model: ModelService): Int32Array {
+async function encode(
+  body: z.infer<typeof requestSchema>,
+  model: ModelService,
+  signal: AbortSignal,
+): Promise<Int32Array> {
   const prompt = body.prompt ?? null;
   const messages = body.messages ?? null;
   if (messages !== null && prompt === null) {
     const addSpecialTokens = body.add_special_tokens ?? false;
-    return toChatPrompt(model, toChatMessages(messages).messages, { ...body, addSpecialTokens }).tokenIds;
+    const prompt = await toChatPrompt(model, toChatMessages(messages).messages, { ...body, addSpecialTokens, signal });
+    return prompt.tokenIds;
   }
   if (prompt === null || messages !== null) {
     const message = "Give exactly one of 'prompt' and 'messages'.";
     throw new TillerError('invalid_request', message, { param: prompt === null ? 'prompt' : 'messages' });
   }
   refuseFarTooLong(prompt, model, 'prompt');
-  return model.tokenizer.encode(prompt, { addSpecialTokens: body.add_special_tokens ?? true });
+  return model.encode(prompt, { addSpecialTokens: body.add_special_tokens ?? true, signal });
 }

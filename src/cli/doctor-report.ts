@@ -1,4 +1,4 @@
-import { arch, freemem, platform, release, totalmem } from 'node:os';
+import { arch, platform, release } from 'node:os';
 import {
   type CacheEntry,
   type CatalogModel,
@@ -10,6 +10,7 @@ import {
 } from '../../engine/checkpoint/acquire/index.ts';
 import { asTillerError } from '../../engine/core/index.ts';
 import type { Config } from '../config.ts';
+import { explainLimits, type MemoryLimits, readMachine, residentWeightFactor, resolveLimits } from '../limits.ts';
 import { defaultThreads, physicalCores } from '../processor.ts';
 
 /** What this machine can do, as far as it can be told without loading a model. Bytes throughout. */
@@ -36,20 +37,19 @@ export interface ModelEstimate {
   readonly name: string;
   /** 2.6 × the f32 weights: the weights, what ONNX Runtime packs of them, and the process itself. An upper estimate. */
   readonly weights: number;
-  /** Keys and values when every row is full: rows × context × bytes a token; taken only as rows fill. */
-  readonly key_values: number;
-  readonly rows: number;
-  readonly context: number;
-  /** `partly`: it loads, but not with every row full. */
+  /** What `tiller serve` would choose on this machine. */
+  readonly limits: MemoryLimits;
+  /** The same in words, with the reasons. */
+  readonly explained: string;
+  /** `partly`: it loads, but the memory that keys and values may take is not free now. */
   readonly fits: 'yes' | 'partly' | 'no';
 }
 
 const oldestNode = 20;
-const weightFactor = 2.6;
-const defaultContext = 2_048;
 
 export async function gatherReport(config: Config, version: string): Promise<DoctorReport> {
-  const memory = readMemory();
+  const machine = readMachine();
+  const memory = { total: machine.memoryBytes, available: machine.availableBytes };
   const [runtime, python, free, cached] = await Promise.all([
     findRuntime(),
     findPip(config),
@@ -68,15 +68,8 @@ export async function gatherReport(config: Config, version: string): Promise<Doc
     runtime,
     python,
     cache: { folder: config.cacheDir, free, models: cached },
-    models: catalog.map((model) => estimate(model, config, memory.available)),
+    models: catalog.map((model) => estimate(model, config, memory)),
   };
-}
-
-/** A container's limit counts where there is one. */
-function readMemory(): DoctorReport['memory'] {
-  const limit = process.constrainedMemory();
-  const total = limit > 0 && limit < totalmem() ? limit : totalmem();
-  return { total, available: Math.min(total, freemem()) };
 }
 
 async function findRuntime(): Promise<RuntimeReport> {
@@ -100,14 +93,16 @@ async function findPip(config: Config): Promise<DoctorReport['python']> {
   }
 }
 
-export function estimate(
-  model: CatalogModel,
-  config: Pick<Config, 'context' | 'maxRows'>,
-  available: number,
-): ModelEstimate {
-  const context = config.context ?? Math.min(model.size.contextLength, defaultContext);
-  const weights = Math.round(model.size.parameters * 4 * weightFactor);
-  const keyValues = config.maxRows * context * model.size.keyValueBytesPerToken;
-  const fits = weights + keyValues <= available ? 'yes' : weights <= available ? 'partly' : 'no';
-  return { name: model.name, weights, key_values: keyValues, rows: config.maxRows, context, fits };
+type LimitSettings = Pick<Config, 'context' | 'maxRows' | 'keyValueBytes' | 'prefixCacheBytes' | 'threads'>;
+
+/** What a model takes, what `tiller serve` would let requests take beside it, and whether both are free now. */
+export function estimate(model: CatalogModel, config: LimitSettings, memory: DoctorReport['memory']): ModelEstimate {
+  const { parameters, keyValueBytesPerToken: tokenBytes, contextLength } = model.size;
+  const weightBytes = parameters * 4;
+  const capacity = { memoryBytes: memory.total, weightBytes, tokenBytes, contextLength, cores: config.threads };
+  const limits = resolveLimits(config, capacity);
+  const weights = Math.round(weightBytes * residentWeightFactor);
+  const { available } = memory;
+  const fits = weights + limits.keyValueBytes <= available ? 'yes' : weights <= available ? 'partly' : 'no';
+  return { name: model.name, weights, limits, explained: explainLimits(config, limits, tokenBytes), fits };
 }

@@ -57,11 +57,13 @@ function cached(entry: CacheEntry): string {
 }
 
 function fits(model: ModelEstimate): string {
-  const words = { yes: 'fits', partly: 'loads, but not with every row full', no: 'does not fit' }[model.fits];
-  const advice = model.fits === 'partly' ? '; lower --max-rows or --context' : '';
+  const words = { yes: 'fits', partly: 'loads, but memory for keys and values is short', no: 'does not fit' }[
+    model.fits
+  ];
+  const advice = model.fits === 'partly' ? '; give less with --kv-cache-bytes' : '';
   return (
     `${model.fits === 'no' ? '!' : ' '} ${model.name} in memory: ${words}${advice} (estimate: 2.6 x the f32 weights = ` +
-    `${formatBytes(model.weights)}, and ${formatBytes(model.key_values)} of keys and values once ${model.rows} rows ` +
-    `of ${model.context} tokens are full)`
+    `${formatBytes(model.weights)}, and up to ${formatBytes(model.limits.keyValueBytes)} of keys and values, as needed)\n` +
+    `  ${model.name} would be served with ${model.explained}`
   );
 }

@@ -7,6 +7,17 @@ import type { CliContext } from './context.ts';
 import { fatalProblems, renderReport } from './doctor-text.ts';
 import { addSettings, pick, usage } from './options.ts';
 
+/** Settings of `tiller serve` that its report depends on. */
+const doctorConcerns = [
+  'cacheDir',
+  'maxRows',
+  'context',
+  'keyValueBytes',
+  'prefixCacheBytes',
+  'threads',
+  'logLevel',
+] as const;
+
 /** `tiller doctor`: what this machine can do, what is cached, which models fit. Fails when Tiller cannot run here. */
 export function addDoctor(program: Command, context: CliContext): void {
   const command = program
@@ -21,5 +32,5 @@ export function addDoctor(program: Command, context: CliContext): void {
       const problems = fatalProblems(report);
       if (problems.length > 0) throw new TillerError('runtime_unavailable', problems.join(' '));
     });
-  addSettings(command, { ...doctorSettings, ...pick(serveSettings, 'cacheDir', 'maxRows', 'context', 'logLevel') });
+  addSettings(command, { ...doctorSettings, ...pick(serveSettings, ...doctorConcerns) });
 }

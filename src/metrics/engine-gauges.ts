@@ -1,32 +1,69 @@
-import { Gauge, type Registry } from 'prom-client';
 import type { EngineStatistics } from '../../engine/core/index.ts';
-import type { ServedModel } from './create-metrics.ts';
+import type { CounterName, GaugeName, MetricSet } from './metric-set.ts';
+import type { ServedModel } from './served-model.ts';
 
-/** What each gauge reads from a snapshot of the engine. The first three are what inference gateways schedule by. */
-const gauges: Record<string, { readonly help: string; readonly read: (now: EngineStatistics) => number }> = {
-  tiller_num_requests_running: { help: 'Requests that hold a row now.', read: (now) => now.running },
-  tiller_num_requests_waiting: { help: 'Requests in the queue now.', read: (now) => now.waiting },
-  tiller_kv_cache_usage_perc: {
-    help: 'Share of the KV cache in use, 0 to 1.',
-    read: ({ keyValueTokens, slots, context }) => (slots * context === 0 ? 0 : keyValueTokens / (slots * context)),
-  },
-  tiller_slots: { help: 'Rows that can run at once.', read: (now) => now.slots },
-  tiller_queue_limit: { help: 'Requests that the queue holds before it refuses.', read: (now) => now.queueLimit },
-  tiller_draining: { help: '1 while the service shuts down.', read: (now) => Number(now.draining) },
-};
+type Read = (now: EngineStatistics) => number;
 
-/** Registers gauges that read the engine when they are scraped; they show nothing while there is none. */
-export function engineGauges(registry: Registry, served: () => ServedModel | null): void {
-  for (const [name, { help, read }] of Object.entries(gauges)) {
-    new Gauge({
-      name,
-      help,
-      labelNames: ['model_name'],
-      registers: [registry],
-      collect() {
-        const model = served();
-        if (model) this.set({ model_name: model.name }, read(model.statistics));
-      },
-    });
+const vllmGauges = {
+  'vllm:num_requests_running': (now) => now.running,
+  'vllm:num_requests_waiting': (now) => now.waiting,
+  'vllm:kv_cache_usage_perc': ({ keyValueTokens, keyValueTokenLimit }) => share(keyValueTokens, keyValueTokenLimit),
+} as const satisfies Partial<Record<GaugeName, Read>>;
+
+const vllmCounters = {
+  'vllm:prefix_cache_queries_total': (now) => now.prefixQueries,
+  'vllm:prefix_cache_hits_total': (now) => now.prefixHits,
+} as const satisfies Partial<Record<CounterName, Read>>;
+
+const tillerGauges = {
+  tiller_draining: (now) => Number(now.draining),
+  tiller_slots: (now) => now.slots,
+  tiller_queue_limit: (now) => now.queueLimit,
+  tiller_kv_cache_limit_bytes: (now) => now.keyValueTokenLimit * now.keyValueTokenBytes,
+  tiller_variants: (now) => now.variantsCached,
+} as const satisfies Partial<Record<GaugeName, Read>>;
+
+const tillerCounters = {
+  tiller_prefix_blocks_evicted_total: (now) => now.prefixBlocksEvicted,
+  tiller_variants_built_total: (now) => now.variantsBuilt,
+  tiller_variants_evicted_total: (now) => now.variantsEvicted,
+  tiller_variant_fallback_steps_total: (now) => now.variantFallbackSteps,
+  tiller_variant_build_seconds_total: (now) => now.variantBuildMilliseconds / 1000,
+} as const satisfies Partial<Record<CounterName, Read>>;
+
+/** Reads the model as it is now; for the moment of a scrape. Without a model there are no series of one. */
+export function readModel(metrics: MetricSet, served: ServedModel | null): void {
+  metrics.clearGauges();
+  if (!served) return;
+  const now = served.engine.statistics();
+  metrics.begin(served.id);
+  metrics.set('tiller_ready', {}, Number(!now.draining));
+  const labels = { model_name: served.id };
+  const vllmLabels = { ...labels, engine: '0' };
+  for (const [name, read] of entries(vllmGauges)) metrics.set(name, vllmLabels, read(now));
+  for (const [name, read] of entries(vllmCounters)) metrics.count(name, vllmLabels, read(now));
+  for (const [name, read] of entries(tillerGauges)) metrics.set(name, labels, read(now));
+  for (const [name, read] of entries(tillerCounters)) metrics.count(name, labels, read(now));
+  const reasons = { deferred: now.waitingForVariant, capacity: now.waiting - now.waitingForVariant };
+  for (const [reason, requests] of entries(reasons)) {
+    metrics.set('vllm:num_requests_waiting_by_reason', { ...vllmLabels, reason }, requests);
   }
+  const { blockTokens } = served.model.executor.blocks;
+  const blocks = String(Math.floor(now.keyValueTokenLimit / blockTokens));
+  metrics.set('vllm:cache_config_info', { ...vllmLabels, block_size: String(blockTokens), num_gpu_blocks: blocks }, 1);
+  const holders = { rows: now.keyValueTokens, prefix: now.prefixTokens };
+  for (const [holder, tokens] of entries(holders)) {
+    metrics.set('tiller_kv_cache_bytes', { ...labels, holder }, tokens * now.keyValueTokenBytes);
+  }
+  for (const { id, residentBytes } of served.registry.sources) {
+    metrics.set('tiller_sae_resident_bytes', { ...labels, source: id }, residentBytes);
+  }
+}
+
+function share(part: number, whole: number): number {
+  return whole === 0 ? 0 : part / whole;
+}
+
+function entries<Table extends object>(table: Table): [keyof Table & string, Table[keyof Table]][] {
+  return Object.entries(table) as [keyof Table & string, Table[keyof Table]][];
 }

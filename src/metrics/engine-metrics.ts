@@ -1,133 +1,72 @@
-import { Counter, Histogram, type Registry } from 'prom-client';
 import type { EngineEvent, EngineObserver } from '../../engine/core/index.ts';
-import {
-  requestLatencyBuckets,
-  rowBuckets,
-  stepBuckets,
-  timePerOutputTokenBuckets,
-  timeToFirstTokenBuckets,
-  tokenBuckets,
-} from './buckets.ts';
+import type { Labels, MetricSet } from './metric-set.ts';
+import type { ModelLabels } from './model-labels.ts';
+import { stepMetrics } from './step-metrics.ts';
 
-/** Metrics of the engine's events, registered on `registry`; vLLM's names where it has one, under the prefix `tiller_`. `modelName` is known before the first event. */
-export function engineMetrics(registry: Registry, modelName: () => string): EngineObserver {
-  const request = requestMetrics(registry, modelName);
-  const step = stepMetrics(registry, modelName);
-  return (event) => {
-    if (event.type === 'step') step(event);
-    else request(event);
-  };
-}
-
-type StepEvent = Extract<EngineEvent, { readonly type: 'step' }>;
 type FinishedEvent = Extract<EngineEvent, { readonly type: 'finished' }>;
 
-function requestMetrics(registry: Registry, modelName: () => string) {
-  const shared = { labelNames: ['model_name'], registers: [registry] };
-  const queueTime = new Histogram({
-    ...shared,
-    name: 'tiller_request_queue_time_seconds',
-    help: 'From arrival to the first step.',
-    buckets: requestLatencyBuckets,
-  });
-  const firstToken = new Histogram({
-    ...shared,
-    name: 'tiller_time_to_first_token_seconds',
-    help: 'From arrival to the first token.',
-    buckets: timeToFirstTokenBuckets,
-  });
-  const finished = finishedMetrics(registry, modelName);
-  /** Requests that have their first token and are not finished: when that was. */
-  const firstTokenAt = new Map<string, number>();
-  return (event: Exclude<EngineEvent, StepEvent>) => {
-    const labels = { model_name: modelName() };
-    if (event.type === 'started') queueTime.observe(labels, event.queueMilliseconds / 1000);
-    if (event.type === 'first_token') {
-      firstToken.observe(labels, event.milliseconds / 1000);
-      firstTokenAt.set(event.requestId, event.milliseconds);
-    }
-    if (event.type === 'finished') {
-      finished(event, firstTokenAt.get(event.requestId) ?? null);
-      firstTokenAt.delete(event.requestId);
+/** vLLM's word for each way to end; a deadline is Tiller's own. */
+const finishedReasons: Record<FinishedEvent['outcome'], string> = {
+  stop: 'stop',
+  length: 'length',
+  cancelled: 'abort',
+  deadline: 'deadline',
+  error: 'error',
+};
+
+/** Turns the engine's events into metrics. */
+export function engineMetrics(metrics: MetricSet, labelsNow: () => ModelLabels): EngineObserver {
+  const step = stepMetrics(metrics);
+  return (event) => {
+    const { own: labels, vllm: vllmLabels } = labelsNow();
+    switch (event.type) {
+      case 'step':
+        return step(event, labels, vllmLabels);
+      case 'queued':
+        return metrics.observe('vllm:request_params_max_tokens', vllmLabels, event.maxTokens);
+      case 'prompt_read': {
+        const bySteering = { ...labels, steering: event.steeringClass };
+        metrics.increase('vllm:prompt_tokens_total', vllmLabels, event.promptTokens);
+        metrics.increase('vllm:prompt_tokens_cached_total', vllmLabels, event.cachedTokens);
+        metrics.increase('tiller_prefix_cache_queries_total', bySteering, event.promptTokens);
+        metrics.increase('tiller_prefix_cache_hits_total', bySteering, event.cachedTokens);
+        return;
+      }
+      case 'first_token':
+        metrics.increase('vllm:generation_tokens_total', vllmLabels);
+        return metrics.observe('vllm:time_to_first_token_seconds', vllmLabels, event.milliseconds / 1000);
+      case 'next_token':
+        metrics.increase('vllm:generation_tokens_total', vllmLabels);
+        return metrics.observe('vllm:inter_token_latency_seconds', vllmLabels, event.milliseconds / 1000);
+      case 'preempted':
+        return metrics.increase('vllm:num_preemptions_total', vllmLabels);
+      case 'corrupted':
+        return metrics.increase('vllm:corrupted_requests_total', vllmLabels);
+      case 'step_retried':
+        return metrics.increase('tiller_step_retries_total', labels);
+      case 'finished':
+        return finished(metrics, event, labels, vllmLabels);
+      case 'started':
+        return;
     }
   };
 }
 
-function finishedMetrics(registry: Registry, modelName: () => string) {
-  const shared = { labelNames: ['model_name'], registers: [registry] };
-  const latency = new Histogram({
-    ...shared,
-    name: 'tiller_e2e_request_latency_seconds',
-    help: 'From arrival to the last token, of requests that came to their end.',
-    buckets: requestLatencyBuckets,
-  });
-  const perToken = new Histogram({
-    ...shared,
-    name: 'tiller_request_time_per_output_token_seconds',
-    help: 'Mean seconds a token after the first, one observation a request.',
-    buckets: timePerOutputTokenBuckets,
-  });
-  const outcomes = new Counter({
-    name: 'tiller_request_success_total',
-    help: 'Requests finished, by how: stop, length, cancelled, deadline, error.',
-    labelNames: ['model_name', 'finished_reason'],
-    registers: [registry],
-  });
-  const promptTokens = new Counter({
-    ...shared,
-    name: 'tiller_prompt_tokens_total',
-    help: 'Prompt tokens of finished requests.',
-  });
-  const generationTokens = new Counter({
-    ...shared,
-    name: 'tiller_generation_tokens_total',
-    help: 'Tokens generated by finished requests.',
-  });
-  const steered = new Counter({
-    ...shared,
-    name: 'tiller_steered_requests_total',
-    help: 'Finished requests that had edits.',
-  });
-  return (event: FinishedEvent, firstTokenMilliseconds: number | null) => {
-    const labels = { model_name: modelName() };
-    outcomes.inc({ ...labels, finished_reason: event.outcome });
-    promptTokens.inc(labels, event.promptTokens);
-    generationTokens.inc(labels, event.completionTokens);
-    if (event.steered) steered.inc(labels);
-    if (event.outcome !== 'stop' && event.outcome !== 'length') return;
-    latency.observe(labels, event.milliseconds / 1000);
-    const later = event.completionTokens - 1;
-    if (firstTokenMilliseconds === null || later < 1) return;
-    perToken.observe(labels, Math.max(0, event.milliseconds - firstTokenMilliseconds) / 1000 / later);
-  };
-}
-
-function stepMetrics(registry: Registry, modelName: () => string) {
-  const shared = { labelNames: ['model_name', 'kind'], registers: [registry] };
-  const duration = new Histogram({
-    ...shared,
-    name: 'tiller_step_duration_seconds',
-    help: 'Seconds of one graph run, by kind (prefill, decode).',
-    buckets: stepBuckets,
-  });
-  const rows = new Histogram({ ...shared, name: 'tiller_step_rows', help: 'Rows of one step.', buckets: rowBuckets });
-  const tokens = new Histogram({
-    name: 'tiller_iteration_tokens_total',
-    help: 'Tokens that one step took in.',
-    labelNames: ['model_name'],
-    buckets: tokenBuckets,
-    registers: [registry],
-  });
-  const steeredRows = new Counter({
-    ...shared,
-    name: 'tiller_steered_rows_total',
-    help: 'Rows with edits, summed over steps.',
-  });
-  return (event: StepEvent) => {
-    const labels = { model_name: modelName(), kind: event.kind };
-    duration.observe(labels, event.milliseconds / 1000);
-    rows.observe(labels, event.rows);
-    tokens.observe({ model_name: modelName() }, event.tokens);
-    if (event.steeredRows > 0) steeredRows.inc(labels, event.steeredRows);
-  };
+function finished(metrics: MetricSet, event: FinishedEvent, labels: Labels, vllmLabels: Labels): void {
+  const { outcome, promptTokens, completionTokens } = event;
+  metrics.increase('vllm:request_success_total', { ...vllmLabels, finished_reason: finishedReasons[outcome] });
+  if (event.steered) metrics.increase('tiller_steered_requests_total', labels);
+  if (outcome !== 'stop' && outcome !== 'length') return;
+  metrics.observe('vllm:e2e_request_latency_seconds', vllmLabels, event.milliseconds / 1000);
+  metrics.observe('vllm:request_prompt_tokens', vllmLabels, promptTokens);
+  metrics.observe('vllm:request_generation_tokens', vllmLabels, completionTokens);
+  const { queueMilliseconds: queue, prefillMilliseconds: prefill, decodeMilliseconds: decode } = event;
+  if (queue !== null) metrics.observe('vllm:request_queue_time_seconds', vllmLabels, queue / 1000);
+  if (prefill === null || decode === null) return;
+  metrics.observe('vllm:request_prefill_time_seconds', vllmLabels, prefill / 1000);
+  metrics.observe('vllm:request_decode_time_seconds', vllmLabels, decode / 1000);
+  metrics.observe('vllm:request_inference_time_seconds', vllmLabels, (prefill + decode) / 1000);
+  if (completionTokens < 2) return;
+  const perToken = decode / 1000 / (completionTokens - 1);
+  metrics.observe('vllm:request_time_per_output_token_seconds', vllmLabels, perToken);
 }

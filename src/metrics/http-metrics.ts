@@ -1,26 +1,16 @@
-import { Counter, Histogram, type Registry } from 'prom-client';
 import type { Services } from '../../routes/services.ts';
-import { httpBuckets } from './buckets.ts';
+import { labelMeanings } from './labels.ts';
+import type { MetricSet } from './metric-set.ts';
 
-/** Metrics of the HTTP layer, registered on `registry`. */
-export function httpMetrics(registry: Registry): Pick<Services['metrics'], 'observeHttp' | 'clientGone'> {
-  const registers = [registry];
-  const duration = new Histogram({
-    name: 'tiller_http_request_duration_seconds',
-    help: 'Seconds until the last byte of an answer, by route pattern. A client that left counts as status 499.',
-    labelNames: ['method', 'route', 'status'],
-    buckets: httpBuckets,
-    registers,
-  });
-  const disconnects = new Counter({
-    name: 'tiller_client_disconnects_total',
-    help: 'Clients that left before their answer was complete.',
-    labelNames: ['route'],
-    registers,
-  });
+const methods: readonly string[] = labelMeanings.method.values;
+
+/** Metrics of the HTTP layer. Routes come as patterns; a method that nobody needs could be anything and is `other`. */
+export function httpMetrics(metrics: MetricSet): Pick<Services['metrics'], 'observeHttp' | 'clientGone'> {
   return {
-    observeHttp: ({ method, route, status, seconds }) =>
-      duration.observe({ method, route, status: String(status) }, seconds),
-    clientGone: (route) => disconnects.inc({ route }),
+    observeHttp: ({ method, route, status, seconds }) => {
+      const labels = { method: methods.includes(method) ? method : 'other', route, status: String(status) };
+      metrics.observe('tiller_http_request_duration_seconds', labels, seconds);
+    },
+    clientGone: (route) => metrics.increase('tiller_client_disconnects_total', { route }),
   };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readChatStream } from '../../bench/chat-stream.ts';
 import { parseSmaps, readMemory } from '../../bench/process-memory.ts';
+import { readChatStream } from '../../bench/startup/chat-stream.ts';
 
 /** A mapping as /proc/PID/smaps shows it, shortened. */
 const mapping = (path: string, kilobytes: number, flags: string) =>

@@ -1,9 +1,9 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { encodeWeights, halfBits } from '../../bench/encode-weights.ts';
-import { readHeaderBytes } from '../../bench/gguf-header.ts';
-import { interleave, writeGguf } from '../../bench/write-gguf.ts';
+import { encodeWeights, halfBits } from '../../bench/weights/encode-weights.ts';
+import { readHeaderBytes } from '../../bench/weights/gguf-header.ts';
+import { interleave, writeGguf } from '../../bench/weights/write-gguf.ts';
 import { openCheckpoint } from '../../engine/checkpoint/index.ts';
 import { temporaryFolder } from '../engine/checkpoint/fixtures.ts';
 import { ggufBytes, metadata, tinyDataBytes, tinyMetadata, tinyTensors } from '../engine/checkpoint/gguf-bytes.ts';
@@ -98,5 +98,37 @@ describe('encoding weights', () => {
 
   it('gives zeros for a Q8_0 block of zeros', () => {
     expect([...encodeWeights('Q8_0', new Float32Array(32))]).toEqual(new Array(34).fill(0));
+  });
+
+  it('gives Q4_0 as ggml does: the value farthest from zero is level 0, whatever its sign', () => {
+    // scale 0.5: the levels are −8 … 7 halves; 3.9 and 4 are cut off at 3.5
+    const values = new Float32Array(32).map((_, i) => ((i % 16) - 8) / 2);
+    values.set([3.9, 4], 30);
+    const bytes = encodeWeights('Q4_0', values);
+    expect([...bytes.subarray(0, 2)]).toEqual([0x00, 0x38]);
+    expect([...bytes.subarray(2)].map((byte) => byte & 15)).toEqual(Array.from({ length: 16 }, (_, i) => i));
+    expect([...bytes.subarray(2)].map((byte) => byte >> 4).slice(0, 14)).toEqual(
+      Array.from({ length: 14 }, (_, i) => i),
+    );
+    expect([...bytes.subarray(16)].map((byte) => byte >> 4)).toEqual([15, 15]);
+    // of a positive value the scale is negative
+    const positive = encodeWeights('Q4_0', new Float32Array(32).fill(8));
+    expect([...positive]).toEqual([0x00, 0xbc, ...new Array(16).fill(0)]);
+    expect([...encodeWeights('Q4_0', new Float32Array(32))]).toEqual([0, 0, ...new Array(16).fill(0x88)]);
+  });
+
+  it('rounds Q4_0 by no more than half a level, but for what is cut off', () => {
+    const next = randomNumbers(3);
+    const values = new Float32Array(320).map(() => next());
+    const bytes = encodeWeights('Q4_0', values);
+    for (const [i, value] of values.entries()) {
+      const block = values.subarray(i - (i % 32), i - (i % 32) + 32);
+      const extreme = block.reduce((most, each) => (Math.abs(each) > Math.abs(most) ? each : most), 0);
+      const scale = extreme / -8;
+      const byte = bytes[Math.floor(i / 32) * 18 + 2 + (i % 16)];
+      const level = i % 32 < 16 ? byte & 15 : byte >> 4;
+      const cut = value / scale > 7.5;
+      expect(Math.abs((level - 8) * scale - value)).toBeLessThanOrEqual(Math.abs(scale) * (cut ? 1 : 0.501));
+    }
   });
 });

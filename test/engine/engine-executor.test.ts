@@ -99,12 +99,19 @@ function unreliable(executor: Executor): Executor & { readonly failures: () => {
 }
 
 const violations: string[] = [];
+let preempted = 0;
 const executor = unreliable(await open(7));
 const engine = createEngine({
   executor,
   tokenizer,
   eosTokenIds: [],
   queueLimit: 200,
+  // six rows of up to 66 tokens do not fit: some are preempted and read again
+  keyValueTokenLimit: 160,
+  growthTokens: 0,
+  observer: (event) => {
+    if (event.type === 'preempted') preempted++;
+  },
   inspect: (snapshot) => violations.push(...findViolations(snapshot)),
 });
 afterAll(() => engine.close());
@@ -160,6 +167,7 @@ describe('the engine over the real executor', () => {
     expect(executor.failures().batches).toBeGreaterThan(20);
     expect(executor.failures().doomed).toBeGreaterThan(5);
     expect(violations).toEqual([]);
+    expect(preempted).toBeGreaterThan(10);
     expect(engine.statistics()).toMatchObject({ running: 0, waiting: 0, keyValueTokens: 0 });
   }, 120_000);
 

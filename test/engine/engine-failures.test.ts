@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { EngineEvent } from '../../engine/core/engine-events.ts';
 import { TillerError } from '../../engine/core/errors.ts';
+import type { PrefixSharing } from '../../engine/core/prefix-sharing.ts';
 import type { StepPlan } from '../../engine/core/step.ts';
 import { createEngine, type EngineOptions } from '../../engine/engine.ts';
 import { findViolations } from '../../engine/scheduler/invariants.ts';
@@ -272,7 +273,7 @@ describe('deadlines', () => {
 
   it('end a request whose variant is never built, though no step runs', async () => {
     const { engine } = setUp({ prepare: () => new Promise(() => {}) });
-    const reply = await generate(engine, { prompt, edits: [editOf(1)], deadline: Date.now() + 20 });
+    const reply = await generate(engine, { prompt, edits: [editOf(1)], deadline: Date.now() + 400 });
     expect(reply.error?.code).toBe('deadline_exceeded');
   });
 });
@@ -295,11 +296,55 @@ describe('the queue', () => {
     expect(events.flatMap((event) => (event.type === 'started' ? [event.requestId] : []))).toEqual(ids);
   });
 
+  it('gives up a request whose turn has not come in time, and no other', async () => {
+    let release = () => {};
+    const { engine, outcomes } = setUp(
+      {
+        slots: 1,
+        onRun: (_, index) => (index === 3 ? new Promise((resolve) => (release = resolve)) : undefined),
+      },
+      { queueTimeLimitMilliseconds: 600 },
+    );
+    const running = generate(engine, { prompt, stop: long });
+    const waiting = await generate(engine, { prompt, stop: long });
+    expect(waiting.error).toMatchObject({ code: 'queue_timeout', retryAfterSeconds: expect.any(Number) });
+    expect(waiting.error?.message).toContain('0.6 s');
+    release();
+    expect((await running).tokenIds).toHaveLength(30);
+    expect(outcomes()).toEqual(['error', 'length']);
+    expect((await generate(engine, { prompt, stop: long })).tokenIds).toHaveLength(30);
+  });
+
   it('refuses an id that is inside', async () => {
     const { engine } = setUp();
     const first = generate(engine, { id: 'same', prompt });
     expect(() => engine.submit(requestFrom({ id: 'same', prompt }))).toThrow(/already here/);
     expect((await first).error).toBeNull();
+  });
+});
+
+describe('a mistake in the account of memory', () => {
+  it('ends every reply with an error and takes no more, rather than go on wrongly', async () => {
+    const blocks = { tokens: 0 };
+    const prefix: PrefixSharing = {
+      get tokens() {
+        return blocks.tokens;
+      },
+      known: () => 0,
+      restore: async () => 0,
+      keep: async () => {
+        // holds more than there is, and lets go of nothing
+        blocks.tokens = 1e9;
+      },
+      evict: () => 0,
+      statistics: () => ({ queries: 0, hits: 0, blocksEvicted: 0 }),
+    };
+    const { engine, outcomes } = setUp({}, { prefix, inspect: undefined });
+    const replies = await Promise.all([1, 2].map(() => generate(engine, { prompt, stop: long })));
+    expect(replies.map((reply) => reply.error?.code)).toEqual(['internal', 'internal']);
+    expect(outcomes()).toEqual(['error', 'error']);
+    expect(() => engine.submit(requestFrom({ prompt }))).toThrow(/KV memory/);
+    await engine.close();
   });
 });
 
@@ -350,16 +395,74 @@ describe('observation', () => {
       'started',
       'step',
       'step',
+      'prompt_read',
       'first_token',
       'step',
+      'next_token',
       'finished',
     ]);
+    expect(events[0]).toMatchObject({ promptTokens: 3, maxTokens: 2 });
     expect(events.filter((event) => event.type === 'step')).toMatchObject([
-      { kind: 'prefill', rows: 1, steeredRows: 0, tokens: 2 },
-      { kind: 'prefill', rows: 1, steeredRows: 1, tokens: 1 },
-      { kind: 'decode', rows: 1, steeredRows: 1, tokens: 1 },
+      { kind: 'prefill', rows: 1, steeredRows: 0, distinctSteerings: 0, tokens: 2, predictedMilliseconds: null },
+      { kind: 'prefill', rows: 1, steeredRows: 1, distinctSteerings: 1, tokens: 1, editedTokens: 1 },
+      { kind: 'decode', rows: 1, steeredRows: 1, distinctSteerings: 1, tokens: 1, editedTokens: 1 },
     ]);
-    expect(events.at(-1)).toMatchObject({ outcome: 'length', promptTokens: 3, completionTokens: 2, steered: true });
+    for (const event of events) {
+      if (event.type !== 'step') continue;
+      const { plan, run, commit } = event.phases;
+      expect(Math.min(plan, run, commit)).toBeGreaterThanOrEqual(0);
+      expect(plan + run + commit).toBeCloseTo(event.milliseconds, 6);
+    }
+    expect(events[4]).toMatchObject({ steeringClass: 'decode_only', promptTokens: 3, cachedTokens: 0 });
+    const last = events.at(-1);
+    expect(last).toMatchObject({ outcome: 'length', promptTokens: 3, completionTokens: 2, steered: true });
+    if (last?.type !== 'finished') throw new Error('the last event is not the end');
+    const parts = [last.queueMilliseconds, last.prefillMilliseconds, last.decodeMilliseconds];
+    expect(parts.reduce((sum: number, part) => sum + (part ?? Number.NaN), 0)).toBeCloseTo(last.milliseconds, 6);
+  });
+
+  it('counts steerings that differ, and tokens once for each edit that names them', async () => {
+    const { engine, events } = setUp({ maxChunk: 64 }, { queueLimit: 8 });
+    const stop = { maxTokens: 20, ignoreEos: true };
+    const edits = [[editOf(1)], [editOf(1)], [editOf(2), editOf(3)], [], [editOf(1, 'prompt')]];
+    await Promise.all(edits.map((one) => generate(engine, { prompt, stop, edits: one })));
+    const steps = events.flatMap((event) => (event.type === 'step' ? [event] : []));
+    expect(steps.find(({ kind, rows }) => kind === 'decode' && rows === 5)).toMatchObject({
+      steeredRows: 3,
+      distinctSteerings: 2,
+      tokens: 5,
+      editedTokens: 1 + 1 + 2,
+    });
+    const prefills = steps.filter(({ kind }) => kind === 'prefill').map(({ editedTokens }) => editedTokens);
+    // position 0 is no part of `prompt`
+    expect(prefills.sort()).toEqual([0, 2, 3, 3, 6]);
+    const classes = events.flatMap((event) => (event.type === 'prompt_read' ? [event.steeringClass] : []));
+    expect(classes.sort()).toEqual(['none', 'prompt', 'prompt', 'prompt', 'prompt']);
+  });
+
+  it('tells of a batch that ran again row by row, and of a row whose logits are no numbers', async () => {
+    const { engine, events } = setUp({
+      onRun: (plan) => {
+        if (plan.rows.length === 2 && plan.rows[0]?.start === 8) throw new Error('once');
+      },
+      poison: (row) => row.requestId === 'hot' && row.start > 12,
+    });
+    await Promise.all(['hot', 'cool'].map((id) => generate(engine, { id, prompt, stop: long })));
+    expect(events.filter((event) => event.type === 'step_retried')).toEqual([{ type: 'step_retried', rows: 2 }]);
+    expect(events.filter((event) => event.type === 'corrupted')).toEqual([{ type: 'corrupted', requestId: 'hot' }]);
+    const ends = events.flatMap((event) => (event.type === 'finished' ? [[event.requestId, event.outcome]] : []));
+    expect(ends).toEqual([
+      ['hot', 'error'],
+      ['cool', 'length'],
+    ]);
+  });
+
+  it('predicts steps once it has seen some', async () => {
+    const { engine, events } = setUp();
+    await generate(engine, { prompt, stop: long });
+    const decodes = events.flatMap((event) => (event.type === 'step' && event.kind === 'decode' ? [event] : []));
+    expect(decodes[0]?.predictedMilliseconds).toBeNull();
+    expect(decodes.slice(1).every((event) => (event.predictedMilliseconds ?? 0) > 0)).toBe(true);
   });
 
   it('that throws stops nothing', async () => {

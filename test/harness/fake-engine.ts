@@ -37,7 +37,7 @@ export class FakeEngine {
   }
 
   async *#generate(request: GenerateRequest): AsyncGenerator<GenerationEvent> {
-    yield { type: 'prompt', logprobs: promptLogprobs(request), queueMilliseconds: 0 };
+    yield { type: 'prompt', logprobs: promptLogprobs(request), queueMilliseconds: 0, cachedTokens: 0 };
     const text = (this.#options.reply ?? defaultReply)(request);
     const planned = [...this.#tokenizer.encode(text, { addSpecialTokens: false }), specials['<|im_end|>']];
     const detokenize = this.#tokenizer.stream({ skipSpecial: true });

@@ -1,4 +1,5 @@
-import type { EditReading } from '../../engine/core/edit.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { arrayReading, type ReadingValues } from '../../engine/core/edit-reading.ts';
 import type { Executor, LogitsRow, RowResult, RowStep, StepPlan } from '../../engine/core/step.ts';
 
 export interface FakeExecutorOptions {
@@ -15,7 +16,7 @@ export interface FakeExecutorOptions {
   /** Whether the row's logits come out as NaN. */
   readonly poison?: (row: RowStep) => boolean;
   /** Changes what an edit reports. */
-  readonly reading?: (reading: EditReading, row: RowStep) => EditReading;
+  readonly reading?: (reading: ReadingValues, row: RowStep) => ReadingValues;
   readonly prepare?: Executor['prepare'];
   /** Called before each copy; what it throws fails the copy. False leaves the copy out: a bug for tests to catch. */
   readonly onCopy?: (from: number, to: number) => boolean;
@@ -28,7 +29,12 @@ export interface FakeExecutor extends Executor {
   /** Slots freed, in order. */
   readonly freed: readonly number[];
   readonly closed: () => boolean;
+  /** Tokens in each slot, and blocks outside of them. */
+  readonly memory: () => { readonly slots: readonly number[]; readonly blocks: number };
 }
+
+/** Tokens of a block: small, so that short prompts have some. */
+const blockTokens = 4;
 
 /** What the fake cache holds for one position: the token, and a number that every edit applied there has changed. */
 interface Entry {
@@ -44,10 +50,12 @@ interface Entry {
  */
 export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecutor {
   const { slots = 16, context = 256, maxChunk = 8, vocabularySize = 260 } = options;
-  const cache: Entry[][] = Array.from({ length: slots }, () => []);
+  const cache: Entry[][] = Array.from({ length: slots + 1 }, () => []);
   const plans: StepPlan[] = [];
   const copies: { from: number; to: number; tokens: number }[] = [];
   const freed: number[] = [];
+  const blocks = new Map<number, Entry[]>();
+  let nextBlock = 0;
   let lent: Float32Array[] = [];
   let running = false;
   let closed = false;
@@ -55,6 +63,13 @@ export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecu
   const idle = (what: string) => {
     if (running) throw new Error(`${what} while a run is in flight`);
     if (closed) throw new Error(`${what} after close`);
+  };
+  /** Cache operations take a turn of the event loop, in which nothing else may touch the cache. */
+  const busy = async (what: string) => {
+    idle(what);
+    running = true;
+    await nextTurn();
+    running = false;
   };
   const runRow = (row: RowStep): RowResult => {
     const entries = cache[row.slot] as Entry[];
@@ -75,7 +90,7 @@ export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecu
       }),
       readings: row.edits.map(({ edit, mask }) => {
         const reading = fakeReading(edit.coefficient.beta, mask);
-        return options.reading?.(reading, row) ?? reading;
+        return arrayReading(options.reading?.(reading, row) ?? reading);
       }),
       taps: new Map(),
     };
@@ -85,10 +100,36 @@ export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecu
     slots,
     context,
     maxChunk,
+    tokenBytes: 1,
+    blocks: {
+      blockTokens,
+      blockBytes: blockTokens,
+      async save(slot, start, count) {
+        await busy('save');
+        return Array.from({ length: count }, (_, at) => {
+          const from = start + at * blockTokens;
+          const entries = (cache[slot] as Entry[]).slice(from, from + blockTokens);
+          if (entries.length < blockTokens)
+            throw new Error(`slot ${slot} does not hold ${blockTokens} tokens at ${from}`);
+          blocks.set(nextBlock, entries);
+          return nextBlock++;
+        });
+      },
+      async load(slot, start, numbers) {
+        await busy('load');
+        const entries = numbers.flatMap((number) => blocks.get(number) ?? []);
+        if (entries.length !== numbers.length * blockTokens) throw new Error('a block that is not there');
+        (cache[slot] as Entry[]).splice(start, entries.length, ...entries);
+      },
+      free(block) {
+        if (!blocks.delete(block)) throw new Error('a block that is not there');
+      },
+    },
     plans,
     copies,
     freed,
     closed: () => closed,
+    memory: () => ({ slots: cache.map((entries) => entries.length), blocks: blocks.size }),
     prepare: options.prepare ?? (() => Promise.resolve()),
     async run(plan) {
       idle('run');
@@ -105,8 +146,8 @@ export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecu
         running = false;
       }
     },
-    copySlot(from, to, tokens) {
-      idle('copySlot');
+    async copySlot(from, to, tokens) {
+      await busy('copySlot');
       copies.push({ from, to, tokens });
       if (options.onCopy?.(from, to) === false) return;
       cache[to] = (cache[from] as Entry[]).slice(0, tokens);
@@ -116,7 +157,14 @@ export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecu
       freed.push(slot);
       cache[slot] = [];
     },
-    statistics: () => ({ runs: plans.length, variantsBuilt: 0, variantsCached: 0, keyValueBytes: 0 }),
+    statistics: () => ({
+      runs: plans.length,
+      variantsBuilt: 0,
+      variantsCached: 0,
+      variantsEvicted: 0,
+      variantFallbackSteps: 0,
+      variantBuildMilliseconds: 0,
+    }),
     async close() {
       idle('close');
       closed = true;
@@ -130,7 +178,7 @@ function checkPlan(plan: StepPlan, limits: { slots: number; context: number; max
   const [first] = plan.rows;
   plan.rows.forEach((row, at) => {
     if (plan.kind === 'decode' && row.tokens.length !== 1) throw new Error('a decode step of several tokens a row');
-    if (row.slot !== (first?.slot ?? 0) + at || row.slot >= limits.slots) throw new Error('slots are not contiguous');
+    if (row.slot !== (first?.slot ?? 0) + at || row.slot > limits.slots) throw new Error('slots are not contiguous');
     if (row.tokens.length < 1 || row.tokens.length > limits.maxChunk) throw new Error('a chunk of the wrong size');
     if (row.start + row.tokens.length > limits.context) throw new Error('beyond the context');
     for (const { mask } of row.edits) {
@@ -138,6 +186,7 @@ function checkPlan(plan: StepPlan, limits: { slots: number; context: number; max
         throw new Error('an edit without use');
     }
   });
+  if (plan.rows.length > limits.slots) throw new Error('more rows than the executor takes');
   if (plan.rows.length > 1 && first?.slot !== 0) throw new Error('a batch that does not begin at slot 0');
 }
 
@@ -180,7 +229,7 @@ export function logSumExp(logits: Float32Array): number {
   return Math.fround(largest + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0)));
 }
 
-function fakeReading(beta: number, mask: Float32Array): EditReading {
+function fakeReading(beta: number, mask: Float32Array): ReadingValues {
   return {
     gate: mask.slice(),
     sink: new Float32Array(mask.length),

@@ -4,6 +4,7 @@ import type {
   FeatureDetail,
   HttpObservation,
   Limits,
+  ModelCapacity,
   ModelCard,
   ModelService,
   ResolvedSteering,
@@ -22,6 +23,7 @@ const hookPoint = 'blocks.3.hook_resid_post';
 export interface FakeOptions extends FakeEngineOptions {
   readonly limits?: Partial<Limits>;
   readonly contextLength?: number;
+  readonly capacity?: Partial<ModelCapacity>;
   readonly notReady?: string;
   readonly draining?: () => boolean;
   readonly prependBegin?: boolean;
@@ -55,10 +57,19 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
     precision: 'f32',
     hash: '0123456789abcdef0123456789abcdef',
     sources: [sourceId],
+    capacity: {
+      rows: 4,
+      keyValueTokens: 4096,
+      prefixCacheTokens: 2048,
+      queueLimit: 16,
+      queueSeconds: 120,
+      ...options.capacity,
+    },
   };
   const model: ModelService = {
     card,
     tokenizer,
+    encode: async (text, { addSpecialTokens }) => tokenizer.encode(text, { addSpecialTokens }),
     chatTemplate: options.chatTemplate === undefined ? toyTemplate : options.chatTemplate,
     submit: (request) => engine.submit(request),
     resolveSteering: (request) => {
@@ -68,7 +79,14 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
   };
   const services: Services = {
     version: '0.0.0-test',
-    limits: { bodyBytes: 64 * 1024, maxEdits: 4, maxChoices: 8, ...options.limits },
+    limits: {
+      bodyBytes: 64 * 1024,
+      maxEdits: 4,
+      maxChoices: 8,
+      maxReplyTokens: null,
+      streamTimeoutSeconds: 120,
+      ...options.limits,
+    },
     models: () => [model],
     model: (name) => findModel(name, model),
     features: { search: ({ text, limit }) => search(text).slice(0, limit), get: findFeature },

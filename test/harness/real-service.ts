@@ -49,12 +49,13 @@ export async function startRealService(flags: Readonly<Record<string, string>> =
   const source = 'smollm2-135m-instruct/17-res-4k';
   const config = loadConfig({ cacheDir: testCache, source: [source, bareSource(source)], ...flags }, {});
   let ready: ReadyModel | null = null;
-  const metrics = createMetrics(() => ready && { name: ready.id, statistics: ready.engine.statistics() });
+  const metrics = createMetrics(() => ready);
   const unexpected: unknown[] = [];
   const services = new AppServices({
     version: 'test',
     limits: limitsOf(config),
     metrics: metrics.services,
+    requests: metrics.requests,
     unexpected: (error) => unexpected.push(error),
   });
   const opened = await openModel(config, { observer: metrics.observer });
@@ -91,9 +92,9 @@ function client({ url }: RunningServer) {
   };
 }
 
-async function close(server: RunningServer, { engine }: ReadyModel): Promise<void> {
+async function close(server: RunningServer, ready: ReadyModel): Promise<void> {
   await server.close(0);
-  await engine.close();
+  await ready.close();
 }
 
 function bareSource(source: string): string {

@@ -33,6 +33,7 @@ describe('the OpenAPI document', () => {
       'GET /api/v1/features/search',
       'GET /api/v1/features/{model}/{source}/{index}',
       'GET /api/v1/models',
+      'GET /api/v1/models/{model}',
       'GET /healthz',
       'GET /metrics',
       'GET /openapi.json',

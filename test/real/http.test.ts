@@ -32,6 +32,8 @@ const edits = {
   vector: { vector: inline(3), mode: 'add', strength: 0.6 },
 } as const;
 const label = `{model_name="${model}"}`;
+/** Of metrics under vLLM's names. */
+const vllm = `model_name="${model}",engine="0"`;
 
 describe('one seed, one text', () => {
   it.each([
@@ -304,7 +306,7 @@ describe('load', () => {
   it('a full queue answers 429 with Retry-After; those inside finish as if alone', async () => {
     const body = (at: number) => ({ prompt, temperature: 0.9, seed: at, max_tokens: 16, ignore_eos: true });
     const inside = Array.from({ length: 20 }, (_, at) => service.ask(completions, body(at)));
-    await until(async () => (await service.metric(`tiller_num_requests_waiting${label}`)) === 4);
+    await until(async () => (await service.metric(`vllm:num_requests_waiting{${vllm}}`)) === 4);
     const refused = await service.post(completions, body(99));
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get('Retry-After'))).toBeGreaterThan(0);
@@ -321,9 +323,9 @@ describe('load', () => {
     ['a whole answer', false],
   ])('a client that leaves %s frees its row, and is counted', async (_, stream) => {
     const gone = `tiller_client_disconnects_total{route="${completions}"}`;
-    const cancelled = `tiller_request_success_total{model_name="${model}",finished_reason="cancelled"}`;
-    const tokens = `tiller_generation_tokens_total${label}`;
-    const running = `tiller_num_requests_running${label}`;
+    const cancelled = `vllm:request_success_total{${vllm},finished_reason="abort"}`;
+    const tokens = `vllm:generation_tokens_total{${vllm}}`;
+    const running = `vllm:num_requests_running{${vllm}}`;
     const before = { gone: await service.metric(gone), cancelled: await service.metric(cancelled) };
     const tokensBefore = await service.metric(tokens);
     const leave = new AbortController();
@@ -440,19 +442,29 @@ describe('everything else', () => {
 
   it('metrics move, all under the name of the model', async () => {
     const samples = [
-      `tiller_request_success_total{model_name="${model}",finished_reason="length"}`,
-      `tiller_prompt_tokens_total${label}`,
-      `tiller_generation_tokens_total${label}`,
+      `vllm:request_success_total{${vllm},finished_reason="length"}`,
+      `vllm:prompt_tokens_total{${vllm}}`,
+      `vllm:generation_tokens_total{${vllm}}`,
+      `vllm:time_to_first_token_seconds_count{${vllm}}`,
+      `vllm:inter_token_latency_seconds_count{${vllm}}`,
+      `vllm:e2e_request_latency_seconds_count{${vllm}}`,
+      `vllm:request_decode_time_seconds_count{${vllm}}`,
+      `vllm:request_params_n_count{${vllm}}`,
       `tiller_steered_requests_total${label}`,
       `tiller_steered_rows_total{model_name="${model}",kind="decode"}`,
-      `tiller_time_to_first_token_seconds_count${label}`,
-      `tiller_e2e_request_latency_seconds_count${label}`,
+      `tiller_steering_edits_total{model_name="${model}",mode="add",source="${source}"}`,
+      `tiller_edited_tokens_total${label}`,
+      `tiller_relative_dose_count{model_name="${model}",source="${source}"}`,
+      `tiller_step_phase_seconds_count{model_name="${model}",kind="decode",phase="run"}`,
       `tiller_http_request_duration_seconds_count{method="POST",route="${completions}",status="200"}`,
     ];
     const before = await Promise.all(samples.map(service.metric));
     await service.ask(completions, { prompt, max_tokens: 3, ignore_eos: true, steering: { edits: [edits.feature] } });
     const after = await Promise.all(samples.map(service.metric));
-    expect(after.every((value, at) => value > (before[at] ?? 0))).toBe(true);
+    expect(samples.filter((_, at) => !((after[at] ?? 0) > (before[at] ?? 0)))).toEqual([]);
+    expect(await service.metric(`tiller_sae_resident_bytes{model_name="${model}",source="${source}"}`)).toBeGreaterThan(
+      4096 * 576 * 2 * 4,
+    );
     const text = await (await service.get('/metrics')).text();
     expect(new Set(text.match(/model_name="[^"]*"/g))).toEqual(new Set([`model_name="${model}"`]));
   });

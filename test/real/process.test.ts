@@ -1,58 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { acquireModel } from '../../engine/checkpoint/acquire/index.ts';
 import { testCache } from '../harness/default-model.ts';
 import { sseData } from '../harness/http.ts';
 import { until } from '../harness/real-service.ts';
+import { killProcesses, readyAddress, requireBuild, serveProcess } from '../harness/served-process.ts';
 
 /** `tiller serve` as a process of its own: what it prints, how it stops, how it fails. */
-const main = resolve(import.meta.dirname, '..', '..', 'dist', 'src', 'main.js');
 const json = { 'Content-Type': 'application/json' };
-
-interface Served {
-  readonly process: ChildProcess;
-  stdout(): string;
-  stderr(): string;
-  /** Exit code, once it has ended. */
-  readonly ended: Promise<number | null>;
-}
-
-const started: Served[] = [];
-function serve(...flags: string[]): Served {
-  const all = ['serve', '--port', '0', '--offline', '--cache-dir', testCache, ...flags];
-  const child = spawn(process.execPath, [main, ...all], {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const texts = { out: '', error: '' };
-  child.stdout.on('data', (chunk) => {
-    texts.out += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    texts.error += chunk;
-  });
-  const served = {
-    process: child,
-    stdout: () => texts.out,
-    stderr: () => texts.error,
-    ended: new Promise<number | null>((settle) => child.once('close', settle)),
-  };
-  started.push(served);
-  return served;
-}
-
-/** The address that it prints once it is ready. */
-async function ready(served: Served): Promise<string> {
-  const address = () => / at (http:\S+)/.exec(served.stdout())?.[1];
-  await until(() => address() !== undefined || served.process.exitCode !== null);
-  const url = address();
-  if (url === undefined) throw new Error(`it ended: ${served.stderr()}`);
-  return url;
-}
 
 async function freePort(): Promise<{ readonly port: number; release(): Promise<void> }> {
   const server = createServer();
@@ -63,20 +21,15 @@ async function freePort(): Promise<{ readonly port: number; release(): Promise<v
 }
 
 beforeAll(async () => {
-  if (!existsSync(main)) throw new Error(`${main} is missing: run 'npm run build' before this test.`);
+  requireBuild();
   await acquireModel('smollm2-135m-instruct', { cacheDirectory: testCache });
 });
-afterEach(async () => {
-  for (const { process: child, ended } of started.splice(0)) {
-    child.kill('SIGKILL');
-    await ended;
-  }
-});
+afterEach(killProcesses);
 
 describe('tiller serve', () => {
   it('prints three commands that work as they stand', async () => {
-    const served = serve();
-    const url = await ready(served);
+    const served = serveProcess();
+    const url = await readyAddress(served);
     await until(() => served.stdout().includes('features/search'));
     const [plain, steered, ...others] = served
       .stdout()
@@ -101,8 +54,8 @@ describe('tiller serve', () => {
   });
 
   it('on SIGTERM finishes what runs, answers what is new 503 with Retry-After, and exits with 0', async () => {
-    const served = serve('--drain-seconds', '120');
-    const url = await ready(served);
+    const served = serveProcess('--drain-seconds', '120');
+    const url = await readyAddress(served);
     const ask = (fields: object) =>
       fetch(`${url}/v1/completions`, {
         method: 'POST',
@@ -131,8 +84,8 @@ describe('tiller serve', () => {
   });
 
   it('cuts what has not finished by the deadline, and exits with 1', async () => {
-    const served = serve('--drain-seconds', '1');
-    const url = await ready(served);
+    const served = serveProcess('--drain-seconds', '1');
+    const url = await readyAddress(served);
     const body = JSON.stringify({ prompt: 'Once', max_tokens: 2000, ignore_eos: true, stream: true });
     const running = await fetch(`${url}/v1/completions`, { method: 'POST', headers: json, body });
     served.process.kill('SIGTERM');
@@ -144,7 +97,7 @@ describe('tiller serve', () => {
   it('answers while it loads, and can be stopped then', async () => {
     const { port, release } = await freePort();
     await release();
-    const served = serve('--port', String(port));
+    const served = serveProcess('--port', String(port));
     const get = (path: string) => fetch(`http://127.0.0.1:${port}${path}`).catch(() => null);
     let readiness = await get('/readyz');
     while (!readiness) readiness = await get('/readyz');
@@ -170,7 +123,7 @@ describe('what cannot start ends with one line and a code', () => {
     ['a wrong flag value', () => ['--port', 'x'], 2, /'x' for --port/],
     ['an unknown flag', () => ['--prot', '1'], 2, /--prot/],
   ] as const)('%s', async (_, flags, code, message) => {
-    const served = serve(...flags());
+    const served = serveProcess(...flags());
     expect(await served.ended).toBe(code);
     expect(served.stdout()).toBe('');
     const told = served
@@ -184,7 +137,7 @@ describe('what cannot start ends with one line and a code', () => {
 
   it('a port that is taken', async () => {
     const { port, release } = await freePort();
-    const served = serve('--port', String(port));
+    const served = serveProcess('--port', String(port));
     expect(await served.ended).toBe(1);
     expect(served.stderr()).toMatch(new RegExp(`^tiller: Port ${port} .*--port`));
     await release();

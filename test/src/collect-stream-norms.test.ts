@@ -2,9 +2,8 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { LoadedModel } from '../../engine/load-model.ts';
 import { openExecutor } from '../../engine/runtime/index.ts';
-import { collectStreamNorms } from '../../src/collect-stream-norms.ts';
+import { collectStreamNorms, type MeasuredModel } from '../../src/collect-stream-norms.ts';
 import { createFakeTokenizer } from '../harness/fake-tokenizer.ts';
 import { runPrompt } from '../harness/run-prompt.ts';
 import { tinyConfig, writeTinyWeights } from '../harness/tiny-model.ts';
@@ -14,7 +13,7 @@ const config = { ...tinyConfig, vocabularySize: tokenizer.vocabularySize };
 const weights = writeTinyWeights(config);
 const executor = await openExecutor({ config, weights, slots: 1, context: 48, threads: 1, maxChunk: 7 });
 afterAll(() => executor.close());
-const model: LoadedModel = { config, hash: 'abc', precision: 'f32', executor, tokenizer, chatTemplate: null };
+const model: MeasuredModel = { config, hash: 'abc', executor, tokenizer, chatTemplate: null };
 
 const folder = mkdtempSync(join(tmpdir(), 'tiller-norms-'));
 function collect(lines: readonly unknown[]) {

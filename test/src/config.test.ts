@@ -14,10 +14,17 @@ describe('configuration', () => {
       profile: null,
       host: '127.0.0.1',
       port: 8080,
-      maxRows: 16,
+      maxRows: null,
       context: null,
+      keyValueBytes: null,
+      prefixCacheBytes: null,
       precision: 'f32',
+      warmUp: 'common',
+      prefillRatio: 0.8,
       queueLimit: 128,
+      queueSeconds: 120,
+      maxReplyTokens: null,
+      streamTimeoutSeconds: 120,
       maxEdits: 64,
       drainSeconds: 30,
       offline: false,
@@ -35,7 +42,10 @@ describe('configuration', () => {
 
   it('reads every serve setting from its own variable', () => {
     const samples: Record<string, readonly [text: string, value: unknown]> = {
-      precision: ['f32', 'f32'],
+      precision: ['int8', 'int8'],
+      warmUp: ['none', 'none'],
+      keyValueBytes: ['1.5GB', 1_500_000_000],
+      prefillRatio: ['0.25', 0.25],
       logLevel: ['warn', 'warn'],
       offline: ['yes', true],
       host: ['::1', '::1'],
@@ -55,13 +65,28 @@ describe('configuration', () => {
     [{ port: '65536' }, {}, /--port \(also TILLER_PORT\): must be a whole number from 0 to 65535/],
     [{}, { TILLER_PORT: '80a' }, /'80a' for TILLER_PORT \(also --port\)/],
     [{}, { TILLER_OFFLINE: 'maybe' }, /TILLER_OFFLINE.*must be 1 or 0/],
-    [{ precision: 'int8' }, {}, /'int8' for --precision.*f32 only/],
+    [{ precision: 'f16' }, {}, /'f16' for --precision.*must be one of f32, int8, blocks, auto/],
+    [{ warmUp: 'all' }, {}, /must be one of none, common/],
+    [{ keyValueBytes: '4 gigs' }, {}, /'4 gigs' for --kv-cache-bytes.*a number of bytes, like 4GB/],
+    [{}, { TILLER_PREFIX_CACHE_BYTES: '-1' }, /TILLER_PREFIX_CACHE_BYTES/],
+    [{ prefillRatio: '0' }, {}, /must be a number from 0.05 to 100/],
     [{ logLevel: 'loud' }, {}, /must be one of trace/],
     [{ maxRows: '0' }, {}, /from 1 to 256/],
     [{ threads: '1e3' }, {}, /--threads/],
     [{}, { HF_ENDPOINT: 'ftp://x' }, /HF_ENDPOINT/],
   ])('refuses a bad value by name: %j %j', (flags, environment, reason) => {
     expect(() => loadConfig(flags, environment)).toThrow(reason);
+  });
+
+  it.each([
+    ['0', 0],
+    ['4000000000', 4e9],
+    ['4GB', 4e9],
+    ['512 MiB', 512 * 2 ** 20],
+    ['1.5gib', 1.5 * 2 ** 30],
+    ['3kb', 3000],
+  ])('reads %s as %i bytes', (size, bytes) => {
+    expect(loadConfig({ prefixCacheBytes: size }, {}).prefixCacheBytes).toBe(bytes);
   });
 
   it('refuses an unknown variable with the nearest name', () => {

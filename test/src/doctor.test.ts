@@ -42,15 +42,28 @@ describe('tiller doctor', () => {
     expect(stdout).toMatch(/smollm2-135m-instruct in memory: .*estimate: 2\.6 x the f32 weights = 1\.40 GB/);
   });
 
-  it('estimates weights and a full KV cache', () => {
+  it('estimates weights, and says what would be served and why', () => {
     const [model] = catalog;
     if (!model) throw new Error('the catalog is empty');
-    const config = loadConfig({ maxRows: '2', context: '100' }, {});
+    const config = loadConfig({ maxRows: '2', context: '100', keyValueBytes: '1GB' }, {});
     const weights = Math.round(134_515_008 * 4 * 2.6);
-    expect(estimate(model, config, 1e12)).toMatchObject({ weights, key_values: 2 * 100 * 46_080, fits: 'yes' });
-    expect(estimate(model, config, weights + 1).fits).toBe('partly');
-    expect(estimate(model, config, weights - 1).fits).toBe('no');
-    expect(estimate(model, loadConfig({}, {}), 1e12)).toMatchObject({ rows: 16, context: 2048 });
+    const estimated = (available: number) => estimate(model, config, { total: 16e9, available });
+    expect(estimated(16e9)).toMatchObject({
+      weights,
+      limits: { maxRows: 2, context: 100, keyValueBytes: 1e9, prefixCacheBytes: 5e8 },
+      fits: 'yes',
+    });
+    expect(estimated(16e9).explained).toBe(
+      '2 rows (as configured), 100 tokens a row (as configured), ' +
+        '21,701 tokens of keys and values in all (as configured), 10,850 of them for prefixes (half)',
+    );
+    expect(estimated(weights + 1).fits).toBe('partly');
+    expect(estimated(weights - 1).fits).toBe('no');
+    const byDefault = estimate(model, loadConfig({ threads: '2' }, {}), { total: 16e9, available: 16e9 });
+    expect(byDefault).toMatchObject({ limits: { maxRows: 32, context: 8192 }, fits: 'yes' });
+    expect(byDefault.explained).toMatch(
+      /^32 rows \(by cores and memory\), 8192 tokens a row \(the model's own limit\)/,
+    );
   });
 
   it('calls an untried platform untried and a missing runtime fatal', async () => {

@@ -1,5 +1,5 @@
 import type { ModelConfig } from '../../core/index.ts';
-import type { LinearLayers } from '../linear.ts';
+import type { LinearBuilder } from '../linear.ts';
 import { ports, rotaryTables } from '../names.ts';
 import type { OnnxGraph } from '../onnx.ts';
 import type { ResidualStream } from '../stream.ts';
@@ -13,7 +13,7 @@ import type { ResidualStream } from '../stream.ts';
 export function addLlamaBlock(
   graph: OnnxGraph,
   stream: ResidualStream,
-  linears: LinearLayers,
+  linears: LinearBuilder,
   config: ModelConfig,
   block: number,
   context: number,
@@ -21,35 +21,52 @@ export function addLlamaBlock(
   const { dModel, mlpWidth, heads, keyValueHeads, headDim } = config;
   const prefix = `model.layers.${block}`;
   const at = (name: string) => `blocks.${block}.${name}`;
-  const linear = (name: string, x: string, weight: string, out: number, width: number) =>
-    linears.add({ name: at(name), x, weight: `${prefix}.${weight}.weight`, out, width });
+  const part = (name: string, weight: string, out: number) => {
+    return { name: at(name), weight: `${prefix}.${weight}.weight`, out };
+  };
+  const linear = (name: string, x: string, weight: string, out: number, width: number, mayFlatten = false) => {
+    const weights = [part(name, weight, out)];
+    return linears.add({ name: at(name), x, width, group: `${prefix}.${weight}`, tokens: 'all', mayFlatten, weights });
+  };
 
   // The place before block L > 0 is the place after block L − 1.
   const entry = block === 0 ? at('hook_resid_pre') : `blocks.${block - 1}.hook_resid_post`;
   const attentionIn = stream.normalized(entry, graph.weight(`${prefix}.input_layernorm.weight`, [dModel]));
-  const query = linear('attn.q', attentionIn, 'self_attn.q_proj', heads * headDim, dModel);
-  const key = linear('attn.k', attentionIn, 'self_attn.k_proj', keyValueHeads * headDim, dModel);
-  const value = linear('attn.v', attentionIn, 'self_attn.v_proj', keyValueHeads * headDim, dModel);
-  const attention = addAttention(graph, config, block, context, [query, key, value]);
+  const projected = linears.addPacked({
+    name: at('attn.qkv'),
+    x: attentionIn,
+    width: dModel,
+    group: `${prefix}.self_attn.qkv_proj`,
+    tokens: 'all',
+    weights: [
+      part('attn.q', 'self_attn.q_proj', heads * headDim),
+      part('attn.k', 'self_attn.k_proj', keyValueHeads * headDim),
+      part('attn.v', 'self_attn.v_proj', keyValueHeads * headDim),
+    ],
+  });
+  const attention = addAttention(graph, config, block, context, projected);
   stream.add(linear('attn.o', attention, 'self_attn.o_proj', dModel, heads * headDim));
 
   const mlpWeight = graph.weight(`${prefix}.post_attention_layernorm.weight`, [dModel]);
   const mlpIn = stream.normalized(at('hook_resid_mid'), mlpWeight);
-  const gate = linear('mlp.gate', mlpIn, 'mlp.gate_proj', mlpWidth, dModel);
-  const up = linear('mlp.up', mlpIn, 'mlp.up_proj', mlpWidth, dModel);
+  const gate = linear('mlp.gate', mlpIn, 'mlp.gate_proj', mlpWidth, dModel, true);
+  const up = linear('mlp.up', mlpIn, 'mlp.up_proj', mlpWidth, dModel, true);
   const sigmoid = graph.node(at('mlp.sigmoid'), 'Sigmoid', [gate]);
   const activated = graph.node(at('mlp.silu'), 'Mul', [gate, sigmoid]);
   const hidden = graph.node(at('mlp.post'), 'Mul', [activated, up]);
   stream.add(linear('mlp.down', hidden, 'mlp.down_proj', dModel, mlpWidth));
 }
 
-/** GroupQueryAttention over this block's cache, which is read and written in place. */
+/**
+ * GroupQueryAttention over this block's cache, which is read and written in place. `projected` is queries, keys and values, or one
+ * tensor with the three side by side.
+ */
 function addAttention(
   graph: OnnxGraph,
   config: ModelConfig,
   block: number,
   context: number,
-  projected: readonly [string, string, string],
+  projected: readonly string[],
 ): string {
   const { heads, keyValueHeads, headDim } = config;
   const cache = ['B', keyValueHeads, context, headDim] as const;
@@ -63,7 +80,15 @@ function addAttention(
   return graph.node(
     name,
     'GroupQueryAttention',
-    [...projected, ...past, ports.lastPositions, ports.totalLength, ...rotary],
+    [
+      projected[0] ?? '',
+      projected[1] ?? '',
+      projected[2] ?? '',
+      ...past,
+      ports.lastPositions,
+      ports.totalLength,
+      ...rotary,
+    ],
     {
       attributes: { num_heads: heads, kv_num_heads: keyValueHeads, do_rotary: 1, rotary_interleaved: 0 },
       domain: 'com.microsoft',

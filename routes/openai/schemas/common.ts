@@ -2,7 +2,16 @@ import { z } from '@hono/zod-openapi';
 import { steeringBlockSchema } from '../../http/steering-schema.ts';
 
 export const usageSchema = z
-  .object({ prompt_tokens: z.int(), completion_tokens: z.int(), total_tokens: z.int() })
+  .object({
+    prompt_tokens: z.int(),
+    completion_tokens: z.int(),
+    total_tokens: z.int(),
+    prompt_tokens_details: z.object({
+      cached_tokens: z
+        .int()
+        .openapi({ description: 'Prompt tokens that were not computed again: an earlier request had them.' }),
+    }),
+  })
   .openapi('Usage');
 
 export type Usage = z.infer<typeof usageSchema>;

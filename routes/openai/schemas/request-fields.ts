@@ -3,6 +3,8 @@ import { steeringSchema } from '../../http/steering-schema.ts';
 
 /** Most stop strings a request may name. */
 export const maxStopStrings = 16;
+/** Longest deadline that a request may ask for: a day. */
+export const maxTimeoutSeconds = 86_400;
 /** Most alternatives that log-probabilities report for a token. */
 export const maxTopLogprobs = 20;
 
@@ -50,6 +52,10 @@ export const generationFields = {
     })
     .nullish(),
   steering: steeringSchema.nullish(),
+  timeout_seconds: z.number().gt(0).max(maxTimeoutSeconds).nullish().openapi({
+    description:
+      'Extension: how long the whole answer may take, waiting included. After that 504 `deadline_exceeded`, in a stream an error event.',
+  }),
   user: accepted('End-user id.'),
 } as const;
 

@@ -119,6 +119,7 @@ function pick(checkpoint: Checkpoint): Checkpoint {
     readPieces: (name) => checkpoint.readPieces(name),
     readFloat32: (name, into) => checkpoint.readFloat32(name, into),
     readFourBitBlocks: (name) => checkpoint.readFourBitBlocks(name),
+    readEightBitBlocks: (name) => checkpoint.readEightBitBlocks(name),
     contentHash: (options) => checkpoint.contentHash(options),
     close: () => checkpoint.close(),
   };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compileDecoder } from '../../../engine/graph/index.ts';
+import { editParameterNames } from '../../../engine/steering/index.ts';
 import { tinyConfig } from '../../harness/tiny-model.ts';
 
 const compile = (edits: string[], taps: string[] = []) =>
@@ -26,7 +27,7 @@ describe('graph variants', () => {
     expect(graph.outputs.map(({ name }) => name)).toContain('tap.blocks.1.hook_resid_post');
     expect(
       graph.inputs.filter(({ name }) => name.startsWith('edit.')).map(({ name }) => name.split('.').at(-1)),
-    ).toEqual(['read', 'write', 'parameters', 'mask']);
+    ).toEqual(['read', 'write', ...editParameterNames, 'mask']);
   });
 
   it('cost the same number of operators at every edited hook point', () => {

@@ -1,10 +1,12 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import {
+  type ArrayReading,
+  copyReading,
   type Edit,
-  type EditReading,
   type EditTarget,
   type PositionContext,
   type Positions,
+  type ReadingValues,
   type RowStep,
   type SteeringMode,
   steeringModes,
@@ -62,13 +64,13 @@ interface Run {
   readonly stream: Float32Array;
   readonly masks: readonly Float32Array[];
   /** Of each edit, over all tokens. */
-  readonly readings: readonly EditReading[];
+  readonly readings: readonly ReadingValues[];
   readonly tokensReported: readonly number[];
 }
 
 /** Runs the prompt in chunks and then token by token, as the engine would, and puts the pieces together. */
 async function run(site: string, edits: readonly Edit[]): Promise<Run> {
-  const parts: { stream: Float32Array; masks: Float32Array[]; readings: EditReading[] }[] = [];
+  const parts: { stream: Float32Array; masks: Float32Array[]; readings: ReadingValues[] }[] = [];
   const reporters = edits.map(createEditReporter);
   for (let start = 0, count = 0; start < tokens.length; start += count) {
     count = start < promptLength ? Math.min(executor.maxChunk, promptLength - start) : 1;
@@ -86,11 +88,15 @@ async function run(site: string, edits: readonly Edit[]): Promise<Run> {
     const [result] = await executor.run({ kind: start < promptLength ? 'prefill' : 'decode', rows: [row] });
     if (!result) throw new Error('no result');
     for (const [k, reading] of result.readings.entries()) reporters[k]?.add(reading);
-    parts.push({ stream: result.taps.get(site) as Float32Array, masks, readings: [...result.readings] });
+    parts.push({
+      stream: result.taps.get(site) as Float32Array,
+      masks,
+      readings: result.readings.map((each) => copyReading(each).values),
+    });
   }
   const join = (pick: (part: (typeof parts)[number]) => Float32Array) =>
     Float32Array.from(parts.flatMap((part) => [...pick(part)]));
-  const reading = (k: number, key: keyof EditReading) => join((part) => (part.readings[k] as EditReading)[key]);
+  const reading = (k: number, key: keyof ReadingValues) => join((part) => (part.readings[k] as ReadingValues)[key]);
   return {
     stream: join((part) => part.stream),
     masks: edits.map((_, k) => join((part) => part.masks[k] as Float32Array)),
@@ -162,8 +168,8 @@ describe.each(sites)('at %s the graph equals the reference arithmetic', (site) =
             const label = `${JSON.stringify(positions)}, ${target.kind}, ${edits.length} edits`;
             expect(largestDifference(got.stream, want.stream), label).toBeLessThan(2e-4);
             for (const [k, reading] of got.readings.entries()) {
-              const expected = want.readings[k] as EditReading;
-              for (const key of Object.keys(expected) as (keyof EditReading)[]) {
+              const expected = (want.readings[k] as ArrayReading).values;
+              for (const key of Object.keys(expected) as (keyof ReadingValues)[]) {
                 expect(largestDifference(reading[key], expected[key]), `${key}, ${label}`).toBeLessThan(5e-4);
               }
               const touched = reading.gate.reduce((sum, gate) => sum + gate, 0);
@@ -171,7 +177,7 @@ describe.each(sites)('at %s the graph equals the reference arithmetic', (site) =
               written += k === 0 ? touched : 0;
             }
             if (mode === 'pin' && edits.length === 1) {
-              const { gate, readingAfter } = got.readings[0] as EditReading;
+              const { gate, readingAfter } = got.readings[0] as ReadingValues;
               for (const [t, g] of gate.entries()) {
                 if (g === 1)
                   expect(Math.abs((readingAfter[t] as number) - (number as number)), label).toBeLessThan(1e-4);

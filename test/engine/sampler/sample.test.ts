@@ -2,9 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SamplingParameters } from '../../../engine/core/request.ts';
 import type { LogitsRow } from '../../../engine/core/step.ts';
-import type { SamplingState } from '../../../engine/runtime/sampler/adjust.ts';
+import { adjustLogits, applyAdjustments, type SamplingState } from '../../../engine/runtime/sampler/adjust.ts';
+import type { Truncation } from '../../../engine/runtime/sampler/choose.ts';
+import { adjustedHead, headOf } from '../../../engine/runtime/sampler/head.ts';
 import { uniform } from '../../../engine/runtime/sampler/random.ts';
-import { isFiniteRow, sampleFromFull, sampleFromTop, sampleToken } from '../../../engine/runtime/sampler/sample.ts';
+import { isFiniteRow, sampleFromFull, sampleFromHead, sampleToken } from '../../../engine/runtime/sampler/sample.ts';
 import { logitsRow } from '../../harness/fake-executor.ts';
 import { requestFrom } from '../../harness/requests.ts';
 
@@ -51,6 +53,61 @@ const truncationArbitrary = fc.record({
 });
 const uniformArbitrary = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
+const tokenIds = fc.array(fc.nat(59), { maxLength: 8 });
+const adjustmentArbitrary = fc.record({
+  seen: tokenIds,
+  said: tokenIds,
+  banned: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: tokenIds }),
+  bias: fc.array(fc.tuple(fc.nat(59), fc.constantFrom(-100, -1.25, 0, 2.5, 100)), { maxLength: 3 }),
+  repetitionPenalty: fc.constantFrom(1, 1, 1.25, 2, 0.5),
+  frequencyPenalty: fc.constantFrom(0, 0.5, -0.25),
+  presencePenalty: fc.constantFrom(0, 0.75),
+});
+
+/** The adjustments over a whole copy, rule by rule. */
+function adjustedPlainly(logits: Float32Array, p: SamplingParameters, state: SamplingState): Float32Array {
+  const out = logits.slice();
+  const update = (id: number, change: (logit: number) => number) => {
+    const logit = out[id];
+    if (logit !== undefined) out[id] = change(logit);
+  };
+  for (const id of state.banned) update(id, () => Number.NEGATIVE_INFINITY);
+  for (const [id, bias] of p.logitBias) update(id, (logit) => logit + bias);
+  for (const id of new Set([...state.promptTokenIds, ...state.generatedCounts.keys()])) {
+    update(id, (logit) => (logit > 0 ? logit / p.repetitionPenalty : logit * p.repetitionPenalty));
+  }
+  for (const [id, count] of state.generatedCounts) {
+    update(id, (logit) => logit - count * p.frequencyPenalty - p.presencePenalty);
+  }
+  return out;
+}
+
+/** Every token in order, walked one by one. */
+function sampleBySorting(logits: Float32Array, p: Truncation, u: number): number {
+  const order = [...logits.keys()].filter((id) => logits[id] !== Number.NEGATIVE_INFINITY);
+  order.sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || a - b);
+  const largest = logits[order[0] ?? 0] ?? 0;
+  const weight = (id: number | undefined) => Math.exp(((logits[id ?? 0] ?? 0) - largest) / p.temperature);
+  let kept = order.filter((id, rank) => weight(id) >= p.minP && (p.topK === 0 || rank < p.topK));
+  const mass = (ids: readonly number[]) => ids.reduce((sum, id) => sum + weight(id), 0);
+  if (p.topP < 1) {
+    const wanted = p.topP * mass(kept);
+    let before = 0;
+    kept = kept.filter((id, rank) => {
+      const keep = rank === 0 || before < wanted;
+      before += weight(id);
+      return keep;
+    });
+  }
+  const target = u * mass(kept);
+  let cumulative = 0;
+  for (const id of kept) {
+    cumulative += weight(id);
+    if (cumulative > target) return id;
+  }
+  return kept.at(-1) ?? -1;
+}
+
 describe('sampling', () => {
   it('gives the same token from the largest logits as from the whole row, whenever they settle it', () => {
     let settled = 0;
@@ -58,7 +115,7 @@ describe('sampling', () => {
     fc.assert(
       fc.property(logitsArbitrary, truncationArbitrary, uniformArbitrary, (logits, truncation, u) => {
         const row = rowOf(logits);
-        const quick = sampleFromTop(row, truncation, u);
+        const quick = sampleFromHead(headOf(row), truncation, u);
         total++;
         if (quick === null) return;
         settled++;
@@ -71,9 +128,71 @@ describe('sampling', () => {
     expect(settled / total).toBeLessThan(1);
   });
 
+  it('gives the same token from the head of an adjusted row as from the whole row, whenever it settles it', () => {
+    let settled = 0;
+    let total = 0;
+    // every other run has more candidates in the head than one touches, as in practice
+    fc.assert(
+      fc.property(
+        logitsArbitrary,
+        truncationArbitrary,
+        uniformArbitrary,
+        adjustmentArbitrary,
+        fc.constantFrom(8, 30),
+        (logits, truncation, u, { seen, said, banned, bias, ...penalties }, topCount) => {
+          const inRow = (ids: readonly number[]) => ids.map((id) => id % logits.length);
+          const row = rowOf(logits, topCount);
+          const sampling = { ...neutral, ...truncation, ...penalties, logitBias: new Map(bias) };
+          const state = {
+            promptTokenIds: new Set(inRow(seen)),
+            generatedCounts: new Map(inRow(said).map((id) => [id, 1 + (id % 3)])),
+            banned: inRow(banned),
+          };
+          const whole = row.full();
+          const adjusted = adjustLogits(whole, sampling, state);
+          const expected = applyAdjustments(whole, adjusted);
+          expect(expected).toEqual(adjustedPlainly(whole, sampling, state));
+          const quick = sampleFromHead(adjustedHead(row, whole, adjusted), sampling, u);
+          total++;
+          if (quick === null) return;
+          settled++;
+          expect(quick).toBe(sampleFromFull(expected, sampling, u));
+        },
+      ),
+      { numRuns: 4000 },
+    );
+    expect(settled / total).toBeGreaterThan(0.3);
+    expect(settled / total).toBeLessThan(1);
+  });
+
+  it('chooses from a whole vocabulary as sorting it would', () => {
+    const random = (seed: number) => (index: number) => uniform(seed, index);
+    for (let seed = 0; seed < 60; seed++) {
+      const draw = random(seed);
+      const spread = [0.5, 3, 40][seed % 3] ?? 1;
+      // logits of 1/8 are tied by the dozen; finer ones nearly never
+      const step = seed % 2 === 0 ? 1 / 8 : 1e-5;
+      const logits = Float32Array.from({ length: 5000 }, (_, id) =>
+        id % 97 === 5
+          ? Number.NEGATIVE_INFINITY
+          : Math.round(((draw(id) + draw(id + 5000) + draw(id + 10_000) - 1.5) * spread) / step) * step,
+      );
+      const truncation = {
+        temperature: [0.01, 0.7, 1, 1.5, 100][seed % 5] ?? 1,
+        topP: [1, 0.95, 0.3][seed % 3] ?? 1,
+        topK: [0, 0, 0, 40, 4900][(seed >> 1) % 5] ?? 0,
+        minP: [0, 0, 0.01][(seed >> 2) % 3] ?? 0,
+      };
+      for (let index = 0; index < 8; index++) {
+        const u = draw(20_000 + index);
+        expect(sampleFromFull(logits, truncation, u)).toBe(sampleBySorting(logits, truncation, u));
+      }
+    }
+  });
+
   it('would differ if the largest logits were believed where they settle nothing', () => {
     const flat = rowOf(new Array(60).fill(0));
-    expect(sampleFromTop(flat, neutral, 0.99)).toBeNull();
+    expect(sampleFromHead(headOf(flat), neutral, 0.99)).toBeNull();
     expect(sampleFromFull(flat.full(), neutral, 0.99)).toBe(59);
   });
 
@@ -130,7 +249,10 @@ describe('sampling', () => {
 
   it('works with temperatures near 0 and very high, and with −∞ logits', () => {
     const row = rowOf([0, Number.NEGATIVE_INFINITY, 1, -1]);
-    expect(sampleToken(row, { ...neutral, temperature: 1e-6 }, nothingSeen, 0)).toBe(2);
+    for (const temperature of [1e-6, 5e-324]) {
+      expect(sampleToken(row, { ...neutral, temperature }, nothingSeen, 0)).toBe(2);
+      expect(sampleFromFull(row.full(), { ...neutral, temperature }, 0.5)).toBe(2);
+    }
     for (let index = 0; index < 300; index++) {
       expect(sampleToken(row, { ...neutral, temperature: 1e6 }, nothingSeen, index)).not.toBe(1);
     }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { TillerError } from '../../../engine/core/errors.ts';
 import { admit, estimateRetryAfter } from '../../../engine/scheduler/admission.ts';
 
-const room = { context: 100, slots: 2, queueLimit: 3, inside: 0, recentFinishes: [], now: 0 };
+const room = { context: 100, keyValueTokenLimit: 1000, slots: 2, queueLimit: 3, inside: 0, recentFinishes: [], now: 0 };
 
 function refusal(promptLength: number, maxTokens: number, snapshot = room): TillerError {
   try {
@@ -23,6 +23,16 @@ describe('admit', () => {
     expect(error.message).toContain('100 tokens');
     expect(error.message).toContain('at most 40');
     expect(refusal(101, 0)).toMatchObject({ code: 'context_length_exceeded', param: 'prompt' });
+  });
+
+  it('refuses at once what KV memory could never hold, naming that limit', () => {
+    const small = { ...room, keyValueTokenLimit: 80 };
+    admit({ promptLength: 60, maxTokens: 20 }, small);
+    const error = refusal(60, 21, small);
+    expect(error.code).toBe('context_length_exceeded');
+    expect(error.message).toContain('KV memory holds 80 tokens');
+    expect(error.message).toContain('at most 20');
+    expect(refusal(81, 0, small).param).toBe('prompt');
   });
 
   it('refuses an empty prompt', () => {

@@ -82,8 +82,11 @@ describe('each mode, by hand', () => {
     expectClose(steer(sink, specification(feature(), 'add', 3)), plus(sink, 3, d), 1e-4);
     expectClose(steer(sink, specification(feature({ sinkNorm: null }), 'add', 3)), plus(sink, 3, d), 1e-4);
     const edits = compile(specification(feature(), 'set', 7)).map(({ edit }) => edit);
-    expect(applyToToken(sink, edits).readings[0]).toMatchObject({ gate: Float32Array.of(0), sink: Float32Array.of(1) });
-    expect(applyToToken(firing, edits).readings[0]).toMatchObject({
+    expect(applyToToken(sink, edits).readings[0]?.values).toMatchObject({
+      gate: Float32Array.of(0),
+      sink: Float32Array.of(1),
+    });
+    expect(applyToToken(firing, edits).readings[0]?.values).toMatchObject({
       gate: Float32Array.of(1),
       sink: Float32Array.of(0),
     });
@@ -92,8 +95,8 @@ describe('each mode, by hand', () => {
   it('counts a token over the sink norm, not one at it', () => {
     const [compiled] = compile(specification(feature({ sinkNorm: 5 }), 'set', 7));
     if (!compiled) throw new Error('nothing compiled');
-    expect([...(applyToToken([3, 4, 0, 0], [compiled.edit]).readings[0]?.gate ?? [])]).toEqual([1]);
-    expect([...(applyToToken([3, 4.1, 0, 0], [compiled.edit]).readings[0]?.gate ?? [])]).toEqual([0]);
+    expect([...(applyToToken([3, 4, 0, 0], [compiled.edit]).readings[0]?.values.gate ?? [])]).toEqual([1]);
+    expect([...(applyToToken([3, 4.1, 0, 0], [compiled.edit]).readings[0]?.values.gate ?? [])]).toEqual([0]);
   });
 
   it('writes where the mask says, token by token, and leaves its input as it was', () => {
@@ -106,10 +109,10 @@ describe('each mode, by hand', () => {
     ]);
     expect(stream).toEqual(copy);
     expectClose(out, [...plus(firing, 3, d), ...silent, ...plus(firing, 3, d)]);
-    expect([...(readings[0]?.gate ?? [])]).toEqual([1, 0, 1]);
-    expect([...(readings[0]?.readingBefore ?? [])]).toEqual([0, 0, 0]);
+    expect([...(readings[0]?.values.gate ?? [])]).toEqual([1, 0, 1]);
+    expect([...(readings[0]?.values.readingBefore ?? [])]).toEqual([0, 0, 0]);
     expectClose(
-      readings[0]?.streamNorm ?? [],
+      readings[0]?.values.streamNorm ?? [],
       [firing, silent, firing].map((x) => Math.hypot(...x)),
     );
   });
@@ -128,7 +131,7 @@ describe('for any stream', () => {
         const edits = compile(specification(feature(), 'pin', v)).map(({ edit }) => edit);
         const { after, readings } = applyToToken(x, edits);
         expect(dot(after, [1, 2, 0, -1]) - 1).toBeCloseTo(v, 4);
-        expect(readings[0]?.readingAfter[0]).toBeCloseTo(v, 4);
+        expect(readings[0]?.readingAfter(0)).toBeCloseTo(v, 4);
       }),
     );
   });
@@ -233,7 +236,7 @@ describe('a span of ablated vectors', () => {
       compiled.map(({ edit }) => edit),
     );
     expectClose(after, [0, 0, 0, 4]);
-    expect([...(readings[2]?.gate ?? [])]).toEqual([1]);
+    expect([...(readings[2]?.values.gate ?? [])]).toEqual([1]);
   });
 
   it('is per hook point and per positions', () => {

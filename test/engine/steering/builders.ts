@@ -1,4 +1,4 @@
-import type { Edit, EditReading, EditSpecification, EditTarget } from '../../../engine/core/index.ts';
+import type { ArrayReading, Edit, EditSpecification, EditTarget } from '../../../engine/core/index.ts';
 import { applyEdits, type CompiledEdit, compileEdits } from '../../../engine/steering/index.ts';
 
 export const dModel = 4;
@@ -59,7 +59,7 @@ export function compile(...specifications: EditSpecification[]): readonly Compil
 export function applyToToken(
   x: readonly number[],
   edits: readonly Edit[],
-): { after: number[]; readings: EditReading[] } {
+): { after: number[]; readings: ArrayReading[] } {
   const masked = edits.map((edit) => ({ edit, mask: Float32Array.of(1) }));
   const { stream, readings } = applyEdits(Float32Array.from(x), 1, x.length, masked);
   return { after: [...stream], readings };

@@ -5,7 +5,10 @@ import { dataEvent, doneEvent, sseResponse } from '../../../routes/http/sse.ts';
 import { gate } from '../../harness/http.ts';
 
 /** A router whose `/` streams the given events, and what was seen of it. */
-function streaming(events: () => AsyncGenerator<string>, keepAliveMilliseconds = 60_000) {
+function streaming(
+  events: () => AsyncGenerator<string>,
+  { keepAliveMilliseconds = 60_000, stallMilliseconds = 60_000 } = {},
+) {
   const seen = { gone: 0, ended: [] as string[], aborted: false };
   const app = createRouter();
   app.get('/', async (c) => {
@@ -16,7 +19,8 @@ function streaming(events: () => AsyncGenerator<string>, keepAliveMilliseconds =
       seen.aborted = true;
     });
     const renderFailure = () => dataEvent({ error: 'failed' });
-    const response = await sseResponse(c, { events: events(), presence, renderFailure, keepAliveMilliseconds });
+    const times = { keepAliveMilliseconds, stallMilliseconds };
+    const response = await sseResponse(c, { events: events(), presence, renderFailure, ...times });
     c.get('streamEnded')?.then((how) => seen.ended.push(how));
     return response;
   });
@@ -36,10 +40,13 @@ describe('sseResponse', () => {
 
   it('keeps the connection alive with comments while nothing comes', async () => {
     const { opened, open } = gate();
-    const { app } = streaming(async function* () {
-      await opened;
-      yield doneEvent;
-    }, 5);
+    const { app } = streaming(
+      async function* () {
+        await opened;
+        yield doneEvent;
+      },
+      { keepAliveMilliseconds: 5 },
+    );
     const reader = (await app.request('/')).body?.pipeThrough(new TextDecoderStream()).getReader();
     expect((await reader?.read())?.value).toBe(': keep-alive\n\n');
     open();
@@ -81,5 +88,47 @@ describe('sseResponse', () => {
     await new Promise(setImmediate);
     expect(seen).toEqual({ gone: 1, ended: ['gone'], aborted: true });
     expect(closed).toBe(true);
+  });
+
+  it('drops a reader that takes nothing for too long, and cuts its connection', async () => {
+    let closed = false;
+    const { app, seen } = streaming(
+      async function* () {
+        try {
+          for (;;) yield dataEvent(1);
+        } finally {
+          closed = true;
+        }
+      },
+      { stallMilliseconds: 20 },
+    );
+    let cut: () => void = () => undefined;
+    const untilCut = new Promise<void>((resolve) => {
+      cut = resolve;
+    });
+    const reader = (await app.request('/', {}, { outgoing: { destroy: cut } })).body?.getReader();
+    await reader?.read();
+    await untilCut;
+    await new Promise(setImmediate);
+    expect(seen).toEqual({ gone: 1, ended: ['gone'], aborted: true });
+    expect(closed).toBe(true);
+    expect((await reader?.read())?.done).toBe(true);
+  });
+
+  it('does not take waiting for the model for a stalled reader', async () => {
+    const { opened, open } = gate();
+    const { app, seen } = streaming(
+      async function* () {
+        yield dataEvent(1);
+        await opened;
+        yield doneEvent;
+      },
+      { stallMilliseconds: 10 },
+    );
+    const text = Promise.resolve(app.request('/')).then((response) => response.text());
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    open();
+    expect(await text).toBe(dataEvent(1) + doneEvent);
+    expect(seen).toEqual({ gone: 0, ended: ['complete'], aborted: false });
   });
 });

@@ -63,4 +63,26 @@ describe('model cards', () => {
     const body = await (await fakeApp().get('/api/v1/models')).json();
     expect(body).toMatchObject({ models: [{ id: 'toy-chat', d_model: 4, blocks: 6, sources: ['toy-chat/3-res'] }] });
   });
+
+  it('are given one by one with the limits that hold', async () => {
+    const fake = fakeApp({ limits: { maxChoices: 50, maxReplyTokens: 100 } });
+    const response = await fake.get('/api/v1/models/toy-chat');
+    expect(response.status).toBe(200);
+    const card = (await response.json()) as { limits: unknown };
+    expect(card.limits).toEqual({
+      rows: 4,
+      key_value_tokens: 4096,
+      prefix_cache_tokens: 2048,
+      queue: 16,
+      queue_seconds: 120,
+      edits: 4,
+      choices: 20,
+      reply_tokens: 100,
+      body_bytes: 65_536,
+      stream_timeout_seconds: 120,
+    });
+    const unknown = await fake.get('/api/v1/models/toy-chatt');
+    expect(unknown.status).toBe(404);
+    expect(await unknown.json()).toMatchObject({ code: 'model_not_found', suggestions: ['toy-chat'] });
+  });
 });

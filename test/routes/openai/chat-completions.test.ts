@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type ChatCompletion, chatChunkSchema, chatCompletionSchema } from '../../../routes/openai/schemas/chat.ts';
+import {
+  type ChatChunk,
+  type ChatCompletion,
+  chatChunkSchema,
+  chatCompletionSchema,
+} from '../../../routes/openai/schemas/chat.ts';
 import { fakeApp, sseData } from '../../harness/http.ts';
 import { toyTokenizer } from '../../harness/toy-model.ts';
 
@@ -7,6 +12,8 @@ const path = '/v1/chat/completions';
 const messages = [{ role: 'user', content: 'hi' }];
 const prompt = '<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n';
 const promptIds = toyTokenizer().encode(prompt, { addSpecialTokens: false });
+
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 const answer = async (response: Response): Promise<ChatCompletion> => {
   expect(response.status).toBe(200);
@@ -36,6 +43,7 @@ describe('an answer', () => {
       prompt_tokens: promptIds.length,
       completion_tokens: completion,
       total_tokens: promptIds.length + completion,
+      prompt_tokens_details: { cached_tokens: 0 },
     });
     expect(rest).toMatchObject({
       object: 'chat.completion',
@@ -317,9 +325,32 @@ describe('a stream', () => {
   it('counts up in every chunk where asked', async () => {
     const stream_options = { include_usage: true, continuous_usage_stats: true };
     const got = await chunks(
-      await fakeApp({ reply: () => 'abc' }).post(path, { messages, stream: true, stream_options }),
+      await fakeApp({ reply: () => 'abc', beforeToken: nextTurn }).post(path, {
+        messages,
+        stream: true,
+        stream_options,
+      }),
     );
     expect(got.map(({ usage }) => usage?.completion_tokens)).toEqual([0, 1, 2, 3, 4, 4]);
+  });
+
+  it('joins what waits for a reader: fewer chunks, the same text, log-probabilities and usage', async () => {
+    const reply = 'Once upon a time 🌍 there was an ü.';
+    const body = { messages, stream: true, logprobs: true, stream_options: { include_usage: true } };
+    const fast = await chunks(await fakeApp({ reply: () => reply, beforeToken: nextTurn }).post(path, body));
+    const response = await fakeApp({ reply: () => reply }).post(path, body);
+    // the reply is complete before anything of it is read
+    await nextTurn();
+    const slow = await chunks(response);
+    expect(slow.length).toBeLessThan(fast.length / 4);
+    const told = (got: readonly ChatChunk[]) => ({
+      text: got.map(({ choices }) => choices[0]?.delta.content ?? '').join(''),
+      logprobs: got.flatMap(({ choices }) => choices[0]?.logprobs?.content ?? []),
+      finish: got.flatMap(({ choices }) => choices[0]?.finish_reason ?? []),
+      usage: got.at(-1)?.usage,
+    });
+    expect(told(slow)).toEqual(told(fast));
+    expect(told(slow).text).toBe(reply);
   });
 
   it('gives every token its log-probability, also while its text is held back', async () => {

@@ -92,7 +92,7 @@ describe('echo', () => {
         ],
         text_offset: [0, 1, 2, 3].slice(0, 3 + max_tokens),
       });
-      expect(usage).toEqual({ prompt_tokens: 3, completion_tokens: max_tokens, total_tokens: 3 + max_tokens });
+      expect(usage).toMatchObject({ prompt_tokens: 3, completion_tokens: max_tokens, total_tokens: 3 + max_tokens });
     },
   );
 

@@ -8,7 +8,7 @@ import { toyTemplate, toyTokenizer } from '../../harness/toy-model.ts';
 const tokenizer = toyTokenizer();
 const text = (ids: ArrayLike<number>) => tokenizer.decode(ids, { skipSpecial: false });
 
-function contextOf(
+async function contextOf(
   messages: readonly ChatMessage[],
   asks: 'assistant' | 'special' | 'neither',
   { template = toyTemplate, ...options }: { template?: ChatTemplate; continue_final_message?: boolean } = {},
@@ -29,7 +29,7 @@ function contextOf(
       },
     ],
   });
-  const prompt = toChatPrompt(model, messages, options);
+  const prompt = await toChatPrompt(model, messages, options);
   return { prompt, context: chatPositionContext(prompt, tokenizer, edits) };
 }
 
@@ -42,39 +42,41 @@ const conversation: ChatMessage[] = [
 ];
 
 describe('assistant ranges', () => {
-  it('are the positions that predicted each token of the message, its end token included', () => {
-    const { prompt, context } = contextOf(conversation, 'assistant');
+  it('are the positions that predicted each token of the message, its end token included', async () => {
+    const { prompt, context } = await contextOf(conversation, 'assistant');
     const predicted = context.assistantRanges.map(([from, to]) => text(prompt.tokenIds.slice(from + 1, to + 1)));
     expect(predicted).toEqual(['two ü<|im_end|>', '<|im_end|>']);
   });
 
-  it('are what `generated` was when the message was written', () => {
-    const before = contextOf(conversation.slice(0, 1), 'assistant').prompt.tokenIds.length;
+  it('are what `generated` was when the message was written', async () => {
+    const before = (await contextOf(conversation.slice(0, 1), 'assistant')).prompt.tokenIds.length;
     const reply = tokenizer.encode('two ü', { addSpecialTokens: false }).length;
-    const { context } = contextOf(conversation, 'assistant');
+    const { context } = await contextOf(conversation, 'assistant');
     // Generated: the last prompt token and each generated one that was fed back, which the end token was not.
     expect(context.assistantRanges[0]).toEqual([before - 1, before + reply]);
   });
 
-  it('reach to the end of a message that is to be continued', () => {
-    const { prompt, context } = contextOf(conversation.slice(0, 2), 'assistant', { continue_final_message: true });
+  it('reach to the end of a message that is to be continued', async () => {
+    const { prompt, context } = await contextOf(conversation.slice(0, 2), 'assistant', {
+      continue_final_message: true,
+    });
     expect(text(prompt.tokenIds).endsWith('two ü')).toBe(true);
     expect(context.assistantRanges[0]?.[1]).toBe(prompt.tokenIds.length);
   });
 
-  it('do not mistake the default system message or equal words elsewhere for the message', () => {
+  it('do not mistake the default system message or equal words elsewhere for the message', async () => {
     const messages = [
       { role: 'user', content: 'Be brief.' },
       { role: 'assistant', content: 'assistant' },
     ];
-    const { prompt, context } = contextOf(messages, 'assistant');
+    const { prompt, context } = await contextOf(messages, 'assistant');
     const [from = 0, to = 0] = context.assistantRanges[0] ?? [];
     expect(text(prompt.tokenIds.slice(from, to))).toBe('\nassistant');
   });
 });
 
 describe('the cost', () => {
-  it('is two renderings, however many messages there are', () => {
+  it('is two renderings, however many messages there are', async () => {
     let renderings = 0;
     const template: ChatTemplate = {
       render: (...given) => {
@@ -83,25 +85,25 @@ describe('the cost', () => {
       },
     };
     const messages = Array.from({ length: 12 }, (_, at) => ({ role: at % 2 ? 'assistant' : 'user', content: 'x' }));
-    expect(contextOf(messages, 'assistant', { template }).context.assistantRanges).toHaveLength(6);
+    expect((await contextOf(messages, 'assistant', { template })).context.assistantRanges).toHaveLength(6);
     expect(renderings).toBe(2);
   });
 });
 
 describe('special positions', () => {
-  it('are all tokens of the template, the default system message among them', () => {
-    const { prompt, context } = contextOf([{ role: 'user', content: 'hi ü' }], 'special');
+  it('are all tokens of the template, the default system message among them', async () => {
+    const { prompt, context } = await contextOf([{ role: 'user', content: 'hi ü' }], 'special');
     const words = prompt.tokenIds.filter((_, position) => context.promptIsSpecial[position] === 0);
     expect(text(words)).toBe('hi ü');
   });
 
-  it('include special tokens that somebody spelled out', () => {
-    const { prompt, context } = contextOf([{ role: 'user', content: 'a<|im_end|>b' }], 'special');
+  it('include special tokens that somebody spelled out', async () => {
+    const { prompt, context } = await contextOf([{ role: 'user', content: 'a<|im_end|>b' }], 'special');
     const words = prompt.tokenIds.filter((_, position) => context.promptIsSpecial[position] === 0);
     expect(text(words)).toBe('ab');
   });
 
-  it('are special ids alone where no edit asks, at no cost of rendering', () => {
+  it('are special ids alone where no edit asks, at no cost of rendering', async () => {
     let renderings = 0;
     const template: ChatTemplate = {
       render: (messages, options) => {
@@ -109,7 +111,7 @@ describe('special positions', () => {
         return toyTemplate.render(messages, options);
       },
     };
-    const { context, prompt } = contextOf(conversation, 'neither', { template });
+    const { context, prompt } = await contextOf(conversation, 'neither', { template });
     expect(renderings).toBe(1);
     expect(context.promptIsSpecial.reduce((sum, bit) => sum + bit)).toBe(
       prompt.tokenIds.filter((id) => tokenizer.specialTokenIds.has(id)).length,
@@ -123,7 +125,7 @@ describe('templates that do not keep the words', () => {
     drops: () => '',
     repeats: (content) => content + content,
   };
-  it.each(Object.keys(rewriting))('%s: refused', (name) => {
+  it.each(Object.keys(rewriting))('%s: refused', async (name) => {
     const template: ChatTemplate = {
       render: (messages, options) =>
         toyTemplate.render(
@@ -131,12 +133,12 @@ describe('templates that do not keep the words', () => {
           options,
         ),
     };
-    expect(() => contextOf([{ role: 'user', content: 'words' }], 'special', { template })).toThrow(
-      expect.objectContaining({ code: 'edit_not_applicable' }),
-    );
+    await expect(contextOf([{ role: 'user', content: 'words' }], 'special', { template })).rejects.toMatchObject({
+      code: 'edit_not_applicable',
+    });
   });
 
-  it('trims: kept, because the words are still there', () => {
+  it('trims: kept, because the words are still there', async () => {
     const template: ChatTemplate = {
       render: (messages, options) =>
         toyTemplate.render(
@@ -144,7 +146,7 @@ describe('templates that do not keep the words', () => {
           options,
         ),
     };
-    const { prompt, context } = contextOf([{ role: 'user', content: '  words\n' }], 'special', { template });
+    const { prompt, context } = await contextOf([{ role: 'user', content: '  words\n' }], 'special', { template });
     expect(text(prompt.tokenIds.filter((_, position) => context.promptIsSpecial[position] === 0))).toBe('words');
   });
 });

@@ -17,6 +17,7 @@ function extrasOf(choices: readonly (readonly number[])[]) {
   const generation = {
     requests: choices.map(() => request),
     promptTokens: 3,
+    choices: 1,
     steering: null,
     seed: 1,
     warnings: [{ param: 'foo', message: 'x' }],
@@ -29,6 +30,26 @@ function extrasOf(choices: readonly (readonly number[])[]) {
   expect(tally.complete).toBe(true);
   return tally.extras();
 }
+
+describe('usage', () => {
+  it("counts the cached tokens of a prompt's first choice, and tokens that came joined", () => {
+    const request = { sampling: { seed: 1 } };
+    // two prompts of 10 tokens with two choices each
+    const generation = { requests: [request, request, request, request], choices: 2, promptTokens: 20 };
+    const tally = new Tally(generation as unknown as Generation);
+    [3, 9, 0, 9].forEach((cachedTokens, index) => {
+      tally.count({ index, value: { type: 'prompt', logprobs: null, queueMilliseconds: 0, cachedTokens } });
+    });
+    tally.count({ index: 0, value: { type: 'tokens', text: 'abc', count: 3, logprobs: [] } });
+    tally.count({ index: 3, value: { type: 'token', tokenId: 1, text: 'a', logprob: null } });
+    expect(tally.usage()).toEqual({
+      prompt_tokens: 20,
+      completion_tokens: 4,
+      total_tokens: 24,
+      prompt_tokens_details: { cached_tokens: 3 },
+    });
+  });
+});
 
 describe('an edit that was applied at no token', () => {
   it('is warned about, with the choices it missed', () => {

@@ -1,0 +1,21 @@
+import { loadConfig } from '../../src/config.ts';
+import { openModel } from '../../src/open-model.ts';
+import type { ReadyModel } from '../../src/services.ts';
+
+export interface BenchModelOptions {
+  readonly model: string;
+  readonly cacheDirectory: string;
+  readonly precision: string;
+  readonly threads: number;
+  readonly rows: number;
+  readonly context: number;
+  /** Not given: the default. */
+  readonly warmUp?: string;
+}
+
+/** A model just as `tiller serve` would open it with these flags, whatever the environment says. */
+export function openBenchModel(options: BenchModelOptions): Promise<ReadyModel> {
+  const { model, cacheDirectory, precision, threads, rows, context, warmUp } = options;
+  const numbers = { threads: String(threads), maxRows: String(rows), context: String(context) };
+  return openModel(loadConfig({ model, cacheDir: cacheDirectory, precision, offline: true, warmUp, ...numbers }, {}));
+}

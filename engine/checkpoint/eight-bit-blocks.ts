@@ -1,0 +1,46 @@
+import { TillerError } from '../core/index.ts';
+import { halfToFloat } from './dequantise.ts';
+import { blockWidth } from './four-bit-blocks.ts';
+import { storedRow } from './gguf-names.ts';
+import type { LocalFile } from './local-file.ts';
+import { blockLayouts, type StoredTensor } from './tensor.ts';
+
+/**
+ * A Q8_0 matrix [rows, width] taken apart, its weights unchanged: ggml stores w = d·q for blocks of 32 with q in −128…127 and d in
+ * float16. Here w = scale·(q − 128) with unsigned q, as ONNX Runtime's MatMulNBits wants it.
+ */
+export interface EightBitBlocks {
+  readonly rows: number;
+  readonly width: number;
+  /** [rows, width / 32, 32] */
+  readonly quants: Uint8Array;
+  /** [rows, width / 32] */
+  readonly scales: Float32Array;
+}
+
+/** Turns a signed byte into an unsigned one that is 128 larger. */
+const signBit = 0x80;
+
+/** Reads a Q8_0 matrix whole, with Hugging Face's order of rows; null for any other type. */
+export async function readEightBitBlocks(file: LocalFile, tensor: StoredTensor): Promise<EightBitBlocks | null> {
+  if (tensor.type !== 'Q8_0' || tensor.shape.length !== 2) return null;
+  const [rows = 0, width = 0] = tensor.shape;
+  const encoded = new Uint8Array(tensor.byteLength);
+  await file.read(tensor.offset, encoded);
+  const perRow = width / blockWidth;
+  if (!Number.isInteger(perRow)) throw new TillerError('internal', `${tensor.name} has rows of broken blocks.`);
+  const quants = new Uint8Array(rows * width);
+  const scales = new Float32Array(rows * perRow);
+  const headDim = tensor.interleavedHeads === null ? null : rows / tensor.interleavedHeads;
+  const { bytes } = blockLayouts.Q8_0;
+  for (let row = 0; row < rows; row++) {
+    const stored = headDim === null ? row : storedRow(row, headDim);
+    for (let b = 0; b < perRow; b++) {
+      const at = (stored * perRow + b) * bytes;
+      const to = row * perRow + b;
+      scales[to] = halfToFloat((encoded[at] as number) | ((encoded[at + 1] as number) << 8));
+      for (let i = 0; i < blockWidth; i++) quants[to * blockWidth + i] = (encoded[at + 2 + i] as number) ^ signBit;
+    }
+  }
+  return { rows, width, quants, scales };
+}

@@ -1,0 +1,32 @@
+import type { ModelConfig } from '../core/index.ts';
+
+/** Linear layers without bias that read the same input: stored, and where the storage allows it computed, as one matrix. */
+export interface LinearGroup {
+  /** `model.layers.0.self_attn.qkv_proj` */
+  readonly name: string;
+  /** Hugging Face's names of the matrices, [out, width] each, in the order of their outputs. */
+  readonly weights: readonly string[];
+}
+
+/** The groups of a block of the llama family, and the unembedding; graph/families/llama.ts computes them under these names. */
+export function linearGroups(config: ModelConfig): LinearGroup[] {
+  const blocks = Array.from({ length: config.blocks }, (_, block) => {
+    const at = (name: string) => `model.layers.${block}.${name}`;
+    const single = (name: string): LinearGroup => ({ name: at(name), weights: [at(`${name}.weight`)] });
+    return [
+      {
+        name: at('self_attn.qkv_proj'),
+        weights: ['q', 'k', 'v'].map((part) => at(`self_attn.${part}_proj.weight`)),
+      },
+      single('self_attn.o_proj'),
+      single('mlp.gate_proj'),
+      single('mlp.up_proj'),
+      single('mlp.down_proj'),
+    ];
+  });
+  const embedding = config.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
+  return [...blocks.flat(), { name: unembeddingGroup, weights: [embedding] }];
+}
+
+/** The group of the matrix from the stream to logits, the embedding matrix itself where the two are tied. */
+export const unembeddingGroup = 'unembedding';

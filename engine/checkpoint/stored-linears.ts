@@ -1,0 +1,29 @@
+import type { TensorLocation } from './checkpoint.ts';
+
+/**
+ * How a linear layer's weights are stored, besides plain float32:
+ *
+ * | form    | arrays of a group [out, width]                                                   | w =                         |
+ * |---------|----------------------------------------------------------------------------------|-----------------------------|
+ * | int8    | `values` int8 [width, out], `scales` float32 [out]                               | scale·q                     |
+ * | blocks4 | `quants` uint8 [out, width/32, 16], `scales`, `offsets` float32 [out, width/32]  | scale·(q − 8) + offset      |
+ * | blocks8 | `quants` uint8 [out, width/32, 32], `scales` float32 [out, width/32]             | scale·(q − 128)             |
+ */
+export type LinearForm = 'int8' | 'blocks4' | 'blocks8';
+
+/** An array in a cache file, ready to be mapped. */
+export interface StoredArray {
+  readonly location: TensorLocation;
+  readonly type: 'float32' | 'uint8' | 'int8';
+}
+
+/** Linear layers that are stored in a form of their own; those that are not named are read as float32. */
+export interface StoredLinears {
+  /** Group (linear-groups.ts) → its form. */
+  readonly forms: ReadonlyMap<string, LinearForm>;
+  /** `group.values` and so on → where it lies. */
+  readonly arrays: ReadonlyMap<string, StoredArray>;
+}
+
+/** Nothing stored in a form of its own: everything is float32. */
+export const noStoredLinears: StoredLinears = { forms: new Map(), arrays: new Map() };

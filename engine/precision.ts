@@ -1,0 +1,80 @@
+import {
+  type Checkpoint,
+  hasBlocks,
+  prepareBlockWeights,
+  prepareInt8Weights,
+  type StoredLinears,
+} from './checkpoint/index.ts';
+import { type ProgressListener, TillerError } from './core/index.ts';
+import { checkInt8, type ExecutorOptions, type Int8Check } from './runtime/index.ts';
+
+/**
+ * What linear layers are computed in; everything else (norms, attention, keys and values, edits, the stream) is float32 always.
+ *
+ * | precision | weights                                             | inputs of linear layers             |
+ * |-----------|-----------------------------------------------------|-------------------------------------|
+ * | f32       | as the checkpoint says                              | float32                             |
+ * | int8      | rounded to 8 bits, one scale an output channel      | rounded to 8 bits, one scale a token|
+ * | blocks    | the checkpoint's own blocks, as they are            | rounded to 8 bits, one scale a block|
+ */
+export const precisions = ['f32', 'int8', 'blocks'] as const;
+export type Precision = (typeof precisions)[number];
+
+/** `auto`: chosen by trying this processor (`choosePrecision`). */
+export const precisionChoices = [...precisions, 'auto'] as const;
+export type PrecisionChoice = (typeof precisionChoices)[number];
+
+/** int8 is chosen by itself only where it is so many times faster than float32. */
+const worthwhileSpeedUp = 1.3;
+
+/** The rule of `auto`: int8 where it is exact in its sums and worthwhile, else the checkpoint's own blocks, else f32. */
+export function choosePrecision({ exact, speedUp }: Int8Check, hasBlocks: boolean): Precision {
+  if (exact && speedUp >= worthwhileSpeedUp) return 'int8';
+  return hasBlocks ? 'blocks' : 'f32';
+}
+
+/**
+ * The precision to load with. Throws `runtime_unavailable` for `int8` where the processor's 8-bit sums saturate: the replies would be
+ * wrong without any sign of it.
+ */
+export async function resolvePrecision(
+  choice: PrecisionChoice,
+  checkpoint: Checkpoint,
+  threads: number,
+): Promise<Precision> {
+  if (choice !== 'int8' && choice !== 'auto') return choice;
+  const check = await checkInt8(threads);
+  if (choice === 'auto') return choosePrecision(check, hasBlocks(checkpoint));
+  if (check.exact) return choice;
+  const message =
+    "This processor's 8-bit products saturate, so int8 would compute wrong sums. Use f32, blocks or auto.";
+  throw new TillerError('runtime_unavailable', message, { param: 'precision' });
+}
+
+type Linears = Pick<ExecutorOptions, 'linears' | 'oneTokenLinears'>;
+
+/** Prepares the weights of linear layers for a precision. Throws `checkpoint_unsupported` for `blocks` without any, `disk_full`. */
+export async function prepareLinears(
+  precision: Precision,
+  checkpoint: Checkpoint,
+  options: { readonly cacheDirectory: string; readonly onProgress?: ProgressListener },
+): Promise<Linears> {
+  if (precision === 'int8') {
+    return { linears: { stored: await prepareInt8Weights(checkpoint, options), blockInput: 'int8' } };
+  }
+  const stored = await prepareBlockWeights(checkpoint, options);
+  if (precision === 'blocks') {
+    if (stored.forms.size > 0) return { linears: { stored, blockInput: 'int8' } };
+    const message = `${checkpoint.path} holds no Q4_1 or Q8_0 blocks that precision 'blocks' could execute. Use int8 or f32.`;
+    throw new TillerError('checkpoint_unsupported', message, { param: 'precision' });
+  }
+  const fourBit = onlyFourBit(stored);
+  return fourBit.forms.size > 0 ? { oneTokenLinears: { stored: fourBit, blockInput: 'float32' } } : {};
+}
+
+/** In float32 four-bit blocks are read faster than float32 weights, eight-bit ones are not. */
+function onlyFourBit({ forms, arrays }: StoredLinears): StoredLinears {
+  const kept = new Map([...forms].filter(([, form]) => form === 'blocks4'));
+  const ofKept = (name: string) => kept.has(name.slice(0, name.lastIndexOf('.')));
+  return { forms: kept, arrays: new Map([...arrays].filter(([name]) => ofKept(name))) };
+}

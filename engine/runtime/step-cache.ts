@@ -1,0 +1,104 @@
+import { LRUCache } from 'lru-cache';
+import type { RowStep } from '../core/index.ts';
+import { editPorts, ports } from '../graph/index.ts';
+import type { EditLayout } from '../steering/index.ts';
+import { BoundEdits } from './bound-edits.ts';
+import { BoundStep, type DimensionSizes } from './bound-step.ts';
+import type { EditMemory } from './edit-memory.ts';
+import type { RuntimeEnvironment } from './environment.ts';
+import type { KeyValueCache } from './key-value-cache.ts';
+import type { NativeMemory } from './native-memory.ts';
+import { TensorView } from './tensor.ts';
+import type { Variant } from './variants.ts';
+
+/** Shapes of steps kept bound. Decode steps need one for each number of rows. */
+const keptSteps = 48;
+
+/** A step bound to memory, and its edits. */
+export interface PreparedStep {
+  readonly step: BoundStep;
+  readonly edits: BoundEdits;
+}
+
+/** What a step is bound to besides its variant and its shape. */
+export interface StepPlace {
+  readonly variant: Variant;
+  /** Prompts and decoding rows have edits of their own. */
+  readonly kind: 'prefill' | 'decode';
+  readonly rows: readonly RowStep[];
+  /** Positions that logits are computed for. */
+  readonly logitRows: number;
+  /** Of the hook points that the variant opens, laid out for this step. */
+  readonly memories: readonly EditMemory[];
+}
+
+/** Steps bound to memory, the most recently used ones: a step of a shape that came before binds nothing. */
+export class StepCache {
+  private readonly environment: RuntimeEnvironment;
+  private readonly cache: KeyValueCache;
+  private readonly logits: NativeMemory;
+  private readonly vocabularySize: number;
+  private readonly steps = new LRUCache<string, PreparedStep>({
+    max: keptSteps,
+    dispose: ({ step }) => step.release(),
+  });
+
+  constructor(environment: RuntimeEnvironment, cache: KeyValueCache, logits: NativeMemory, vocabularySize: number) {
+    this.environment = environment;
+    this.cache = cache;
+    this.logits = logits;
+    this.vocabularySize = vocabularySize;
+  }
+
+  get(place: StepPlace): PreparedStep {
+    const { variant, kind, rows, logitRows, memories } = place;
+    const first = rows[0] as RowStep;
+    const sizes: Record<string, number> = { B: rows.length, S: first.tokens.length, R: logitRows };
+    let key = `${variant.key}|${kind}|${first.slot}|${rows.length}|${first.tokens.length}|${logitRows}`;
+    for (const { hookPoint, layout } of memories) {
+      const { groups, width } = layout as EditLayout;
+      const names = editPorts(hookPoint).sizes;
+      sizes[names.groups] = groups;
+      sizes[names.width] = width;
+      key += `|${groups}x${width}`;
+    }
+    let prepared = this.steps.get(key);
+    // A variant that was evicted and built again is another session.
+    if (prepared?.step.variant !== variant) {
+      const step = this.bind(variant, first.slot, sizes, memories);
+      prepared = { step, edits: new BoundEdits(step, memories) };
+      this.steps.set(key, prepared);
+    }
+    return prepared;
+  }
+
+  /** Lets go of everything bound to a variant, or to the edits at a hook point. */
+  drop(what: { readonly variant: Variant } | { readonly hookPoint: string }): void {
+    for (const [key, { step }] of [...this.steps.entries()]) {
+      const bound = 'variant' in what ? step.variant === what.variant : step.variant.sites.edits.has(what.hookPoint);
+      if (bound) this.steps.delete(key);
+    }
+  }
+
+  clear(): void {
+    this.steps.clear();
+  }
+
+  private bind(variant: Variant, firstSlot: number, sizes: DimensionSizes, memories: readonly EditMemory[]): BoundStep {
+    const { environment, logits, vocabularySize } = this;
+    const window = this.cache.window(firstSlot, sizes.B as number);
+    const shape = [sizes.R as number, vocabularySize];
+    const place = { address: logits.address, byteLength: (shape[0] as number) * vocabularySize * 4 };
+    const tables = new Map(memories.flatMap((memory) => [...memory.tensors(environment)]));
+    const logitsTensor = new TensorView(environment, place, 'float32', shape);
+    try {
+      return new BoundStep(environment, variant, sizes, {
+        inputs: new Map([...window.inputs, ...tables]),
+        outputs: new Map([...window.outputs, [ports.logits, logitsTensor]]),
+      });
+    } finally {
+      logitsTensor.release();
+      for (const tensor of tables.values()) tensor.release();
+    }
+  }
+}

@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto';
+import type { Edit } from './core/edit.ts';
+import type { SteeringClass } from './core/engine-events.ts';
+import type { GenerateRequest } from './core/request.ts';
+import { editDigest } from './steering/edit-digest.ts';
+import { positionsMask } from './steering/positions.ts';
+
+/** How a request is steered, as far as sharing its prompt goes. */
+export function steeringClassOf({ edits, promptTokenIds, positionContext }: GenerateRequest): SteeringClass {
+  if (edits.length === 0) return 'none';
+  const shared = promptTokenIds.subarray(0, -1);
+  return edits.some((edit) => positionsMask(edit, positionContext, 0, shared).includes(1)) ? 'prompt' : 'decode_only';
+}
+
+/** The same for requests whose edits do the same at the same positions; null without edits. */
+export function steeringKey(edits: readonly Edit[]): string | null {
+  if (edits.length === 0) return null;
+  const hash = createHash('sha256');
+  for (const edit of edits) hash.update(`${editDigest(edit)} ${JSON.stringify(edit.positions)} ${edit.skipSpecial};`);
+  return hash.digest('base64');
+}
+
+/** Prompts shorter than this are read again sooner than waited for. */
+const worthSharing = 64;
+
+/**
+ * The same for requests that read the same prompt steered alike, so that one can wait for the other's; null for those that
+ * share nothing.
+ */
+export function promptKeyOf({ edits, promptTokenIds, promptLogprobs }: GenerateRequest): string | null {
+  if (promptTokenIds.length < worthSharing || promptLogprobs !== null) return null;
+  return createHash('sha256')
+    .update(promptTokenIds)
+    .update(steeringKey(edits) ?? '')
+    .digest('base64');
+}

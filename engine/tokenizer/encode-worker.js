@@ -1,0 +1,26 @@
+// @ts-check
+/**
+ * The thread of thread-encoder.ts. JavaScript, so that Node runs it as it stands, from the checkout as well as from dist: a
+ * worker is started by its file, and tests load TypeScript in their own thread only.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { Tokenizer } from '@huggingface/tokenizers';
+
+/** @type {{ tokenizer: Record<string, unknown>, config: Record<string, unknown> }} */
+const source = JSON.parse(workerData);
+const library = new Tokenizer(source.tokenizer, source.config);
+
+/** @param {{ text: string, addSpecialTokens: boolean }} job */
+function encode({ text, addSpecialTokens }) {
+  const { ids } = library.encode(text, { add_special_tokens: addSpecialTokens });
+  return Int32Array.from(ids.filter((/** @type {number | undefined} */ id) => id !== undefined));
+}
+
+parentPort?.on('message', (job) => {
+  try {
+    const tokenIds = encode(job);
+    parentPort?.postMessage({ tokenIds }, [tokenIds.buffer]);
+  } catch (error) {
+    parentPort?.postMessage({ failure: error instanceof Error ? error.message : String(error) });
+  }
+});

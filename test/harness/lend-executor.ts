@@ -1,0 +1,19 @@
+import type { BlockStore, Executor } from '../../engine/core/index.ts';
+
+/** The same executor for an engine of its own: closing that engine leaves it open. */
+export function lendExecutor(owner: Executor, blocks: BlockStore = owner.blocks): Executor {
+  const { slots, context, maxChunk, tokenBytes } = owner;
+  return {
+    slots,
+    context,
+    maxChunk,
+    tokenBytes,
+    blocks,
+    prepare: (sites) => owner.prepare(sites),
+    run: (plan) => owner.run(plan),
+    copySlot: (from, to, tokens) => owner.copySlot(from, to, tokens),
+    freeSlot: (slot) => owner.freeSlot(slot),
+    statistics: () => owner.statistics(),
+    close: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,134 @@
+import { spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { acquireModel } from '../../engine/checkpoint/acquire/index.ts';
+import { testCache } from '../harness/default-model.ts';
+import { until } from '../harness/real-service.ts';
+import { killProcesses, readyAddress, requireBuild, serveProcess } from '../harness/served-process.ts';
+
+/** Clients that are killed in the middle of a stream: what they held must come back. */
+const clients = resolve(import.meta.dirname, '..', 'harness', 'stream-clients.mjs');
+
+beforeAll(async () => {
+  requireBuild();
+  await acquireModel('smollm2-135m-instruct', { cacheDirectory: testCache });
+});
+afterEach(killProcesses);
+
+/** What the service holds, as /metrics tells it. */
+interface Held {
+  readonly running: number;
+  readonly waiting: number;
+  /** Bytes of keys and values in rows, and in prefix blocks. */
+  readonly rowBytes: number;
+  readonly prefixBytes: number;
+  readonly residentMegabytes: number;
+  readonly disconnects: number;
+}
+
+async function readHeld(url: string): Promise<Held> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const read = (name: string, label = '') => {
+    const line = text.split('\n').find((candidate) => candidate.startsWith(name) && candidate.includes(label));
+    return line === undefined ? 0 : Number(line.slice(line.lastIndexOf(' ') + 1));
+  };
+  return {
+    running: read('vllm:num_requests_running'),
+    waiting: read('vllm:num_requests_waiting{'),
+    rowBytes: read('tiller_kv_cache_bytes', 'holder="rows"'),
+    prefixBytes: read('tiller_kv_cache_bytes', 'holder="prefix"'),
+    residentMegabytes: Math.round(read('process_resident_memory_bytes') / 1e6),
+    disconnects: read('tiller_client_disconnects_total', 'route="/v1/completions"'),
+  };
+}
+
+/** Starts a client process with so many streams, and kills it once text has come on each. Returns how it ended. */
+async function killInMidStream(url: string, streams: number, body: object): Promise<string> {
+  const child = spawn(process.execPath, [clients, url, String(streams), JSON.stringify(body)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = new Promise<string>((settle) => {
+    child.once('exit', (code, signal) => settle(signal ?? `exit ${code}`));
+  });
+  const begun = new Promise<void>((settle) => child.stdout.once('data', () => settle()));
+  await Promise.race([begun, ended]);
+  child.kill('SIGKILL');
+  return ended;
+}
+
+/**
+ * Kills processes of so many streams each, one after the other: first `uncounted` of them, which make what stays (threads,
+ * buffers, compiled code, the heap's size), then `counted`. Returns what is held before the counted ones and after.
+ */
+async function killMany(
+  url: string,
+  { streams, uncounted, counted }: { readonly streams: number; readonly uncounted: number; readonly counted: number },
+  body: object,
+) {
+  const ends: string[] = [];
+  const kill = async (times: number) => {
+    for (let at = 0; at < times; at++) ends.push(await killInMidStream(url, streams, body));
+    await until(async () => {
+      const { running, waiting, rowBytes } = await readHeld(url);
+      return running + waiting + rowBytes === 0;
+    });
+    return readHeld(url);
+  };
+  const before = await kill(uncounted);
+  return { before, after: await kill(counted), ends };
+}
+
+function tell(what: string, { before, after }: { readonly before: Held; readonly after: Held }): void {
+  process.stdout.write(`${what}\n  before ${JSON.stringify(before)}\n  after  ${JSON.stringify(after)}\n`);
+}
+
+/** The tiny model with room for replies that outlive their client by far. */
+function endlessTinyModel(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tiller-faults-'));
+  cpSync(resolve(import.meta.dirname, '..', 'fixtures', 'tiny-llama', 'f32'), folder, { recursive: true });
+  const path = join(folder, 'config.json');
+  const config = JSON.parse(readFileSync(path, 'utf8'));
+  writeFileSync(path, JSON.stringify({ ...config, max_position_embeddings: 65_536 }));
+  return folder;
+}
+
+describe('SIGKILL of clients in mid-stream', () => {
+  it('1,000 times: rows, keys and values, queue and memory come back', async () => {
+    const folder = endlessTinyModel();
+    const served = serveProcess('--model', folder, '--max-rows', '20', '--log-level', 'warn');
+    const url = await readyAddress(served);
+    const body = { prompt: 'the quick brown fox', max_tokens: 60_000, ignore_eos: true, stream: true };
+    const seen = await killMany(url, { streams: 20, uncounted: 5, counted: 50 }, body);
+    tell('1,000 streams of the tiny model, killed in batches of 20:', seen);
+    expect(new Set(seen.ends)).toEqual(new Set(['SIGKILL']));
+    const { before, after } = seen;
+    expect(after.disconnects - before.disconnects).toBe(1000);
+    expect(after).toMatchObject({ running: 0, waiting: 0, rowBytes: 0 });
+    // 50 kB for each lost stream would be 50 MB
+    expect(after.residentMegabytes - before.residentMegabytes).toBeLessThan(40);
+    const answer = await fetch(`${url}/v1/completions`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ prompt: 'the', max_tokens: 4 }),
+    });
+    expect(answer.status).toBe(200);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('on the default model, whose rows hold 46 kB a token: their pages come back', async () => {
+    const served = serveProcess('--max-rows', '8', '--prefix-cache-bytes', '0', '--log-level', 'warn');
+    const url = await readyAddress(served);
+    const prompt = 'Once upon a time there was a king who had three sons and a very old horse. '.repeat(3);
+    const batches = { streams: 8, uncounted: 1, counted: 5 };
+    const seen = await killMany(url, batches, { prompt, max_tokens: 2000, ignore_eos: true, stream: true });
+    tell('40 streams of the default model, killed in batches of 8:', seen);
+    expect(new Set(seen.ends)).toEqual(new Set(['SIGKILL']));
+    const { before, after } = seen;
+    expect(after.disconnects - before.disconnects).toBe(40);
+    expect(after).toMatchObject({ running: 0, waiting: 0, rowBytes: 0, prefixBytes: 0 });
+    // 40 rows of 60 tokens are 110 MB of keys and values
+    expect(after.residentMegabytes - before.residentMegabytes).toBeLessThan(60);
+  });
+});

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import type { EditTarget } from '../../engine/core/index.ts';
+import type { EditRequest, ModelCard } from '../../routes/services.ts';
+import type { Registry, Source } from '../../sae-registry/index.ts';
+import { resolveSteering } from '../../src/resolve-steering.ts';
+
+const hookPoint = 'blocks.1.hook_resid_post';
+const direction = Float32Array.of(1, 0, 0, 0);
+const card: ModelCard = {
+  id: 'toy',
+  createdUnixSeconds: 0,
+  contextLength: 64,
+  dModel: 4,
+  blocks: 3,
+  precision: 'f32',
+  hash: 'abc',
+  sources: ['toy/1-res'],
+  capacity: { rows: 1, keyValueTokens: 64, prefixCacheTokens: 0, queueLimit: 1, queueSeconds: null },
+};
+
+function feature(id: string): EditTarget {
+  const encoder = { direction, bias: 0, threshold: 0 };
+  return {
+    kind: 'feature',
+    id,
+    hookPoint,
+    encoder,
+    decoder: direction,
+    maxActivation: 2,
+    sinkNorm: null,
+    streamNorm: 1,
+  };
+}
+
+const unused = () => {
+  throw new Error('not asked for here');
+};
+const registry: Registry = {
+  sources: [],
+  sourceOf: (id) => ({ id: id.slice(0, id.lastIndexOf('/')) }) as Source,
+  streamNorm: () => null,
+  target: (id) => feature(`toy/1-res/${id.split('/').at(-1)}`),
+  vectorTarget: (id, place, data) => ({ kind: 'vector', id, hookPoint: place, direction: data, streamNorm: null }),
+  search: unused,
+  get: unused,
+};
+
+function edit(fields: Partial<EditRequest>): EditRequest {
+  const common = {
+    mode: 'add',
+    number: 1,
+    unit: 'raw',
+    positions: 'all',
+    skipSpecial: false,
+    onlyIfActive: false,
+  } as const;
+  return { ...common, param: 'steering.edits[0]', ...fields };
+}
+
+describe('what metrics count of a steering', () => {
+  it('is the mode and the source of each compiled edit, in the order of the edits', () => {
+    const edits = [
+      edit({ feature: '7', mode: 'set' }),
+      edit({ vector: { hookPoint: 'blocks.0.hook_resid_pre', data: direction } }),
+      edit({ feature: 'toy/1-res/3', positions: 'last' }),
+    ];
+    const context = { card, registry, maxEdits: 8, promptLengths: null };
+    const { kinds, edits: compiled } = resolveSteering({ edits }, context);
+    expect(kinds).toHaveLength(compiled.length);
+    const bySite = compiled.map(({ hookPoint: site, positions }, at) => ({ site, positions, ...kinds[at] }));
+    expect(bySite).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ positions: 'last', mode: 'add', source: 'toy/1-res' }),
+        expect.objectContaining({ site: 'blocks.0.hook_resid_pre', mode: 'add', source: 'vector' }),
+        expect.objectContaining({ positions: 'all', mode: 'set', source: 'toy/1-res' }),
+      ]),
+    );
+  });
+});
