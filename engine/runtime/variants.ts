@@ -92,7 +92,8 @@ export class Variants {
    * opens (the first step then has what is worth building built behind it); else when the one that opens just them is built.
    */
   async ensure(sites: OpenSites): Promise<void> {
-    await this.building.get(variantKey(this.allOpen))?.catch(() => undefined);
+    const wide = sites.edits.size > 0 && sites.taps.size === 0 && this.building.get(variantKey(this.allOpen));
+    if (wide) await wide.catch(() => undefined);
     if (this.choose(sites).run === null) await this.get(sites);
   }
 

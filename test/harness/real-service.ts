@@ -38,7 +38,12 @@ export interface Answer {
     readonly stop_reason: string | number | null;
     readonly logprobs: CompletionLogprobs | null;
   }[];
-  readonly usage: { readonly prompt_tokens: number; readonly completion_tokens: number; readonly total_tokens: number };
+  readonly usage: {
+    readonly prompt_tokens: number;
+    readonly completion_tokens: number;
+    readonly total_tokens: number;
+    readonly prompt_tokens_details: { readonly cached_tokens: number };
+  };
   readonly seed: number;
   readonly steering?: SteeringBlock;
   readonly warnings?: readonly unknown[];

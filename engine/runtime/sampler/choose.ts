@@ -17,13 +17,25 @@ export type Truncation = Pick<SamplingParameters, 'temperature' | 'topP' | 'topK
  *
  * @param total sum of the weights of all tokens. Used only where neither min_p nor top_k cuts.
  * @param u uniform in [0, 1)
+ * @param lastKept where top_p cuts behind the end of `ranking`: what the last token kept may weigh, which is what may be
+ *   kept beyond top_p's share; null to give up there
  * @returns the chosen rank; null when `ranking` ends before the choice is certain
  */
-export function chooseRank(ranking: Ranking, truncation: Truncation, total: number, u: number): number | null {
+export function chooseRank(
+  ranking: Ranking,
+  truncation: Truncation,
+  total: number,
+  u: number,
+  lastKept: number | null = null,
+): number | null {
   const { topK, minP, topP } = truncation;
   let kept: Prefix | null = { count: Number.POSITIVE_INFINITY, mass: total };
   if (topK > 0 || minP > 0) kept = ranking.heaviest(minP, topK > 0 ? topK : Number.POSITIVE_INFINITY);
-  if (kept !== null && topP < 1) kept = ranking.reaching(topP * kept.mass, kept.count, false);
+  if (kept !== null && topP < 1) {
+    const wanted = topP * kept.mass;
+    const cut = ranking.reaching(wanted, kept.count, false);
+    kept = cut ?? (lastKept === null ? null : { count: kept.count, mass: wanted + lastKept });
+  }
   const chosen = kept && ranking.reaching(u * kept.mass, kept.count, true);
   return chosen && chosen.count - 1;
 }

@@ -98,9 +98,10 @@ export function sampleFromHead(head: Head, truncation: Truncation, u: number): n
   }
   const bounds = boundTotalWeight(head, truncation.temperature);
   if (!bounds) return null;
-  // the chosen rank never falls as the total grows, so equal answers at both ends hold for all between
-  const least = chooseRank(ranking, truncation, bounds.least, u);
-  const most = chooseRank(ranking, truncation, bounds.most, u);
+  // the chosen rank never falls as more is kept, so equal answers at both ends hold for all between
+  const edgeWeight = Math.exp((head.edge - (logits[0] as number)) / truncation.temperature) * (1 + orderTolerance);
+  const least = chooseRank(ranking, truncation, bounds.least, u, 0);
+  const most = chooseRank(ranking, truncation, bounds.most, u, edgeWeight);
   return least !== null && least === most ? ranking.tokenId(least) : null;
 }
 
