@@ -10,7 +10,7 @@ import { renderTables } from './tables.ts';
 const results = readResults();
 const documents = [
   ['README.md', renderTables(results)],
-  ['docs/precisions.md', qualityTables(results.quality)],
+  ['docs/precisions.md', results.quality ? qualityTables(results.quality) : new Map<string, string>()],
 ] as const;
 for (const [name, tables] of documents) {
   const path = join(checkout, name);

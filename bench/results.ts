@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { resultsDirectory } from './checkout.ts';
@@ -27,6 +27,9 @@ const schemas = {
 export type ResultName = keyof typeof schemas;
 export type Results = { readonly [Name in ResultName]: z.infer<(typeof schemas)[Name]> };
 
+/** The same, null for a benchmark that has no results yet. */
+export type KeptResults = { readonly [Name in ResultName]: Results[Name] | null };
+
 const fileOf = (name: ResultName) => join(resultsDirectory, `${name}.json`);
 
 export function writeResults<Name extends ResultName>(name: Name, results: Results[Name]): string {
@@ -35,9 +38,10 @@ export function writeResults<Name extends ResultName>(name: Name, results: Resul
   return fileOf(name);
 }
 
-/** All committed results. Throws, naming the command to run, where one is missing or not what this version writes. */
-export function readResults(): Results {
-  const read = <T>(name: ResultName, schema: z.ZodType<T>): T => {
+/** All committed results. Throws, naming the command to run, where one is not what this version writes. */
+export function readResults(): KeptResults {
+  const read = <T>(name: ResultName, schema: z.ZodType<T>): T | null => {
+    if (!existsSync(fileOf(name))) return null;
     try {
       return schema.parse(JSON.parse(readFileSync(fileOf(name), 'utf8')));
     } catch (error) {

@@ -7,7 +7,7 @@ import type { Gate } from './gates.ts';
 import { table } from './markdown.ts';
 import { checkPrefix } from './prefix/gates.ts';
 import { prefixTable } from './prefix/tables.ts';
-import type { Results } from './results.ts';
+import type { KeptResults, ResultName } from './results.ts';
 import { checkService } from './service/gates.ts';
 import { serviceTable } from './service/tables.ts';
 import { checkStartup } from './startup/gates.ts';
@@ -18,24 +18,29 @@ import { checkSteering } from './steering/gates.ts';
 import { steeringTable } from './steering/tables.ts';
 
 /** Those of quality are in docs/precisions.md (quality/tables.ts). */
-type ReadmeResults = Omit<Results, 'quality'>;
+type ReadmeResults = Omit<KeptResults, 'quality'>;
 
 /** The README's tables by the name in their markers. */
 export function renderTables(results: ReadmeResults): ReadonlyMap<string, string> {
   const { engine, steering, service, prefix, starvation, endurance, startup, demo } = results;
   return new Map([
     ['gates', gatesTable(results)],
-    ['decode', decodeTable(engine)],
-    ['prefill', prefillTable(engine)],
-    ['steering', steeringTable(steering)],
-    ['service', serviceTable(service)],
-    ['prefix', prefixTable(prefix)],
-    ['starvation', starvationTable(starvation)],
-    ['endurance', enduranceTable(endurance)],
-    ['startup', startupTable(startup)],
-    ['memory', memoryTable(startup)],
-    ['demo', demoTable(demo)],
+    ['decode', unlessMissing('engine', engine, decodeTable)],
+    ['prefill', unlessMissing('engine', engine, prefillTable)],
+    ['steering', unlessMissing('steering', steering, steeringTable)],
+    ['service', unlessMissing('service', service, serviceTable)],
+    ['prefix', unlessMissing('prefix', prefix, prefixTable)],
+    ['starvation', unlessMissing('starvation', starvation, starvationTable)],
+    ['endurance', unlessMissing('endurance', endurance, enduranceTable)],
+    ['startup', unlessMissing('startup', startup, startupTable)],
+    ['memory', unlessMissing('startup', startup, memoryTable)],
+    ['demo', unlessMissing('demo', demo, demoTable)],
   ]);
+}
+
+/** A benchmark that has not been run since its results changed form says so in its place. */
+function unlessMissing<Kept>(bench: ResultName, results: Kept | null, render: (results: Kept) => string): string {
+  return results === null ? `Not measured yet: \`npm run bench:${bench}\`.` : render(results);
 }
 
 /** Every promise with what was measured, whether it is kept or not. */
@@ -48,23 +53,24 @@ export function gatesTable({
   endurance,
   startup,
 }: ReadmeResults): string {
-  const gates: readonly (readonly [string, readonly Gate[]])[] = [
-    ['engine', checkEngine(engine)],
-    ['steering', checkSteering(steering)],
-    ['service', checkService(service)],
-    ['prefix', checkPrefix(prefix)],
-    ['starvation', checkStarvation(starvation)],
-    ['endurance', checkEndurance(endurance)],
-    ['startup', checkStartup(startup)],
+  const gates: readonly (readonly [string, readonly Gate[] | null])[] = [
+    ['engine', engine && checkEngine(engine)],
+    ['steering', steering && checkSteering(steering)],
+    ['service', service && checkService(service)],
+    ['prefix', prefix && checkPrefix(prefix)],
+    ['starvation', starvation && checkStarvation(starvation)],
+    ['endurance', endurance && checkEndurance(endurance)],
+    ['startup', startup && checkStartup(startup)],
   ];
-  const rows = gates.flatMap(([bench, list]) =>
-    list.map(({ name, value, limit, reach, atLeast, passed }) => [
+  const rows = gates.flatMap(([bench, list]) => {
+    if (!list) return [[`everything that \`bench:${bench}\` promises`, 'not measured', '', '', '**not kept**']];
+    return list.map(({ name, value, limit, reach, atLeast, passed }) => [
       `${name} (\`${bench}\`)`,
       value === null ? 'not measured' : value.toFixed(2),
       `${atLeast ? '≥' : '≤'} ${limit}`,
       reach === null ? '' : String(reach),
       passed ? 'kept' : '**not kept**',
-    ]),
-  );
+    ]);
+  });
   return table(['promise', 'measured', 'floor', 'reach for', ''], rows);
 }

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { defaultModelName } from '../engine/checkpoint/acquire/catalog.ts';
+import { defaultPrefillRatio } from '../engine/scheduler/policy.ts';
 import { defaultCacheDirectory } from './cache-directory.ts';
 import { defaultThreads } from './processor.ts';
 import { setting } from './setting.ts';
@@ -152,7 +153,7 @@ export const serveSettings = {
     'TILLER_PREFILL_RATIO',
     'time for prompts beside running replies, as a multiple of a step of theirs',
     ratio(0.05, 100),
-    0.8,
+    defaultPrefillRatio,
   ),
   queueLimit: setting(
     '--queue-limit <n>',

@@ -68,7 +68,15 @@ export async function runServe(config: Config): Promise<void> {
   services.serve(ready);
   const { limits, capacity } = ready;
   log.info({ ...limits, ...capacity }, `limits: ${explainLimits(config, limits, ready.model.needs.tokenBytes)}`);
-  log.info({ model: ready.id, url: server.url, milliseconds: Math.round(performance.now() - started) }, 'ready');
+  log.info(
+    {
+      model: ready.id,
+      precision: ready.model.precision,
+      url: server.url,
+      milliseconds: Math.round(performance.now() - started),
+    },
+    'ready',
+  );
   const { id, registry, model } = ready;
   process.stdout.write(welcome(server.url, { id, chats: model.chatTemplate !== null, registry }));
   await untilStopped;

@@ -20,8 +20,11 @@ export const smallestChunk = 16;
 export const chunkUnit = 8;
 /** Milliseconds that a chunk may take however fast decode steps are. */
 export const shortestChunkMilliseconds = 25;
-/** A chunk may take so many times what the decode step beside it takes: replies then come at about half their speed. */
-export const defaultPrefillRatio = 0.8;
+/**
+ * A chunk may take so many times what the decode step beside it takes: while somebody's prompt is read, the others' tokens come at
+ * intervals about 2.2 times as long. Less would make long prompts wait for many more decode steps.
+ */
+export const defaultPrefillRatio = 1.2;
 
 /** A request with tokens to read before it decodes. */
 export interface PromptTurn {

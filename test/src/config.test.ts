@@ -20,7 +20,7 @@ describe('configuration', () => {
       prefixCacheBytes: null,
       precision: 'f32',
       warmUp: 'common',
-      prefillRatio: 0.8,
+      prefillRatio: 1.2,
       queueLimit: 128,
       queueSeconds: 120,
       maxReplyTokens: null,
