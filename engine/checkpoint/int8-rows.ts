@@ -4,7 +4,7 @@ const largestQuantum = 127;
 
 /**
  * Quantises rows of float32 weights to signed 8-bit integers, symmetric, one scale a row (an output channel of a linear layer):
- * scale = max|w| / 127, q = round(w / scale), ties away from zero on neither side matter little. A row of zeros gets scale 0.
+ * scale = max|w| / 127, q = round(w / scale). A row of zeros gets scale 0.
  *
  * @param weights whole rows of `width`, row major
  * @param place where they go: `firstRow` of `rows` in all
