@@ -2,6 +2,5 @@
 export * from './core/index.ts';
 export { createEngine, type EngineOptions } from './engine.ts';
 export { type LoadedModel, type LoadModelOptions, loadModel, type ModelNeeds } from './load-model.ts';
-export { type Precision, type PrecisionChoice, precisionChoices, precisions } from './precision.ts';
 export { createPrefixSharing } from './prefix-sharing.ts';
 export { type CompiledEdit, compileEdits, mergeReports } from './steering/index.ts';

@@ -1,6 +1,7 @@
 import { openCheckpoint, prepareFloat32Weights, type WeightsFile } from './checkpoint/index.ts';
 import type { ChatTemplate, Executor, ModelConfig, ProgressListener, PromptEncoder, Tokenizer } from './core/index.ts';
-import { type Precision, type PrecisionChoice, prepareLinears, resolvePrecision } from './precision.ts';
+import type { Precision, PrecisionChoice } from './core/precision.ts';
+import { prepareLinears, resolvePrecision } from './precision.ts';
 import { openExecutor } from './runtime/index.ts';
 import { createChatTemplate, openTokenizer } from './tokenizer/index.ts';
 

@@ -5,24 +5,8 @@ import {
   prepareInt8Weights,
   type StoredLinears,
 } from './checkpoint/index.ts';
-import { type ProgressListener, TillerError } from './core/index.ts';
+import { type Precision, type PrecisionChoice, type ProgressListener, TillerError } from './core/index.ts';
 import { checkInt8, type ExecutorOptions, type Int8Check } from './runtime/index.ts';
-
-/**
- * What linear layers are computed in; everything else (norms, attention, keys and values, edits, the stream) is float32 always.
- *
- * | precision | weights                                             | inputs of linear layers             |
- * |-----------|-----------------------------------------------------|-------------------------------------|
- * | f32       | as the checkpoint says                              | float32                             |
- * | int8      | rounded to 8 bits, one scale an output channel      | rounded to 8 bits, one scale a token|
- * | blocks    | the checkpoint's own blocks, as they are            | rounded to 8 bits, one scale a block|
- */
-export const precisions = ['f32', 'int8', 'blocks'] as const;
-export type Precision = (typeof precisions)[number];
-
-/** `auto`: chosen by trying this processor (`choosePrecision`). */
-export const precisionChoices = [...precisions, 'auto'] as const;
-export type PrecisionChoice = (typeof precisionChoices)[number];
 
 /** int8 is chosen by itself only where it is so many times faster than float32. */
 const worthwhileSpeedUp = 1.3;

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { defaultModelName } from '../engine/checkpoint/acquire/catalog.ts';
+import { precisionChoices } from '../engine/core/index.ts';
 import { defaultPrefillRatio } from '../engine/scheduler/policy.ts';
 import { defaultCacheDirectory } from './cache-directory.ts';
 import { defaultThreads } from './processor.ts';
@@ -60,7 +61,6 @@ function ratio(least: number, most: number) {
     .pipe(z.number().min(least, message).max(most, message));
 }
 
-const precisionNames = ['f32', 'int8', 'blocks', 'auto'] as const;
 const warmUps = ['none', 'common'] as const;
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -137,8 +137,8 @@ export const serveSettings = {
   precision: setting(
     '--precision <name>',
     'TILLER_PRECISION',
-    `number format of linear layers: ${precisionNames.join(', ')}`,
-    z.enum(precisionNames, { error: `must be one of ${precisionNames.join(', ')}` }),
+    `number format of linear layers: ${precisionChoices.join(', ')}`,
+    z.enum(precisionChoices, { error: `must be one of ${precisionChoices.join(', ')}` }),
     'f32',
   ),
   warmUp: setting(

@@ -2,8 +2,8 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { acquireModel, defaultModelName } from '../../engine/checkpoint/acquire/index.ts';
+import { precisions } from '../../engine/core/index.ts';
 import { type LoadedModel, loadModel } from '../../engine/index.ts';
-import { precisions } from '../../engine/precision.ts';
 import { bundledSources, openRegistry, type Registry } from '../../sae-registry/index.ts';
 import { cacheDirectory } from '../checkout.ts';
 import { reportGates } from '../gates.ts';

@@ -16,17 +16,21 @@ export const peerSettings = z.object({
 });
 export type PeerSettings = z.infer<typeof peerSettings>;
 
+/** Loads a model; every worker is asked this first. */
+export const loadRequest = z.object({
+  op: z.literal('load'),
+  /** A model's name, or a path. */
+  model: z.string(),
+  cacheDirectory: z.string(),
+  precision: z.string(),
+  threads: z.number(),
+  rows: z.number(),
+  context: z.number(),
+});
+
 /** What the benchmarks ask Tiller's worker. bench/peers/llama.mjs answers `load`, `decode`, `prefill` and `greedy` in the same way. */
 export const workerRequest = z.discriminatedUnion('op', [
-  z.object({
-    op: z.literal('load'),
-    /** A model's name, or a path. */
-    model: z.string(),
-    cacheDirectory: z.string(),
-    precision: z.string(),
-    threads: z.number(),
-    rows: z.number(),
-    context: z.number(),
+  loadRequest.extend({
     /** `none`: no graph with edits is built before somebody steers. Not given: what a server does. */
     warmUp: z.string().optional(),
   }),

@@ -9,9 +9,9 @@ import {
   prepareBlockWeights,
 } from '../../../engine/checkpoint/index.ts';
 import type { Executor, RowStep } from '../../../engine/core/index.ts';
+import { type Precision, precisions } from '../../../engine/core/index.ts';
 import { compileDecoder } from '../../../engine/graph/index.ts';
 import { loadModel } from '../../../engine/load-model.ts';
-import { type Precision, precisions } from '../../../engine/precision.ts';
 import { type ReferenceLinear, referenceLlama } from '../../harness/reference-llama.ts';
 import { runPrompt } from '../../harness/run-prompt.ts';
 
