@@ -4,11 +4,20 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/real/**'], testTimeout: 60_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/real/**'],
+          globalSetup: './test/harness/compile-kernels.ts',
+          testTimeout: 60_000,
+        },
+      },
       {
         test: {
           name: 'real',
           include: ['test/real/**/*.test.ts'],
+          globalSetup: './test/harness/compile-kernels.ts',
           testTimeout: 600_000,
           hookTimeout: 900_000,
           pool: 'forks',

@@ -8,6 +8,7 @@ import type { Executor } from './core/step.ts';
 import type { Tokenizer } from './core/tokenizer.ts';
 import { EventQueue } from './event-queue.ts';
 import { Generation, type StepOutcome } from './generation.ts';
+import { HandOut } from './hand-out.ts';
 import { type Ending, Member } from './member.ts';
 import { RequestTimes } from './request-times.ts';
 import { findViolations, type SchedulerSnapshot } from './scheduler/invariants.ts';
@@ -16,6 +17,7 @@ import { Scheduler } from './scheduler/scheduler.ts';
 import { statisticsOf } from './statistics.ts';
 import { promptKeyOf } from './steering-class.ts';
 import { runStep } from './step-runner.ts';
+import { createTurnPace, type TurnPace } from './turn-pace.ts';
 import { validateRequest } from './validate-request.ts';
 import { callerEnding, longestTimer, watchCaller } from './watch-caller.ts';
 
@@ -40,6 +42,8 @@ export interface EngineOptions {
   readonly observer?: EngineObserver;
   /** Milliseconds since the epoch, for deadlines. */
   readonly now?: () => number;
+  /** When the event loop turns while the rows of a step are sampled; tests give their own. */
+  readonly pace?: TurnPace;
   /** Sees the scheduler after every step; tests check its invariants there. */
   readonly inspect?: (snapshot: SchedulerSnapshot) => void;
 }
@@ -55,7 +59,7 @@ type TurnOutcome =
   | 'no_work'
   /** Rows gave way or left before the step began: another one is planned. */
   | 'deferred'
-  /** A step ran, and what it gave has been handed out. */
+  /** A step ran, and what it gave is on its way to the requests. */
   | 'committed';
 
 /** The scheduler's invariants are checked after so many steps, and whenever it goes idle. */
@@ -66,7 +70,9 @@ class BatchingEngine implements Engine {
   readonly #executor: Executor;
   readonly #scheduler: Scheduler;
   readonly #eosTokenIds: ReadonlySet<number>;
+  readonly #pace: TurnPace;
   readonly #members = new Map<string, Member>();
+  readonly #handOut = new HandOut((id, outcome, now) => this.#deliver(id, outcome, now));
   readonly #preparing = new Set<Promise<void>>();
   readonly #emptied: (() => void)[] = [];
   /** The loop while it runs. */
@@ -84,6 +90,7 @@ class BatchingEngine implements Engine {
     this.#options = options;
     this.#executor = executor;
     this.#eosTokenIds = new Set(eosTokenIds);
+    this.#pace = options.pace ?? createTurnPace();
     const { slots, context, maxChunk } = executor;
     this.#scheduler = new Scheduler({
       slots,
@@ -111,6 +118,8 @@ class BatchingEngine implements Engine {
     const ending = callerEnding(request, this.#now());
     if (ending) throw ending.error;
     const { id, promptTokenIds, stop } = request;
+    // the one before it of this name may be over without knowing it
+    this.#handOut.now(id);
     const generation = new Generation(request, tokenizer, this.#eosTokenIds, prefix !== null);
     const sites = [...new Set(request.edits.map((edit) => edit.hookPoint))];
     const ready = sites.length === 0;
@@ -131,7 +140,8 @@ class BatchingEngine implements Engine {
 
   statistics(): EngineStatistics {
     const { prefix = null } = this.#options;
-    return statisticsOf(this.#scheduler.snapshot(), this.#executor, prefix, this.#draining);
+    const state = { draining: this.#draining, broken: this.#broken?.message ?? null };
+    return statisticsOf(this.#scheduler.snapshot(), this.#executor, prefix, state);
   }
 
   async drain(deadlineMilliseconds: number): Promise<void> {
@@ -227,13 +237,19 @@ class BatchingEngine implements Engine {
     if (!this.#broken) this.#loop ??= this.#run();
   }
 
-  /** Runs steps while there is work. Each turn yields to the event loop, where requests join and leave. */
+  /**
+   * Runs steps while there is work. The event loop turns between any two, and requests join and leave: while the later one
+   * runs (hand-out.ts), or here where none does.
+   */
   async #run(): Promise<void> {
     try {
+      let outcome: TurnOutcome = 'no_work';
       do {
         this.#wanted = false;
-        await nextTurn();
-        if ((await this.#turn()) !== 'no_work') this.#wanted = true;
+        if (outcome !== 'committed') await nextTurn();
+        outcome = await this.#turn();
+        if (outcome === 'no_work') await this.#handOut.done();
+        else this.#wanted = true;
       } while (this.#wanted);
     } catch (error) {
       this.#break(asTillerError(error));
@@ -286,7 +302,9 @@ class BatchingEngine implements Engine {
       this.#executor,
       step,
       this.#members,
+      this.#pace,
     );
+    await this.#handOut.done();
     // what it took says nothing of the next one when rows ran twice or not at all
     const usual = !retried && counts.rows === step.rows.length;
     this.#scheduler.commit(outcomes, usual ? performance.now() - builtAt : null, performance.now());
@@ -300,7 +318,7 @@ class BatchingEngine implements Engine {
       phases: { plan: builtAt - began, run: runMilliseconds, commit: ended - builtAt - runMilliseconds },
       predictedMilliseconds: step.predictedMilliseconds,
     });
-    for (const [id, outcome] of staged) this.#deliver(id, outcome, ended);
+    this.#handOut.add(staged, ended);
     // who is done gives memory back now, and not only when there is another step
     await this.#scheduler.settle();
   }
@@ -323,6 +341,7 @@ class BatchingEngine implements Engine {
 
   /** The request is over for its caller now; its slot is given back before the next step is planned. */
   #end(id: string, { outcome, error }: Ending): void {
+    this.#handOut.now(id);
     const member = this.#members.get(id);
     if (!member) return;
     this.#members.delete(id);

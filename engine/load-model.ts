@@ -1,9 +1,12 @@
 import { openCheckpoint, prepareFloat32Weights, type WeightsFile } from './checkpoint/index.ts';
 import type { ChatTemplate, Executor, ModelConfig, ProgressListener, PromptEncoder, Tokenizer } from './core/index.ts';
+import type { OperatorChoice, OperatorSet } from './core/operators.ts';
 import type { Precision, PrecisionChoice } from './core/precision.ts';
 import { prepareLinears, resolvePrecision } from './precision.ts';
-import { openExecutor } from './runtime/index.ts';
+import { compileKernels, type ExecutorOptions, type Kernels, openExecutor } from './runtime/index.ts';
 import { createChatTemplate, openTokenizer } from './tokenizer/index.ts';
+
+type KeyValueType = NonNullable<ExecutorOptions['keyValueType']>;
 
 export interface LoadModelOptions {
   /** A checkpoint file or folder. */
@@ -19,6 +22,8 @@ export interface LoadModelOptions {
   readonly precision?: PrecisionChoice;
   /** Whether graph variants that steering may need are built ahead (runtime/executor.ts); default none. */
   readonly warmUp?: 'none' | 'common';
+  /** Default: auto. */
+  readonly operators?: OperatorChoice;
   readonly onProgress?: ProgressListener;
 }
 
@@ -39,6 +44,10 @@ export interface LoadedModel {
   readonly hash: string;
   readonly needs: ModelNeeds;
   readonly precision: Precision;
+  /** Whose operators compute attention, norms and edits; replies may differ by rounding. */
+  readonly operators: OperatorSet;
+  /** Tiller's own operators; or why the model runs without them. */
+  readonly kernels: Kernels;
   readonly executor: Executor;
   readonly tokenizer: Tokenizer;
   /** The same tokenizer for texts of any length; to be closed with the engine. */
@@ -53,23 +62,44 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     const { cacheDirectory, onProgress, threads, warmUp } = options;
     const weights = await prepareFloat32Weights(checkpoint, { cacheDirectory, onProgress });
     const { config } = checkpoint;
-    const needs = needsOf(config, weights);
-    const slots = typeof options.slots === 'number' ? options.slots : options.slots(needs);
-    const context = Math.min(options.context ?? config.contextLength, config.contextLength);
     const { tokenizer, encoder } = await openTokenizer(checkpoint);
     const chatTemplate = createChatTemplate(checkpoint);
     const precision = await resolvePrecision(options.precision ?? 'f32', checkpoint, threads);
+    const kernels = await kernelsFor(options);
+    // Where inputs are rounded to 8 bits anyway, 11 bits of keys and values lose nothing more, and are read in half the time.
+    const keyValueType: KeyValueType = precision === 'f32' || kernels.library === null ? 'float32' : 'float16';
+    const needs = needsOf(config, weights, keyValueType);
+    const slots = typeof options.slots === 'number' ? options.slots : options.slots(needs);
+    const context = Math.min(options.context ?? config.contextLength, config.contextLength);
     const linears = await prepareLinears(precision, checkpoint, { cacheDirectory, onProgress });
-    const executor = await openExecutor({ config, weights, ...linears, slots, context, threads, warmUp });
-    return { config, hash: weights.hash, needs, precision, executor, tokenizer, encoder, chatTemplate };
+    const how = { slots, context, threads, warmUp, kernels: kernels.library, keyValueType };
+    const executor = await openExecutor({ config, weights, ...linears, ...how });
+    const operators = kernels.library === null ? 'onnxruntime' : 'tiller';
+    return {
+      config,
+      hash: weights.hash,
+      needs,
+      precision,
+      operators,
+      kernels,
+      executor,
+      tokenizer,
+      encoder,
+      chatTemplate,
+    };
   } finally {
     await checkpoint.close();
   }
 }
 
-function needsOf(config: ModelConfig, weights: WeightsFile): ModelNeeds {
+async function kernelsFor({ operators, cacheDirectory }: LoadModelOptions): Promise<Kernels> {
+  if (operators === 'onnxruntime') return { library: null, reason: "ONNX Runtime's own were asked for" };
+  return compileKernels(cacheDirectory);
+}
+
+function needsOf(config: ModelConfig, weights: WeightsFile, keyValueType: KeyValueType): ModelNeeds {
   const { blocks, keyValueHeads, headDim, contextLength } = config;
   const weightBytes = Array.from(weights.tensors.values()).reduce((sum, { byteLength }) => sum + byteLength, 0);
-  // keys and values, float32
-  return { weightBytes, tokenBytes: 2 * blocks * keyValueHeads * headDim * 4, contextLength };
+  const numberBytes = keyValueType === 'float32' ? 4 : 2;
+  return { weightBytes, tokenBytes: 2 * blocks * keyValueHeads * headDim * numberBytes, contextLength };
 }

@@ -8,7 +8,7 @@ export function statisticsOf(
   snapshot: SchedulerSnapshot,
   executor: Executor,
   prefix: PrefixSharing | null,
-  draining: boolean,
+  { draining, broken }: Pick<EngineStatistics, 'draining' | 'broken'>,
 ): EngineStatistics {
   const { waiting, decoding, prefilling } = snapshot;
   const rows = [...decoding, ...prefilling];
@@ -33,5 +33,6 @@ export function statisticsOf(
     ...variants,
     queueLimit: snapshot.queueLimit,
     draining,
+    broken,
   };
 }

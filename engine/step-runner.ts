@@ -4,6 +4,7 @@ import { executeStep } from './execute-step.ts';
 import type { StepOutcome } from './generation.ts';
 import type { Member } from './member.ts';
 import type { RowOutcome, ScheduledStep } from './scheduler/scheduled-step.ts';
+import type { TurnPace } from './turn-pace.ts';
 
 /** A step that has run and is not committed. */
 export interface StagedStep {
@@ -28,11 +29,15 @@ export interface StepCounts {
   readonly editedTokens: number;
 }
 
-/** Builds the rows of a step, runs them, and turns results into what to hand out. Touches no state but the requests' own. */
+/**
+ * Builds the rows of a step, runs them, and turns results into what to hand out. Touches no state but the requests' own.
+ * The event loop may turn between rows, as `pace` has it: whoever leaves `members` meanwhile gets nothing of this step.
+ */
 export async function runStep(
   executor: Executor,
   step: ScheduledStep,
   members: ReadonlyMap<string, Member>,
+  pace: TurnPace,
 ): Promise<StagedStep> {
   const staged = new Map<string, StepOutcome | TillerError>();
   const rows = buildRows(step, members, staged);
@@ -49,7 +54,7 @@ export async function runStep(
   let runMilliseconds = 0;
   let retried = false;
   for (const batch of batches) {
-    const run = await executeStep(executor, { kind: step.kind, rows: batch }, consume);
+    const run = await executeStep(executor, { kind: step.kind, rows: batch }, consume, pace);
     runMilliseconds += run.milliseconds;
     retried ||= run.retried;
   }

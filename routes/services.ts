@@ -80,6 +80,8 @@ export interface ModelCard {
   readonly dModel: number;
   readonly blocks: number;
   readonly precision: string;
+  /** Whose operators compute it: `tiller` or `onnxruntime`. */
+  readonly operators: string;
   readonly hash: string;
   /** Ids of the sources loaded for it. */
   readonly sources: readonly string[];

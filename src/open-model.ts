@@ -29,7 +29,7 @@ export async function openModel(config: Config, options: OpenModelOptions = {}):
   const { onProgress, onNotice, signal, observer } = options;
   const files = await getModelFiles(config, { onProgress, onNotice, signal });
   signal?.throwIfAborted();
-  const { threads, precision, warmUp } = config;
+  const { threads, precision, operators, warmUp } = config;
   const machine = { memoryBytes: readMachine().memoryBytes, cores: threads };
   const model = await loadModel({
     path: files.path,
@@ -38,6 +38,7 @@ export async function openModel(config: Config, options: OpenModelOptions = {}):
     context: config.context,
     threads,
     precision,
+    operators,
     warmUp,
     onProgress,
   });
@@ -82,7 +83,7 @@ function openEngine(
   { prefillRatio }: Config,
   observer?: EngineObserver,
 ): Engine {
-  const { executor, tokenizer, hash, precision } = model;
+  const { executor, tokenizer, hash, precision, operators } = model;
   return createEngine({
     executor,
     tokenizer,
@@ -94,7 +95,7 @@ function openEngine(
     prefix: createPrefixSharing({
       blocks: executor.blocks,
       budgetBytes: limits.prefixCacheBytes,
-      salt: `${hash} ${precision}`,
+      salt: `${hash} ${precision} ${operators}`,
     }),
     observer,
   });

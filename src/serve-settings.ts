@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { defaultModelName } from '../engine/checkpoint/acquire/catalog.ts';
-import { precisionChoices } from '../engine/core/index.ts';
+import { operatorChoices, precisionChoices } from '../engine/core/index.ts';
 import { defaultPrefillRatio } from '../engine/scheduler/policy.ts';
 import { defaultCacheDirectory } from './cache-directory.ts';
 import { defaultThreads } from './processor.ts';
@@ -140,6 +140,13 @@ export const serveSettings = {
     `number format of linear layers: ${precisionChoices.join(', ')}`,
     z.enum(precisionChoices, { error: `must be one of ${precisionChoices.join(', ')}` }),
     'f32',
+  ),
+  operators: setting(
+    '--operators <whose>',
+    'TILLER_OPERATORS',
+    "auto: Tiller's own, compiled at the first start, where there is a C++ compiler; onnxruntime: never",
+    z.enum(operatorChoices, { error: `must be one of ${operatorChoices.join(', ')}` }),
+    'auto',
   ),
   warmUp: setting(
     '--warm-up <what>',

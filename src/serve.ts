@@ -67,11 +67,14 @@ export async function runServe(config: Config): Promise<void> {
   if (loading.signal.aborted) return await untilStopped;
   services.serve(ready);
   const { limits, capacity } = ready;
+  const { kernels } = ready.model;
+  if (kernels.library === null) log.warn(`Tiller's own operators are not used, which is slower: ${kernels.reason}`);
   log.info({ ...limits, ...capacity }, `limits: ${explainLimits(config, limits, ready.model.needs.tokenBytes)}`);
   log.info(
     {
       model: ready.id,
       precision: ready.model.precision,
+      operators: ready.model.operators,
       url: server.url,
       milliseconds: Math.round(performance.now() - started),
     },

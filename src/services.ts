@@ -85,8 +85,11 @@ export class AppServices implements Services {
   }
 
   notReady(): string | null {
-    if (this.draining()) return 'The service is shutting down.';
-    return this.#ready ? null : 'The model is still being loaded.';
+    const engine = this.#ready?.model.engine.statistics();
+    if (this.stopping || engine?.draining) return 'The service is shutting down.';
+    if (!engine) return 'The model is still being loaded.';
+    const { broken } = engine;
+    return broken === null ? null : `The engine stopped, and only a restart brings it back: ${broken}`;
   }
 
   readonly draining = (): boolean => this.stopping || (this.#ready?.model.engine.statistics().draining ?? false);
@@ -109,6 +112,7 @@ function modelService(ready: ReadyModel, maxEdits: number, requests: RequestObse
     dModel: model.config.dModel,
     blocks: model.config.blocks,
     precision: model.precision,
+    operators: model.operators,
     hash: model.hash,
     sources: registry.sources.map(({ id }) => id),
     capacity: ready.capacity,

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Edit, Engine } from '../../engine/core/index.ts';
 import type { Timing } from './protocol.ts';
 import { greedyRequest } from './request.ts';
@@ -25,6 +26,7 @@ export async function decodeThroughEngine(
   // reads the prompt once, so that the rows can begin close together where prompts are shared
   if (rows > 1) await firstToken(engine, prompt);
   const enough = new AbortController();
+  setMaxListeners(0, enough.signal);
   const tokens: number[][] = Array.from({ length: rows }, () => []);
   let begun = 0;
   let generated = 0;

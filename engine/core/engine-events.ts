@@ -98,4 +98,6 @@ export interface EngineStatistics {
   readonly variantBuildMilliseconds: number;
   readonly queueLimit: number;
   readonly draining: boolean;
+  /** Why the engine stopped for good, by a mistake of its own; null while it works. */
+  readonly broken: string | null;
 }

@@ -8,6 +8,7 @@ export * from './errors.ts';
 export * from './hook-point.ts';
 export * from './model-config.ts';
 export * from './nearest.ts';
+export * from './operators.ts';
 export * from './precision.ts';
 export * from './prefix-sharing.ts';
 export * from './progress.ts';

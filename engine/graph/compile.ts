@@ -2,7 +2,7 @@ import { unembeddingGroup } from '../checkpoint/index.ts';
 import { type ModelConfig, TillerError } from '../core/index.ts';
 import { addLlamaBlock } from './families/llama.ts';
 import { LinearBuilder, type LinearOptions } from './linear.ts';
-import { ports } from './names.ts';
+import { type GraphOptions, ports } from './names.ts';
 import { type GraphPort, OnnxGraph } from './onnx.ts';
 import { type OpenSites, ResidualStream } from './stream.ts';
 
@@ -29,7 +29,8 @@ const familyBlocks = { llama: addLlamaBlock } as const;
 
 /**
  * Compiles a decoder with the given hook points opened. Nothing of an edit or a tap is in the graph of a variant that does
- * not name it. `context` is the number of tokens a cache slot holds; `linears` says how linear layers are computed. Throws `checkpoint_unsupported`, and
+ * not name it. `context` is the number of tokens a cache slot holds; `linears` says how linear layers are computed, `options` how
+ * the rest is. Throws `checkpoint_unsupported`, and
  * `hook_point_not_found` for a place that the decoder does not pass.
  */
 export function compileDecoder(
@@ -37,6 +38,7 @@ export function compileDecoder(
   context: number,
   sites: OpenSites,
   linears: LinearOptions = everythingDense,
+  options: GraphOptions = { operators: 'onnxruntime', keyValueType: 'float32' },
 ): CompiledGraph {
   if (config.headDim % headDimUnit !== 0) {
     const reason = `Attention heads of width ${config.headDim} cannot be run: GroupQueryAttention wants a multiple of ${headDimUnit}.`;
@@ -51,11 +53,12 @@ export function compileDecoder(
 
   const embedding = graph.weight('model.embed_tokens.weight', [vocabularySize, dModel]);
   const embedded = graph.node('hook_embed', 'Gather', [embedding, ports.inputIds], { attributes: { axis: 0 } });
-  const stream = new ResidualStream(graph, embedded, { dModel, epsilon: config.normEpsilon, sites });
+  const builder = new LinearBuilder(graph, linears, options.operators);
+  const streamOptions = { dModel, epsilon: config.normEpsilon, sites, operators: options.operators, linears: builder };
+  const stream = new ResidualStream(graph, embedded, streamOptions);
   if (sites.taps.has('hook_embed')) stream.tap('hook_embed');
-  const builder = new LinearBuilder(graph, linears);
   for (let block = 0; block < blocks; block++) {
-    familyBlocks[config.family](graph, stream, builder, config, block, context);
+    familyBlocks[config.family](graph, stream, builder, config, block, context, options);
   }
   const last = stream.normalized(`blocks.${blocks - 1}.hook_resid_post`, graph.weight('model.norm.weight', [dModel]));
   const [missing] = stream.missing();

@@ -21,20 +21,8 @@ export interface EditPort {
  * other. The readings go out so that the answer can say what was done.
  */
 export function addEditPort(graph: OnnxGraph, hookPoint: string, stream: string, dModel: number): EditPort {
-  const port = editPorts(hookPoint);
+  const port = declareEditPort(graph, hookPoint, dModel);
   const at = (name: string) => `edit.${hookPoint}/${name}`;
-  // Sizes have names of their own at each hook point: edits there are counted apart.
-  const { groups, width } = port.sizes;
-  graph.input(port.read, 'float32', [groups, width, dModel]);
-  graph.input(port.write, 'float32', [groups, width, dModel]);
-  for (const name of Object.values(port.parameters)) graph.input(name, 'float32', [groups, 1, width]);
-  graph.input(port.mask, 'bool', ['B', 'S', width]);
-  graph.output(port.gate, 'bool', ['B', 'S', width]);
-  for (const name of ['coefficient', 'readingBefore', 'readingAfter'] as const) {
-    graph.output(port[name], 'float32', ['B', 'S', width]);
-  }
-  graph.output(port.streamNorm, 'float32', ['B', 'S', 1]);
-
   const { bias, threshold, beta, gamma, low, high, activeAbove, sinkNorm } = port.parameters;
   const read = (name: string, from: string, output: string) => {
     const dot = graph.node(at(`${name}_dot`), 'FusedMatMul', [from, port.read], {
@@ -62,4 +50,40 @@ export function addEditPort(graph: OnnxGraph, hookPoint: string, stream: string,
   const applied = graph.node(at('applied'), 'Where', [port.gate, port.coefficient, graph.scalar(0)]);
   const delta = graph.node(at('delta'), 'MatMul', [applied, port.write]);
   return { delta, readAfter: (edited) => void read('read_after', edited, port.readingAfter) };
+}
+
+/** The stream that a hook point's edits are applied to: its value, and what is added to it before. */
+export interface EditedStream {
+  readonly value: string;
+  /** '' when there is nothing to add. */
+  readonly pending: string;
+  /** Factors of each token of `pending`; '' without. */
+  readonly pendingScale: string;
+}
+
+/** The same by Tiller's own operator (engine/kernels/edit.cpp). Returns the edited stream, which bears the hook point's name. */
+export function addEdit(graph: OnnxGraph, hookPoint: string, stream: EditedStream, dModel: number): string {
+  const port = declareEditPort(graph, hookPoint, dModel);
+  const { value, pending, pendingScale } = stream;
+  const { bias, threshold, beta, gamma, low, high, activeAbove, sinkNorm } = port.parameters;
+  const parameters = [bias, threshold, beta, gamma, low, high, activeAbove, sinkNorm];
+  const inputs = [value, pending, pendingScale, port.read, port.write, ...parameters, port.mask];
+  const readings = [port.gate, port.coefficient, port.readingBefore, port.readingAfter, port.streamNorm];
+  return graph.node(`edit.${hookPoint}`, 'Edit', inputs, { domain: 'tiller', outputs: [hookPoint, ...readings] });
+}
+
+function declareEditPort(graph: OnnxGraph, hookPoint: string, dModel: number) {
+  const port = editPorts(hookPoint);
+  // Sizes have names of their own at each hook point: edits there are counted apart.
+  const { groups, width } = port.sizes;
+  graph.input(port.read, 'float32', [groups, width, dModel]);
+  graph.input(port.write, 'float32', [groups, width, dModel]);
+  for (const name of Object.values(port.parameters)) graph.input(name, 'float32', [groups, 1, width]);
+  graph.input(port.mask, 'bool', ['B', 'S', width]);
+  graph.output(port.gate, 'bool', ['B', 'S', width]);
+  for (const name of ['coefficient', 'readingBefore', 'readingAfter'] as const) {
+    graph.output(port[name], 'float32', ['B', 'S', width]);
+  }
+  graph.output(port.streamNorm, 'float32', ['B', 'S', 1]);
+  return port;
 }

@@ -1,7 +1,14 @@
 export { type CompiledGraph, compileDecoder, topCount } from './compile.ts';
 export { editableHookPoints } from './hook-points.ts';
 export type { LinearOptions } from './linear.ts';
-export { editPorts, linearArrays, ports, rotaryTables } from './names.ts';
+export {
+  editPorts,
+  type GraphOptions,
+  type KeyValueType,
+  linearArrays,
+  ports,
+  rotaryTables,
+} from './names.ts';
 export { type ElementType, elementTypes, type GraphPort, OnnxGraph, weightPlaceholder } from './onnx.ts';
 export { rotaryTableValues } from './rotary.ts';
 export type { OpenSites } from './stream.ts';

@@ -1,4 +1,5 @@
 import { blockWidth, type LinearForm } from '../checkpoint/index.ts';
+import type { OperatorSet } from '../core/index.ts';
 import { linearArrays, ports } from './names.ts';
 import type { OnnxGraph } from './onnx.ts';
 
@@ -14,6 +15,8 @@ export interface LinearLayers {
   readonly tokens: 'all' | 'chosen';
   /** The result may come as [B·S, out], where the form of the weights makes it so. */
   readonly mayFlatten?: boolean;
+  /** The same, and `rowScale` may then name factors that its rows have still to be multiplied by. */
+  readonly mayLeaveScale?: boolean;
   /** Each matrix [out, width] as the checkpoint names it. */
   readonly weights: readonly { readonly name: string; readonly weight: string; readonly out: number }[];
 }
@@ -29,6 +32,12 @@ export interface LinearOptions {
   readonly blockInput: 'float32' | 'int8';
 }
 
+/** A tensor rounded to 8 bits, [tokens, width], and the scale of each of its tokens, [tokens, 1]. */
+export interface Quantised {
+  readonly quanta: string;
+  readonly scale: string;
+}
+
 /**
  * Of quantised inputs: they are symmetric, but ONNX Runtime's fast kernels multiply unsigned bytes by signed ones (measured: signed by
  * signed is several times slower).
@@ -42,16 +51,35 @@ const accuracyLevels = { float32: 1, int8: 4 } as const;
 export class LinearBuilder {
   private readonly graph: OnnxGraph;
   private readonly options: LinearOptions;
+  private readonly operators: OperatorSet;
   /** x → its sums over blocks; x → its quanta and their scale: made once for all layers that read it. */
   private readonly blockSums = new Map<string, string>();
   private shape: string | null = null;
   /** Zero points for every token of a step, for all of its tokens and for those that logits are wanted for. */
   private readonly zeroPoints = new Map<LinearLayers['tokens'], string>();
-  private readonly quantised = new Map<string, { readonly quanta: string; readonly scale: string }>();
+  private readonly quantised = new Map<string, Quantised>();
+  /** Results that were left unscaled, and their scales. */
+  private readonly rowScales = new Map<string, string>();
 
-  constructor(graph: OnnxGraph, options: LinearOptions) {
+  constructor(graph: OnnxGraph, options: LinearOptions, operators: OperatorSet) {
     this.graph = graph;
     this.options = options;
+    this.operators = operators;
+  }
+
+  /** Whether whoever makes the input of this group should round it to 8 bits at once (`know`). */
+  takesQuanta(group: string): boolean {
+    return this.operators === 'tiller' && this.options.forms.get(group) === 'int8';
+  }
+
+  /** Says that `x` has been rounded already. */
+  know(x: string, quantised: Quantised): void {
+    this.quantised.set(x, quantised);
+  }
+
+  /** Factors [tokens, 1] of a result that was left unscaled; '' for one that was not. */
+  rowScale(result: string): string {
+    return this.rowScales.get(result) ?? '';
   }
 
   /** x·Wᵀ of a group with one matrix, [B, S, out]. */
@@ -83,14 +111,20 @@ export class LinearBuilder {
    */
   private addInt8(layers: LinearLayers): string {
     const { graph } = this;
-    const { name, width, group, mayFlatten, weights } = layers;
+    const { name, width, group, mayFlatten, mayLeaveScale, weights } = layers;
     const out = weights.reduce((sum, weight) => sum + weight.out, 0);
     const arrays = linearArrays(group);
     const values = graph.weight(arrays.values, [width, out], 'int8');
     const scales = graph.weight(arrays.scales, [out]);
     const { quanta, scale } = this.quantise(layers);
     const inputs = [quanta, values, graph.scalar(1), scales, graph.byte(zeroPoint)];
-    const product = graph.node(`${name}/product`, 'MatMulIntegerToFloat', inputs, { domain: 'com.microsoft' });
+    const unscaled = mayLeaveScale === true && this.operators === 'tiller';
+    const productName = unscaled ? name : `${name}/product`;
+    const product = graph.node(productName, 'MatMulIntegerToFloat', inputs, { domain: 'com.microsoft' });
+    if (unscaled) {
+      this.rowScales.set(name, scale);
+      return name;
+    }
     if (mayFlatten) return graph.node(name, 'Mul', [product, scale]);
     const scaled = graph.node(`${name}/flat`, 'Mul', [product, scale]);
     return graph.node(name, 'Reshape', [scaled, this.batchShape()]);
@@ -108,9 +142,22 @@ export class LinearBuilder {
     return this.shape;
   }
 
-  private quantise({ x, width, tokens }: LinearLayers) {
+  private quantise(layers: LinearLayers): Quantised {
+    const { x } = layers;
     const found = this.quantised.get(x);
     if (found) return found;
+    const made = this.operators === 'tiller' ? this.quantiseAtOnce(x) : this.quantiseInSteps(layers);
+    this.quantised.set(x, made);
+    return made;
+  }
+
+  private quantiseAtOnce(x: string): Quantised {
+    const made = { quanta: `${x}/quanta`, scale: `${x}/scale` };
+    this.graph.node(made.quanta, 'Quantise', [x], { domain: 'tiller', outputs: [made.quanta, made.scale] });
+    return made;
+  }
+
+  private quantiseInSteps({ x, width, tokens }: LinearLayers): Quantised {
     const { graph } = this;
     const rows = graph.node(`${x}/rows`, 'Reshape', [x, graph.integers([-1, width])]);
     const magnitude = graph.node(`${x}/magnitude`, 'Abs', [rows]);
@@ -121,9 +168,7 @@ export class LinearBuilder {
     const flat = graph.node(`${x}/scale_flat`, 'Reshape', [scale, graph.integers([-1])]);
     const zeros = this.zeroPoint(tokens, flat);
     const quanta = graph.node(`${x}/quanta`, 'QuantizeLinear', [rows, flat, zeros], { attributes: { axis: 0 } });
-    const made = { quanta, scale };
-    this.quantised.set(x, made);
-    return made;
+    return { quanta, scale };
   }
 
   /** 128 for every row of `like`, made once for all tensors with as many rows. */

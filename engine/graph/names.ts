@@ -1,4 +1,14 @@
+import type { OperatorSet } from '../core/index.ts';
 import { type EditParameter, editParameterNames } from '../steering/index.ts';
+
+/** What keys and values are kept as; half precision needs Tiller's own operators. */
+export type KeyValueType = 'float32' | 'float16';
+
+/** How everything but the linear layers is computed. */
+export interface GraphOptions {
+  readonly operators: OperatorSet;
+  readonly keyValueType: KeyValueType;
+}
 
 /** Names of the ports of a decoder graph: the contract between engine/graph and engine/runtime. */
 export const ports = {
@@ -17,7 +27,7 @@ export const ports = {
   topIndices: 'top_indices',
   /** float32 [R] */
   logSumExp: 'log_sum_exp',
-  /** float32 [B, key-value heads, context, head]: in place, bound as input and output. */
+  /** [B, key-value heads, context, head]: in place; bound as input, and as output where the operator wants that. */
   pastKey: (block: number) => `past_key.${block}`,
   pastValue: (block: number) => `past_value.${block}`,
   presentKey: (block: number) => `present_key.${block}`,

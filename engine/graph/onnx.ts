@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { ProtobufWriter } from './protobuf.ts';
 
 /** ONNX tensor element types that Tiller writes. onnx.proto, TensorProto.DataType. */
-export const elementTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9 } as const;
+export const elementTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10 } as const;
 export type ElementType = keyof typeof elementTypes;
 
 /** A dimension: its size, or the name of one that is known only when the graph runs. */
@@ -23,8 +23,8 @@ export type Attribute = number | string | readonly number[] | FloatAttribute;
 
 export interface NodeOptions {
   readonly attributes?: Readonly<Record<string, Attribute>>;
-  /** '' is the ONNX domain; 'com.microsoft' holds ONNX Runtime's fused operators. */
-  readonly domain?: '' | 'com.microsoft';
+  /** '' is the ONNX domain; 'com.microsoft' holds ONNX Runtime's fused operators, 'tiller' those of engine/kernels. */
+  readonly domain?: '' | 'com.microsoft' | 'tiller';
   /** Names of the outputs; '' leaves an optional one out. Default: the node's own name, once. */
   readonly outputs?: readonly string[];
 }
@@ -119,7 +119,9 @@ export class OnnxGraph {
     const model = new ProtobufWriter(1 << 16);
     model.integer(1, irVersion).string(2, 'tiller').message(7, graph);
     model.message(8, new ProtobufWriter(16).string(1, '').integer(2, opsetVersion));
-    model.message(8, new ProtobufWriter(32).string(1, 'com.microsoft').integer(2, 1));
+    for (const domain of ['com.microsoft', 'tiller']) {
+      model.message(8, new ProtobufWriter(32).string(1, domain).integer(2, 1));
+    }
     return model.finish();
   }
 

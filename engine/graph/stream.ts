@@ -1,4 +1,6 @@
-import { addEditPort } from './edit-port.ts';
+import type { OperatorSet } from '../core/index.ts';
+import { addEdit, addEditPort } from './edit-port.ts';
+import type { LinearBuilder } from './linear.ts';
 import { ports } from './names.ts';
 import type { OnnxGraph } from './onnx.ts';
 
@@ -8,23 +10,36 @@ export interface OpenSites {
   readonly taps: ReadonlySet<string>;
 }
 
+export interface StreamOptions {
+  readonly dModel: number;
+  readonly epsilon: number;
+  readonly sites: OpenSites;
+  readonly operators: OperatorSet;
+  /** Of the layers that write the stream and read its norms. */
+  readonly linears: LinearBuilder;
+}
+
 /** The residual stream while a decoder is being built: its value, and what sublayers added that is not summed yet. */
 export class ResidualStream {
   private readonly graph: OnnxGraph;
   private readonly dModel: number;
   private readonly epsilon: number;
   private readonly sites: OpenSites;
+  private readonly operators: OperatorSet;
+  private readonly linears: LinearBuilder;
   /** Hook points passed so far that the variant opens. */
   private readonly opened = { edits: new Set<string>(), taps: new Set<string>() };
   private value: string;
   private pending: string | null = null;
 
-  constructor(graph: OnnxGraph, value: string, options: { dModel: number; epsilon: number; sites: OpenSites }) {
+  constructor(graph: OnnxGraph, value: string, options: StreamOptions) {
     this.graph = graph;
     this.value = value;
     this.dModel = options.dModel;
     this.epsilon = options.epsilon;
     this.sites = options.sites;
+    this.operators = options.operators;
+    this.linears = options.linears;
   }
 
   /** Adds a sublayer's output; it is summed at the next `normalized`. */
@@ -38,28 +53,25 @@ export class ResidualStream {
    *     no edits:   (value, pending) → SkipSimplifiedLayerNormalization → normalised, value'
    *     edits:      Add(value, pending) = x → edit port → delta ; (x, delta) → SkipSimplifiedLayerNormalization → normalised, x'
    *
-   * so that an edit costs its own arithmetic and nothing more: its sum is fused with the norm that comes anyway.
+   * so that an edit costs its own arithmetic and nothing more: its sum is fused with the norm that comes anyway. With Tiller's own
+   * operators an open hook point is one node (engine/kernels/edit.cpp).
+   *
+   * @param reader the group of linear layers that alone reads the result; null for anything else
    */
-  normalized(hookPoint: string, normWeight: string): string {
+  normalized(hookPoint: string, normWeight: string, reader: string | null = null): string {
+    const edited = this.sites.edits.has(hookPoint);
     const name = `${hookPoint}/norm`;
-    const port = this.sites.edits.has(hookPoint) ? this.openEdits(hookPoint) : null;
-    let normalized: string;
-    if (this.pending === null) {
-      normalized = this.graph.node(name, 'SimplifiedLayerNormalization', [this.value, normWeight], {
-        attributes: { axis: -1, epsilon: { float: this.epsilon }, stash_type: 1 },
-      });
+    if (edited) this.opened.edits.add(hookPoint);
+    if (this.operators === 'tiller') {
+      if (edited) this.editAtOnce(hookPoint);
+      this.normalizeOwn(hookPoint, name, normWeight, reader);
     } else {
-      normalized = this.graph.node(name, 'SkipSimplifiedLayerNormalization', [this.value, this.pending, normWeight], {
-        attributes: { epsilon: { float: this.epsilon } },
-        domain: 'com.microsoft',
-        outputs: [name, '', '', hookPoint],
-      });
-      this.value = hookPoint;
-      this.pending = null;
+      const port = edited ? this.openEdits(hookPoint) : null;
+      this.normalize(hookPoint, name, normWeight);
+      port?.readAfter(this.value);
     }
-    port?.readAfter(this.value);
     if (this.sites.taps.has(hookPoint)) this.tap(hookPoint);
-    return normalized;
+    return name;
   }
 
   /** The stream as it is now, as an output. */
@@ -78,8 +90,52 @@ export class ResidualStream {
     ];
   }
 
+  private editAtOnce(hookPoint: string): void {
+    const { value, pending } = this;
+    const stream = { value, pending: pending ?? '', pendingScale: this.linears.rowScale(pending ?? '') };
+    this.value = addEdit(this.graph, hookPoint, stream, this.dModel);
+    this.pending = null;
+  }
+
+  /** Own operators are worth it where what comes or goes is scaled or rounded; else ONNX Runtime's do as much at once. */
+  private normalizeOwn(hookPoint: string, name: string, weight: string, reader: string | null): void {
+    const { pending, linears } = this;
+    const rounds = reader !== null && linears.takesQuanta(reader);
+    const scale = linears.rowScale(pending ?? '');
+    if (!rounds && scale === '') {
+      this.normalize(hookPoint, name, weight);
+      return;
+    }
+    const quantised = { quanta: `${name}/quanta`, scale: `${name}/scale` };
+    const summed = pending === null ? '' : hookPoint;
+    const outputs = rounds ? [summed, '', quantised.quanta, quantised.scale] : [summed, name];
+    this.graph.node(name, 'ResidualNorm', [this.value, pending ?? '', scale, weight], {
+      attributes: { epsilon: { float: this.epsilon } },
+      domain: 'tiller',
+      outputs,
+    });
+    if (rounds) linears.know(name, quantised);
+    if (pending !== null) this.value = hookPoint;
+    this.pending = null;
+  }
+
+  private normalize(hookPoint: string, name: string, weight: string): void {
+    if (this.pending === null) {
+      this.graph.node(name, 'SimplifiedLayerNormalization', [this.value, weight], {
+        attributes: { axis: -1, epsilon: { float: this.epsilon }, stash_type: 1 },
+      });
+      return;
+    }
+    this.graph.node(name, 'SkipSimplifiedLayerNormalization', [this.value, this.pending, weight], {
+      attributes: { epsilon: { float: this.epsilon } },
+      domain: 'com.microsoft',
+      outputs: [name, '', '', hookPoint],
+    });
+    this.value = hookPoint;
+    this.pending = null;
+  }
+
   private openEdits(hookPoint: string) {
-    this.opened.edits.add(hookPoint);
     if (this.pending !== null) {
       this.value = this.graph.node(`${hookPoint}/unedited`, 'Add', [this.value, this.pending]);
     }

@@ -47,6 +47,7 @@ const table = {
     169,
     'void *CreateSessionFromArrayWithPrepackedWeightsContainer(void *env, const void *model, size_t bytes, void *options, void *container, _Out_ void **session)',
   ],
+  RegisterCustomOpsLibrary_V2: [228, 'void *RegisterCustomOpsLibrary_V2(void *options, const char *path)'],
 } as const;
 
 export type ApiFunction = keyof typeof table;

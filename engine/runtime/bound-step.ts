@@ -8,7 +8,10 @@ import type { Variant } from './variants.ts';
 /** Sizes of the named dimensions of a graph in one kind of step: B, S, R, and groups and slots of each hook point. */
 export type DimensionSizes = Readonly<Record<string, number>>;
 
-/** Tensors that belong to somebody else, by port name: the KV cache, the logits, the edits. */
+/**
+ * Tensors that belong to somebody else, by port name: the KV cache, the logits, the edits. Those that a graph has no port for are left
+ * alone: Tiller's own attention writes the cache through its inputs.
+ */
 export interface SharedTensors {
   readonly inputs: ReadonlyMap<string, TensorView>;
   readonly outputs: ReadonlyMap<string, TensorView>;
@@ -42,14 +45,11 @@ export class BoundStep {
     const { inputs, outputs } = variant.graph;
     const own = [...inputs, ...outputs].filter(({ name }) => !shared.inputs.has(name) && !shared.outputs.has(name));
     this.memory = NativeMemory.reserve(this.layOut(own, sizes));
-    const bindInputs = new Map(shared.inputs);
-    const bindOutputs = new Map(shared.outputs);
     try {
-      for (const port of inputs)
-        if (!shared.inputs.has(port.name)) bindInputs.set(port.name, this.tensor(environment, port));
-      for (const port of outputs) {
-        if (!shared.outputs.has(port.name)) bindOutputs.set(port.name, this.tensor(environment, port));
-      }
+      const bind = (ports: readonly GraphPort[], theirs: ReadonlyMap<string, TensorView>) =>
+        new Map(ports.map((port) => [port.name, theirs.get(port.name) ?? this.tensor(environment, port)]));
+      const bindInputs = bind(inputs, shared.inputs);
+      const bindOutputs = bind(outputs, shared.outputs);
       this.binding = this.session.bind(bindInputs, bindOutputs);
     } catch (error) {
       this.releaseMemory();

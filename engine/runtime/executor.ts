@@ -8,7 +8,7 @@ import {
   type StepPlan,
   TillerError,
 } from '../core/index.ts';
-import type { LinearOptions, OpenSites } from '../graph/index.ts';
+import type { GraphOptions, KeyValueType, LinearOptions, OpenSites } from '../graph/index.ts';
 import { BuildQueue } from './build-queue.ts';
 import { checkPlan } from './check-plan.ts';
 import { EditMemories } from './edit-memories.ts';
@@ -44,6 +44,10 @@ export interface ExecutorOptions {
    * the variant that opens just what is needed is being built. `none` (default): a request waits for its variant.
    */
   readonly warmUp?: 'none' | 'common';
+  /** The library of Tiller's own operators (kernels.ts `compileKernels`); null (default): ONNX Runtime's do the same, slower. */
+  readonly kernels?: string | null;
+  /** What keys and values are kept as; half precision needs `kernels`. Default float32. */
+  readonly keyValueType?: KeyValueType;
   /** How many variants stay loaded besides those kept for good. */
   readonly keptVariants?: number;
 }
@@ -109,7 +113,8 @@ class OnnxExecutor implements Executor {
     this.context = context;
     this.maxChunk = Math.min(options.maxChunk ?? defaultMaxChunk, context);
     const linears = options.linears ?? float32Linears;
-    const { oneTokenLinears } = options;
+    const { oneTokenLinears, kernels = null, keyValueType = 'float32' } = options;
+    const graph: GraphOptions = { operators: kernels === null ? 'onnxruntime' : 'tiller', keyValueType };
     const stored = [linears.stored, ...(oneTokenLinears ? [oneTokenLinears.stored] : [])];
     const undo = new Undo();
     try {
@@ -117,7 +122,7 @@ class OnnxExecutor implements Executor {
       undo.add(() => environment.release());
       const weights = new WeightStore(environment, options.weights, stored, config, context);
       undo.add(() => weights.close());
-      const cache = new KeyValueCache(environment, config, slots + 1, context);
+      const cache = new KeyValueCache(environment, config, slots + 1, context, keyValueType);
       undo.add(() => cache.close());
       this.logits = NativeMemory.reserve(Math.max(slots, this.maxChunk) * config.vocabularySize * 4);
       this.environment = environment;
@@ -142,8 +147,8 @@ class OnnxExecutor implements Executor {
     const variants = ({ stored, blockInput }: StepLinears) => {
       const { environment, weights } = this;
       const linears = { forms: stored.forms, blockInput };
-      const options = { environment, weights, config, context, linears, builds, kept };
-      return new Variants(options, (variant) => this.evict(variant));
+      const made = { environment, weights, config, context, linears, graph, kernels, builds, kept };
+      return new Variants(made, (variant) => this.evict(variant));
     };
     this.variants = variants(linears);
     this.oneTokenVariants = oneTokenLinears ? variants(oneTokenLinears) : null;
@@ -220,7 +225,7 @@ class OnnxExecutor implements Executor {
 
   /** Does nothing once the executor is closed: all memory is given back then. */
   freeSlot(slot: number): void {
-    if (!this.closed) this.cache.freeSlot(slot);
+    if (!this.closed) this.inTurn(() => this.cache.freeSlot(slot)).catch(() => undefined);
   }
 
   private blockStore(blocks: PrefixBlocks): BlockStore {

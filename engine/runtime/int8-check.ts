@@ -68,7 +68,7 @@ async function tryGraph(environment: RuntimeEnvironment, graph: Uint8Array, type
   const { tokens, width, out } = sizes;
   const { api } = environment;
   const prepacked: Pointer = api.create('CreatePrepackedWeightsContainer');
-  const session = await Session.create(environment, graph, new Map(), prepacked);
+  const session = await Session.create(environment, graph, new Map(), prepacked, null);
   const memory = NativeMemory.reserve(tokens * (width + out) * 4);
   const inputBytes = tokens * width * (type === 'uint8' ? 1 : 4);
   const at = tokens * width * 4;

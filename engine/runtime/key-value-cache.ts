@@ -1,22 +1,23 @@
 import { LRUCache } from 'lru-cache';
 import { type ModelConfig, TillerError } from '../core/index.ts';
-import { ports } from '../graph/index.ts';
+import { type KeyValueType, ports } from '../graph/index.ts';
 import { CopyPace } from './copy-pace.ts';
 import type { RuntimeEnvironment } from './environment.ts';
 import { NativeMemory } from './native-memory.ts';
 import { TensorView } from './tensor.ts';
 
-const floatBytes = 4;
+const numberBytes: Readonly<Record<KeyValueType, number>> = { float32: 4, float16: 2 };
 
 /**
  * Keys and values of all slots, one stretch of memory for each block and kind: [slots, key-value heads, context, head].
- * GroupQueryAttention reads and writes it in place. Pages are committed when a token is written and given back when a slot
+ * Attention reads and writes it in place. Pages are committed when a token is written and given back when a slot
  * is freed, so memory follows the tokens held and not the room reserved.
  */
 export class KeyValueCache {
   private readonly environment: RuntimeEnvironment;
   private readonly config: ModelConfig;
   private readonly context: number;
+  private readonly type: KeyValueType;
   /** By port name of the past input; the present output of the same block is the same memory. */
   readonly memories: { readonly past: string; readonly present: string; readonly memory: NativeMemory }[] = [];
   private readonly windows: LRUCache<string, CacheWindow>;
@@ -24,10 +25,17 @@ export class KeyValueCache {
   /** By slot, the tokens that may have been written since it was freed. */
   private readonly written = new Map<number, number>();
 
-  constructor(environment: RuntimeEnvironment, config: ModelConfig, slots: number, context: number) {
+  constructor(
+    environment: RuntimeEnvironment,
+    config: ModelConfig,
+    slots: number,
+    context: number,
+    type: KeyValueType,
+  ) {
     this.environment = environment;
     this.config = config;
     this.context = context;
+    this.type = type;
     this.slots = slots;
     this.windows = new LRUCache({ max: 64, dispose: (window) => window.release() });
     const reserve = () => NativeMemory.reserve(slots * this.slotBytes);
@@ -51,7 +59,7 @@ export class KeyValueCache {
 
   /** Bytes of one token in one head of one memory. */
   get tokenHeadBytes(): number {
-    return this.config.headDim * floatBytes;
+    return this.config.headDim * numberBytes[this.type];
   }
 
   /** Slots [first, first + rows) as tensors, for both the past inputs and the present outputs. */
@@ -66,7 +74,7 @@ export class KeyValueCache {
           address: memory.address + BigInt(first * this.slotBytes),
           byteLength: rows * this.slotBytes,
         };
-        const tensor = new TensorView(this.environment, place, 'float32', [rows, keyValueHeads, this.context, headDim]);
+        const tensor = new TensorView(this.environment, place, this.type, [rows, keyValueHeads, this.context, headDim]);
         window.inputs.set(past, tensor);
         window.outputs.set(present, tensor);
       }
@@ -101,7 +109,7 @@ export class KeyValueCache {
     if (from === to) return;
     this.checkSpan(from, tokens);
     this.checkSpan(to, tokens);
-    this.freeSlot(to);
+    await this.freeSlot(to);
     this.noteWrite(to, tokens);
     const used = tokens * this.tokenHeadBytes;
     const sources = this.headOffsets(from, 0);
@@ -115,11 +123,24 @@ export class KeyValueCache {
     }
   }
 
-  /** Gives a slot's pages back. */
-  freeSlot(slot: number): void {
+  /** Gives a slot's pages back. Lets the event loop turn between pieces; nothing may write the slot meanwhile. */
+  async freeSlot(slot: number): Promise<void> {
+    const tokens = this.written.get(slot) ?? 0;
     if (!this.written.delete(slot)) return;
+    const pace = new CopyPace();
+    const held = (tokens * this.tokenBytes) / this.memories.length;
     // Unwritten pages between the heads cost nothing here: one call a memory is as quick as one for each head's used part.
-    for (const { memory } of this.memories) memory.discard(slot * this.slotBytes, this.slotBytes);
+    for (const { memory } of this.memories) {
+      memory.discard(slot * this.slotBytes, this.slotBytes);
+      if (pace.isDue(held)) await pace.turn();
+    }
+  }
+
+  /** Whether numbers of the cache's type, somewhere in memory, are all finite. */
+  areFinite(buffer: ArrayBuffer, offset: number, byteLength: number): boolean {
+    if (this.type === 'float32') return new Float32Array(buffer, offset, byteLength / 4).every(Number.isFinite);
+    // half precision: an exponent of all ones
+    return new Uint16Array(buffer, offset, byteLength / 2).every((bits) => (bits & 0x7c00) !== 0x7c00);
   }
 
   close(): void {

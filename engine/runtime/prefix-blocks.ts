@@ -10,14 +10,11 @@ import { NativeMemory, pageBytes } from './native-memory.ts';
  */
 export const blockTokens = 16;
 
-/** Blocks that are reserved together. What nobody has written costs address space only, where there is mmap. */
-const arenaBlocks = 64;
-
-interface Arena {
-  readonly memory: NativeMemory;
-  /** Blocks in use. */
-  used: number;
-}
+/**
+ * Blocks that are reserved together. What nobody has written costs address space only, where there is mmap. They are many because the
+ * engine of JavaScript takes every reservation for memory that it should make room for, and collects garbage: tens of milliseconds.
+ */
+const arenaBlocks = 1024;
 
 /** Native memory for copies of pieces of the KV cache; core/block-store.ts says how they are used. */
 export class PrefixBlocks {
@@ -26,9 +23,9 @@ export class PrefixBlocks {
   private readonly cache: KeyValueCache;
   /** Bytes from one block to the next: whole pages, so that a freed block gives all of its own back. */
   private readonly stride: number;
-  /** Block b lies in arena b div arenaBlocks; null where an arena was given back. */
-  private readonly arenas: (Arena | null)[] = [];
-  /** Blocks of arenas in use that nobody uses. */
+  /** Block b lies in arena b div arenaBlocks. */
+  private readonly arenas: NativeMemory[] = [];
+  /** Blocks that nobody uses. */
   private readonly vacant = new Set<number>();
 
   constructor(cache: KeyValueCache) {
@@ -39,7 +36,7 @@ export class PrefixBlocks {
 
   /** Blocks in use. */
   get size(): number {
-    return this.arenas.reduce((sum, arena) => sum + (arena?.used ?? 0), 0);
+    return this.arenas.length * arenaBlocks - this.vacant.size;
   }
 
   async save(slot: number, start: number, count: number): Promise<number[]> {
@@ -75,20 +72,12 @@ export class PrefixBlocks {
   free(block: number): void {
     const { arena, offset } = this.place(block);
     if (this.vacant.has(block)) throw new Error(`block ${block} is freed twice`);
-    arena.used--;
-    if (arena.used > 0) {
-      this.vacant.add(block);
-      arena.memory.discard(offset, this.stride);
-      return;
-    }
-    const index = Math.floor(block / arenaBlocks);
-    for (let other = index * arenaBlocks; other < (index + 1) * arenaBlocks; other++) this.vacant.delete(other);
-    arena.memory.free();
-    this.arenas[index] = null;
+    this.vacant.add(block);
+    arena.discard(offset, this.stride);
   }
 
   close(): void {
-    for (const arena of this.arenas.splice(0)) arena?.memory.free();
+    for (const arena of this.arenas.splice(0)) arena.free();
     this.vacant.clear();
   }
 
@@ -97,18 +86,16 @@ export class PrefixBlocks {
     if (this.vacant.size === 0) this.addArena();
     const [block] = this.vacant as Iterable<number> as [number];
     this.vacant.delete(block);
-    this.place(block).arena.used++;
     return block;
   }
 
   private addArena(): void {
-    const hole = this.arenas.indexOf(null);
-    const index = hole < 0 ? this.arenas.length : hole;
-    this.arenas[index] = { memory: NativeMemory.reserve(arenaBlocks * this.stride), used: 0 };
-    for (let block = index * arenaBlocks; block < (index + 1) * arenaBlocks; block++) this.vacant.add(block);
+    const first = this.arenas.length * arenaBlocks;
+    this.arenas.push(NativeMemory.reserve(arenaBlocks * this.stride));
+    for (let block = first; block < first + arenaBlocks; block++) this.vacant.add(block);
   }
 
-  private place(block: number): { readonly arena: Arena; readonly offset: number } {
+  private place(block: number): { readonly arena: NativeMemory; readonly offset: number } {
     const arena = this.arenas[Math.floor(block / arenaBlocks)];
     if (!arena) throw new Error(`there is no block ${block}`);
     return { arena, offset: (block % arenaBlocks) * this.stride };
@@ -118,7 +105,7 @@ export class PrefixBlocks {
   private copy(block: number, slot: number, start: number, direction: 'save' | 'load'): void {
     const { arena, offset } = this.place(block);
     const bytes = blockTokens * this.cache.tokenHeadBytes;
-    const inArena = arena.memory.bytes;
+    const inArena = arena.bytes;
     const heads = this.cache.headOffsets(slot, start);
     let at = offset;
     for (const { memory } of this.cache.memories) {
@@ -138,8 +125,6 @@ export class PrefixBlocks {
   private isFinite(block: number): boolean {
     const { arena, offset } = this.place(block);
     const bytes = this.blockBytes / this.cache.memories.length;
-    const values = new Float32Array(arena.memory.buffer, offset + this.blockBytes - bytes, bytes / 4);
-    for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
-    return true;
+    return this.cache.areFinite(arena.buffer, offset + this.blockBytes - bytes, bytes);
   }
 }

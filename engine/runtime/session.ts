@@ -16,13 +16,15 @@ export class Session {
 
   /**
    * Makes a session from a ModelProto on a worker thread. `weights` stand in for the graph's declared weights and must
-   * outlive the session; `prepacked` keeps one packed copy of each for all sessions made with it.
+   * outlive the session; `prepacked` keeps one packed copy of each for all sessions made with it. `kernels` is the library of Tiller's
+   * own operators, where the graph has any.
    */
   static async create(
     environment: RuntimeEnvironment,
     model: Uint8Array,
     weights: ReadonlyMap<string, TensorView>,
     prepacked: Pointer,
+    kernels: string | null,
   ): Promise<Session> {
     const { api } = environment;
     const options = api.create('CreateSessionOptions');
@@ -33,6 +35,7 @@ export class Session {
       api.check('AddSessionConfigEntry', options, 'session.use_env_allocators', '1');
       const folder = 'session.model_external_initializers_file_folder_path';
       api.check('AddSessionConfigEntry', options, folder, weightPlaceholder.folder);
+      if (kernels !== null) api.check('RegisterCustomOpsLibrary_V2', options, kernels);
       for (const [name, weight] of weights) api.check('AddInitializer', options, name, weight.handle);
       const handle = await api.createAsync(
         'CreateSessionFromArrayWithPrepackedWeightsContainer',

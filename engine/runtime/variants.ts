@@ -4,6 +4,7 @@ import {
   type CompiledGraph,
   compileDecoder,
   editableHookPoints,
+  type GraphOptions,
   type LinearOptions,
   type OpenSites,
 } from '../graph/index.ts';
@@ -35,6 +36,9 @@ export interface VariantsOptions {
   readonly context: number;
   /** How linear layers are computed. */
   readonly linears: LinearOptions;
+  readonly graph: GraphOptions;
+  /** The library of Tiller's own operators; null for ONNX Runtime's alone. */
+  readonly kernels: string | null;
   /** Shared by all that build over the same weights. */
   readonly builds: BuildQueue;
   /** How many stay loaded (`defaultKeptVariants`). */
@@ -146,12 +150,12 @@ export class Variants {
 
   private async build(key: string, sites: OpenSites): Promise<Variant> {
     if (this.shut) throw new TillerError('step_failed', 'The model was unloaded before this variant was built.');
-    const { environment, weights, config, context, linears } = this.options;
+    const { environment, weights, config, context, linears, graph: how, kernels } = this.options;
     const began = performance.now();
-    const graph = compileDecoder(config, context, sites, linears);
+    const graph = compileDecoder(config, context, sites, linears, how);
     const selected = weights.select(graph.weights.keys());
     try {
-      const session = await Session.create(environment, graph.bytes, selected, weights.prepacked);
+      const session = await Session.create(environment, graph.bytes, selected, weights.prepacked, kernels);
       const { inputs, outputs } = graph;
       const variant = { key, sites, graph: { inputs, outputs }, session };
       if (this.lasting.has(key)) this.kept.set(key, variant);

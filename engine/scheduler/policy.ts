@@ -24,7 +24,7 @@ export const shortestChunkMilliseconds = 25;
  * A chunk may take so many times what the decode step beside it takes: while somebody's prompt is read, the others' tokens come at
  * intervals about 2.2 times as long. Less would make long prompts wait for many more decode steps.
  */
-export const defaultPrefillRatio = 1.2;
+export const defaultPrefillRatio = 1;
 
 /** A request with tokens to read before it decodes. */
 export interface PromptTurn {

@@ -8,7 +8,26 @@ export interface Merged<T> {
  * Several async iterables as one, in the order in which their values arrive; no source can starve another. The first failure
  * ends it. Leaving early closes every source.
  */
-export async function* mergeByArrival<T>(sources: readonly AsyncIterable<T>[]): AsyncGenerator<Merged<T>> {
+export function mergeByArrival<T>(sources: readonly AsyncIterable<T>[]): AsyncGenerator<Merged<T>> {
+  const [only] = sources;
+  return only && sources.length === 1 ? alone(only) : merge(sources);
+}
+
+/** What most answers have is one source, which nothing arrives beside. */
+async function* alone<T>(source: AsyncIterable<T>): AsyncGenerator<Merged<T>> {
+  const iterator = source[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const result = await iterator.next();
+      if (result.done) return;
+      yield { index: 0, value: result.value };
+    }
+  } finally {
+    closeAll([iterator]);
+  }
+}
+
+async function* merge<T>(sources: readonly AsyncIterable<T>[]): AsyncGenerator<Merged<T>> {
   type Arrival =
     | { readonly index: number; readonly result: IteratorResult<T> }
     | { readonly index: number; readonly error: unknown };
@@ -47,7 +66,11 @@ export async function* mergeByArrival<T>(sources: readonly AsyncIterable<T>[]): 
       pull(arrival.index);
     }
   } finally {
-    // Not awaited: a source that waits for a value closes only when its abort signal wakes it.
-    for (const iterator of iterators) iterator.return?.()?.then(undefined, () => undefined);
+    closeAll(iterators);
   }
+}
+
+/** Not awaited: a source that waits for a value closes only when its abort signal wakes it. */
+function closeAll(iterators: readonly AsyncIterator<unknown>[]): void {
+  for (const iterator of iterators) iterator.return?.()?.then(undefined, () => undefined);
 }

@@ -7,6 +7,12 @@ export function dataEvent(value: unknown): string {
   return `data: ${JSON.stringify(value)}\n\n`;
 }
 
+/** As `dataEvent`, for events whose JSON begins with the same fields: those are rendered once. */
+export function dataEventsWith(head: Readonly<Record<string, unknown>>): (rest: object) => string {
+  const begin = `data: ${JSON.stringify(head).slice(0, -1)},`;
+  return (rest) => `${begin}${JSON.stringify(rest).slice(1)}\n\n`;
+}
+
 /** The line that ends an OpenAI stream. */
 export const doneEvent = 'data: [DONE]\n\n';
 
@@ -32,10 +38,14 @@ export interface SseOptions {
  * Node one more with what its socket buffers (16 KiB).
  */
 export async function sseResponse(c: Context<AppEnv>, options: SseOptions): Promise<Response> {
-  const keepAliveMilliseconds = options.keepAliveMilliseconds ?? 15_000;
+  const patience = createPatience(options.keepAliveMilliseconds ?? 15_000);
   let next: Promise<IteratorResult<string>> | null = options.events.next();
-  await within(next, keepAliveMilliseconds);
-  const encoder = new TextEncoder();
+  try {
+    await patience.await(next);
+  } catch (error) {
+    patience.ends();
+    throw error;
+  }
   let ended: (how: 'complete' | 'gone' | 'failed') => void = () => undefined;
   c.set(
     'streamEnded',
@@ -46,6 +56,7 @@ export async function sseResponse(c: Context<AppEnv>, options: SseOptions): Prom
   const leave = () => {
     options.presence.gone();
     ended('gone');
+    patience.ends();
     // The generator's finally blocks run when its pending step has seen the abort.
     next?.catch(() => undefined);
     options.events.return(undefined).catch(() => undefined);
@@ -58,10 +69,11 @@ export async function sseResponse(c: Context<AppEnv>, options: SseOptions): Prom
     {
       async pull(controller) {
         reader.asks();
-        const write = (text: string) => controller.enqueue(encoder.encode(text));
+        // from Node's pool of small buffers: TextEncoder makes an ArrayBuffer for each
+        const write = (text: string) => controller.enqueue(Buffer.from(text));
         try {
           next ??= options.events.next();
-          const result = await within(next, keepAliveMilliseconds);
+          const result = await patience.await(next);
           if (result !== null) next = null;
           if (!result?.done) {
             write(result === null ? keepAliveEvent : result.value);
@@ -75,6 +87,7 @@ export async function sseResponse(c: Context<AppEnv>, options: SseOptions): Prom
           options.presence.complete();
         }
         reader.leaves();
+        patience.ends();
         controller.close();
       },
       cancel() {
@@ -119,16 +132,25 @@ function cutConnection(c: Context<AppEnv>): void {
   c.env?.outgoing?.destroy();
 }
 
-/** The promise's value, or null when it takes longer than the time given. */
-async function within<T>(promise: Promise<T>, milliseconds: number): Promise<T | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), milliseconds);
-    timer.unref();
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+/**
+ * Awaits one promise after another, each for so long: null when it takes longer. One timer serves them all: one for every
+ * event would cost more than most events.
+ */
+function createPatience(milliseconds: number) {
+  let giveUp: () => void = () => undefined;
+  let over = false;
+  const timer = setTimeout(() => giveUp(), milliseconds);
+  timer.unref();
+  return {
+    await: <T>(promise: Promise<T>): Promise<T | null> =>
+      new Promise((resolve, reject) => {
+        giveUp = () => resolve(null);
+        if (!over) timer.refresh();
+        promise.then(resolve, reject);
+      }),
+    ends: () => {
+      over = true;
+      clearTimeout(timer);
+    },
+  };
 }

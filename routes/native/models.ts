@@ -13,6 +13,10 @@ const modelCardSchema = z
     d_model: z.int(),
     blocks: z.int(),
     precision: z.string(),
+    operators: z.string().openapi({
+      description:
+        'Whose operators compute attention, norms and edits: `tiller`, or `onnxruntime` where those could not be compiled.',
+    }),
     hash: z.string().openapi({ description: 'Of the weights.' }),
     sources: z.array(z.string()).openapi({ description: 'Ids of the sources loaded for it.' }),
     limits: z
@@ -82,6 +86,7 @@ function toCard(card: ModelCard, limits: Limits): z.infer<typeof modelCardSchema
     d_model: card.dModel,
     blocks: card.blocks,
     precision: card.precision,
+    operators: card.operators,
     hash: card.hash,
     sources: [...card.sources],
     limits: {

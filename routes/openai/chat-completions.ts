@@ -6,7 +6,7 @@ import { bodyHook, jsonBody } from '../http/json-body.ts';
 import type { Merged } from '../http/merge.ts';
 import { mostChoices } from '../http/most-choices.ts';
 import type { Router, Warning } from '../http/router.ts';
-import { dataEvent, doneEvent, sseResponse } from '../http/sse.ts';
+import { dataEventsWith, doneEvent, sseResponse } from '../http/sse.ts';
 import type { Services } from '../services.ts';
 import { toChatPrompt } from './chat-prompt.ts';
 import { coalesce, type StreamedEvent } from './coalesce.ts';
@@ -151,8 +151,9 @@ async function* streamChat(
 ): AsyncGenerator<string> {
   const tally = new Tally(generation);
   const usage = new StreamUsage(body.stream_options, tally);
+  const render = dataEventsWith(answerHead(generation, 'chat.completion.chunk'));
   const chunk = (choice: ChatChunk['choices'][number], extras: Partial<ChatChunk> = {}) =>
-    dataEvent({ ...answerHead(generation, 'chat.completion.chunk'), choices: [choice], ...usage.each(), ...extras });
+    render({ choices: [choice], ...usage.each(), ...extras });
   const delta = (index: number, text: string, logprobs: readonly TokenLogprob[]) =>
     chunk({
       index,
@@ -176,7 +177,7 @@ async function* streamChat(
     }
   }
   if (usage.last) {
-    yield dataEvent({ ...answerHead(generation, 'chat.completion.chunk'), choices: [], usage: tally.usage() });
+    yield render({ choices: [], usage: tally.usage() });
   }
   yield doneEvent;
 }

@@ -5,7 +5,7 @@ import { errorResponses, generationErrors } from '../http/error-responses.ts';
 import { bodyHook, jsonBody } from '../http/json-body.ts';
 import type { Merged } from '../http/merge.ts';
 import type { Router } from '../http/router.ts';
-import { dataEvent, doneEvent, sseResponse } from '../http/sse.ts';
+import { dataEventsWith, doneEvent, sseResponse } from '../http/sse.ts';
 import type { Services } from '../services.ts';
 import { coalesce, type StreamedEvent } from './coalesce.ts';
 import { collectChoices } from './collect.ts';
@@ -107,11 +107,11 @@ async function* streamText(
   const { generation } = plan;
   const tally = new Tally(generation);
   const usage = new StreamUsage(body.stream_options, tally);
+  const render = dataEventsWith(answerHead(generation, 'text_completion'));
   const writers = generation.requests.map(() => new CompletionLogprobWriter(generation.model.tokenizer));
   type Choice = CompletionChunk['choices'][number];
   const chunk = (choice: Partial<Choice> & { index: number }, extras: Partial<CompletionChunk> = {}) =>
-    dataEvent({
-      ...answerHead(generation, 'text_completion'),
+    render({
       choices: [{ text: '', logprobs: null, finish_reason: null, ...choice }],
       ...usage.each(),
       ...extras,
@@ -138,7 +138,7 @@ async function* streamText(
     }
   }
   if (usage.last) {
-    yield dataEvent({ ...answerHead(generation, 'text_completion'), choices: [], usage: tally.usage() });
+    yield render({ choices: [], usage: tally.usage() });
   }
   yield doneEvent;
 }

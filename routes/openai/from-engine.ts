@@ -10,7 +10,7 @@ export function answerHead<T extends string>(generation: Generation, object: T) 
     object,
     created: generation.createdUnixSeconds,
     model: generation.modelName,
-    system_fingerprint: `${card.hash.slice(0, 12)}-${card.precision}`,
+    system_fingerprint: `${card.hash.slice(0, 12)}-${card.precision}-${card.operators}`,
   };
 }
 

@@ -21,6 +21,8 @@ export interface DoctorReport {
   readonly processor: { readonly physical_cores: number | null; readonly default_threads: number };
   readonly memory: { readonly total: number; readonly available: number };
   readonly runtime: RuntimeReport;
+  /** For Tiller's own operators; null where there is none. */
+  readonly compiler: string | null;
   readonly python: { readonly pip: string | null; readonly problem: string | null };
   readonly cache: { readonly folder: string; readonly free: number | null; readonly models: readonly CacheEntry[] };
   readonly models: readonly ModelEstimate[];
@@ -50,8 +52,9 @@ const oldestNode = 20;
 export async function gatherReport(config: Config, version: string): Promise<DoctorReport> {
   const machine = readMachine();
   const memory = { total: machine.memoryBytes, available: machine.availableBytes };
-  const [runtime, python, free, cached] = await Promise.all([
+  const [runtime, compiler, python, free, cached] = await Promise.all([
     findRuntime(),
+    findCompiler(),
     findPip(config),
     existingFolder(config.cacheDir)
       .then(freeBytes)
@@ -66,6 +69,7 @@ export async function gatherReport(config: Config, version: string): Promise<Doc
     processor: { physical_cores: physicalCores(), default_threads: defaultThreads() },
     memory,
     runtime,
+    compiler,
     python,
     cache: { folder: config.cacheDir, free, models: cached },
     models: catalog.map((model) => estimate(model, config, memory)),
@@ -80,6 +84,11 @@ async function findRuntime(): Promise<RuntimeReport> {
   } catch (error) {
     return { path: null, tried: false, problem: asTillerError(error, 'runtime_unavailable').message };
   }
+}
+
+async function findCompiler(): Promise<string | null> {
+  const { compilerVersion } = await import('../../engine/runtime/index.ts');
+  return compilerVersion().catch(() => null);
 }
 
 async function findPip(config: Config): Promise<DoctorReport['python']> {

@@ -7,6 +7,9 @@ export function renderReport(report: DoctorReport): string {
     `  tiller ${report.version}`,
     ...machine(report),
     ...runtime(report),
+    report.compiler === null
+      ? "! C++ compiler: none ('c++'); Tiller's own operators cannot be compiled, ONNX Runtime's are slower"
+      : `  C++ compiler: ${report.compiler}`,
     report.python.pip === null
       ? `! Python with pip: ${report.python.problem} (only needed to get a model when the Hub cannot be reached)`
       : `  pip: ${report.python.pip}`,

@@ -37,7 +37,7 @@ export function readModel(metrics: MetricSet, served: ServedModel | null): void 
   if (!served) return;
   const now = served.engine.statistics();
   metrics.begin(served.id);
-  metrics.set('tiller_ready', {}, Number(!now.draining));
+  metrics.set('tiller_ready', {}, Number(!now.draining && now.broken === null));
   const labels = { model_name: served.id };
   const vllmLabels = { ...labels, engine: '0' };
   for (const [name, read] of entries(vllmGauges)) metrics.set(name, vllmLabels, read(now));

@@ -5,6 +5,7 @@ import { openExecutor } from '../../engine/runtime/index.ts';
 import { findViolations } from '../../engine/scheduler/invariants.ts';
 import { positionsMask } from '../../engine/steering/index.ts';
 import { createFakeTokenizer } from '../harness/fake-tokenizer.ts';
+import { testKernels } from '../harness/kernels.ts';
 import { type Reply, read, requestFrom } from '../harness/requests.ts';
 import { randomNumbers, tinyConfig, writeTinyWeights } from '../harness/tiny-model.ts';
 
@@ -15,7 +16,9 @@ import { randomNumbers, tinyConfig, writeTinyWeights } from '../harness/tiny-mod
 const tokenizer = createFakeTokenizer();
 const config = { ...tinyConfig, vocabularySize: tokenizer.vocabularySize, contextLength: 96 };
 const weights = writeTinyWeights(config, 5);
-const open = (maxChunk: number) => openExecutor({ config, weights, slots: 6, context: 96, threads: 1, maxChunk });
+const kernels = await testKernels();
+const open = (maxChunk: number) =>
+  openExecutor({ config, weights, slots: 6, context: 96, threads: 1, maxChunk, kernels });
 const places = [
   'blocks.0.hook_resid_pre',
   'blocks.0.hook_resid_mid',

@@ -55,6 +55,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
     dModel,
     blocks: 6,
     precision: 'f32',
+    operators: 'tiller',
     hash: '0123456789abcdef0123456789abcdef',
     sources: [sourceId],
     capacity: {

@@ -27,6 +27,7 @@ export const engineStatistics: EngineStatistics = {
   variantBuildMilliseconds: 2500,
   queueLimit: 64,
   draining: false,
+  broken: null,
 };
 
 export const servedSource = 'toy/3-res';

@@ -10,13 +10,14 @@ export type ReferenceWeights = (name: string) => Float32Array;
  * A llama in plain double precision, token by token, with the linear layers left to the caller: the reference for arithmetic that Hugging
  * Face does not have (quantised layers). Returns the logits of every token.
  *
- * Groups are those of engine/checkpoint/linear-groups.ts; `…qkv_proj` gives queries, keys and values side by side.
+ * `stored` is what the cache makes of a key's or value's number. Groups are those of engine/checkpoint/linear-groups.ts; `…qkv_proj` gives queries, keys and values side by side.
  */
 export function referenceLlama(
   config: ModelConfig,
   weights: ReferenceWeights,
   linear: ReferenceLinear,
   ids: readonly number[],
+  stored: (keyOrValue: number) => number = (same) => same,
 ): Float64Array[] {
   const { dModel, blocks, heads, keyValueHeads, headDim } = config;
   const embedding = weights('model.embed_tokens.weight');
@@ -31,8 +32,8 @@ export function referenceLlama(
       rotate(queries, position, config);
       rotate(keys, position, config);
       const held = cache[block] as (typeof cache)[number];
-      held.keys.push(keys);
-      held.values.push(qkv.slice((heads + keyValueHeads) * headDim));
+      held.keys.push(keys.map(stored));
+      held.values.push(qkv.slice((heads + keyValueHeads) * headDim).map(stored));
       x = sum(x, linear(at('self_attn.o_proj'), attend(queries, held, config)));
       const mlpIn = norm(x, weights(at('post_attention_layernorm.weight')), config);
       const gate = linear(at('mlp.gate_proj'), mlpIn);

@@ -19,8 +19,9 @@ describe('configuration', () => {
       keyValueBytes: null,
       prefixCacheBytes: null,
       precision: 'f32',
+      operators: 'auto',
       warmUp: 'common',
-      prefillRatio: 1.2,
+      prefillRatio: 1,
       queueLimit: 128,
       queueSeconds: 120,
       maxReplyTokens: null,
@@ -43,6 +44,7 @@ describe('configuration', () => {
   it('reads every serve setting from its own variable', () => {
     const samples: Record<string, readonly [text: string, value: unknown]> = {
       precision: ['int8', 'int8'],
+      operators: ['onnxruntime', 'onnxruntime'],
       warmUp: ['none', 'none'],
       keyValueBytes: ['1.5GB', 1_500_000_000],
       prefillRatio: ['0.25', 0.25],

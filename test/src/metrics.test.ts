@@ -32,6 +32,11 @@ describe('engine metrics', () => {
     expect(got.value('tiller_ready')).toBe(1);
   });
 
+  it('show that an engine which stopped is not ready', async () => {
+    const served = toyServed({ broken: 'a mistake' });
+    expect((await scrape(createMetrics(() => served))).value('tiller_ready')).toBe(0);
+  });
+
   it('show the counts that the engine keeps itself, whatever was scraped before', async () => {
     const counts = { prefixQueries: 900, prefixHits: 300, variantBuildMilliseconds: 2500 };
     const served = toyServed(counts);

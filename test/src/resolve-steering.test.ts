@@ -13,6 +13,7 @@ const card: ModelCard = {
   dModel: 4,
   blocks: 3,
   precision: 'f32',
+  operators: 'tiller',
   hash: 'abc',
   sources: ['toy/1-res'],
   capacity: { rows: 1, keyValueTokens: 64, prefixCacheTokens: 0, queueLimit: 1, queueSeconds: null },

@@ -1,13 +1,21 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
-import type { BlockStore, EditReport, Executor, GenerationEvent, PrefixSharing } from '../../../engine/core/index.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type {
+  BlockStore,
+  EditReport,
+  Engine,
+  Executor,
+  GenerationEvent,
+  PrefixSharing,
+} from '../../../engine/core/index.ts';
 import { createEngine } from '../../../engine/engine.ts';
 import { createPrefixSharing } from '../../../engine/prefix-sharing.ts';
 import { openExecutor } from '../../../engine/runtime/index.ts';
 import { findViolations } from '../../../engine/scheduler/invariants.ts';
 import type { KeyParts } from '../../../engine/steering/prefix-key.ts';
 import { createFakeTokenizer } from '../../harness/fake-tokenizer.ts';
+import { operatorSets } from '../../harness/kernels.ts';
 import { lendExecutor } from '../../harness/lend-executor.ts';
 import { buildRequest, type Schedule, type ScheduledRequest, schedules } from '../../harness/prefix-schedules.ts';
 import { tinyConfig, writeTinyWeights } from '../../harness/tiny-model.ts';
@@ -19,8 +27,8 @@ import { tinyConfig, writeTinyWeights } from '../../harness/tiny-model.ts';
 const tokenizer = createFakeTokenizer();
 const config = { ...tinyConfig, vocabularySize: tokenizer.vocabularySize, contextLength: 160 };
 const weights = writeTinyWeights(config, 5);
-const executor = await openExecutor({ config, weights, slots: 5, context: 160, threads: 1, maxChunk: 24 });
-afterAll(() => executor.close());
+/** Of the operator set that is being tested. */
+let executor: Executor;
 
 /** Below this margin a choice may rightly fall the other way: another chunk or batch rounds differently. */
 const smallestMargin = 2e-3;
@@ -113,7 +121,7 @@ function lent(owned: Executor): { readonly executor: Executor; readonly live: ()
 }
 
 const common = { tokenizer, eosTokenIds: [], queueLimit: 100 };
-const plain = createEngine({ ...common, executor: lendExecutor(executor) });
+let plain: Engine;
 const known = new Map<string, Promise<Told>>();
 
 /** What a request is told by an engine without the cache and without company. */
@@ -205,35 +213,49 @@ async function runSchedule(schedule: Schedule, { keyParts, change = (same) => sa
   }
 }
 
-describe('with the prefix cache', () => {
-  it('everyone is told what they are told alone, whatever the schedule', async () => {
-    let cached = 0;
-    await fc.assert(
-      fc.asyncProperty(schedules, async (schedule) => {
-        cached += await runSchedule(schedule);
-      }),
-      { numRuns: 60, endOnFailure: true },
-    );
-    // so that the test is about something
-    expect(cached).toBeGreaterThan(2000);
-  }, 300_000);
+describe.each(await operatorSets())(
+  'with the prefix cache and the operators of $operators',
+  ({ operators, kernels }) => {
+    beforeAll(async () => {
+      executor = await openExecutor({ config, weights, slots: 5, context: 160, threads: 1, maxChunk: 24, kernels });
+      plain = createEngine({ ...common, executor: lendExecutor(executor) });
+      known.clear();
+    });
+    afterAll(async () => {
+      await plain.close();
+      await executor.close();
+    });
 
-  it.each<[string, Mutation]>([
-    ['with keys that do not say what the edits do', { keyParts: { parent: true, edits: false, mask: true } }],
-    ['with keys that do not say which tokens they touch', { keyParts: { parent: true, edits: true, mask: false } }],
-    ['with keys that say neither', { keyParts: { parent: true, edits: false, mask: false } }],
-    ['with keys that do not speak for what stands before', { keyParts: { parent: false, edits: true, mask: true } }],
-    ['without the readings of what is restored', { change: withoutReadings }],
-  ])(
-    'they would not be %s',
-    async (_what, mutation) => {
-      const property = fc.asyncProperty(schedules, async (schedule) => {
-        await runSchedule(schedule, mutation);
-      });
-      const result = await fc.check(property, { numRuns: 60, endOnFailure: true, seed: 7 });
-      expect(result.failed).toBe(true);
-      expect(result.errorInstance).toBeInstanceOf(Mismatch);
-    },
-    300_000,
-  );
-});
+    it('everyone is told what they are told alone, whatever the schedule', async () => {
+      let cached = 0;
+      await fc.assert(
+        fc.asyncProperty(schedules, async (schedule) => {
+          cached += await runSchedule(schedule);
+        }),
+        { numRuns: 60, endOnFailure: true },
+      );
+      // so that the test is about something
+      expect(cached).toBeGreaterThan(1000);
+    }, 300_000);
+
+    // What keys must say does not depend on who computes: once is enough.
+    it.skipIf(operators === 'onnxruntime').each<[string, Mutation]>([
+      ['with keys that do not say what the edits do', { keyParts: { parent: true, edits: false, mask: true } }],
+      ['with keys that do not say which tokens they touch', { keyParts: { parent: true, edits: true, mask: false } }],
+      ['with keys that say neither', { keyParts: { parent: true, edits: false, mask: false } }],
+      ['with keys that do not speak for what stands before', { keyParts: { parent: false, edits: true, mask: true } }],
+      ['without the readings of what is restored', { change: withoutReadings }],
+    ])(
+      'they would not be %s',
+      async (_what, mutation) => {
+        const property = fc.asyncProperty(schedules, async (schedule) => {
+          await runSchedule(schedule, mutation);
+        });
+        const result = await fc.check(property, { numRuns: 60, endOnFailure: true, seed: 7 });
+        expect(result.failed).toBe(true);
+        expect(result.errorInstance).toBeInstanceOf(Mismatch);
+      },
+      300_000,
+    );
+  },
+);

@@ -4,6 +4,7 @@ import { createEngine } from '../../../engine/engine.ts';
 import { createPrefixSharing } from '../../../engine/prefix-sharing.ts';
 import { openExecutor } from '../../../engine/runtime/index.ts';
 import { createFakeTokenizer } from '../../harness/fake-tokenizer.ts';
+import { testKernels } from '../../harness/kernels.ts';
 import { lendExecutor } from '../../harness/lend-executor.ts';
 import { editOf, generate, type Reply, type RequestSketch } from '../../harness/requests.ts';
 import { randomNumbers, tinyConfig, writeTinyWeights } from '../../harness/tiny-model.ts';
@@ -19,7 +20,8 @@ const edit = (beta: number, positions: Edit['positions']): Edit => ({ ...editOf(
 
 let executor: Executor;
 beforeAll(async () => {
-  executor = await openExecutor({ config, weights, slots: 3, context: 192, threads: 1, maxChunk: 32 });
+  const kernels = await testKernels();
+  executor = await openExecutor({ config, weights, slots: 3, context: 192, threads: 1, maxChunk: 32, kernels });
 });
 afterAll(() => executor.close());
 

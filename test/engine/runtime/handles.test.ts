@@ -4,9 +4,11 @@ import { RuntimeEnvironment } from '../../../engine/runtime/environment.ts';
 import { openExecutor } from '../../../engine/runtime/index.ts';
 import { KeyValueCache } from '../../../engine/runtime/key-value-cache.ts';
 import { NativeMemory } from '../../../engine/runtime/native-memory.ts';
+import { testKernels } from '../../harness/kernels.ts';
 import { tinyConfig, writeTinyWeights } from '../../harness/tiny-model.ts';
 
 const weights = writeTinyWeights();
+const kernels = await testKernels();
 const row = (slot: number, taps: readonly string[]): RowStep => ({
   requestId: String(slot),
   slot,
@@ -19,7 +21,7 @@ const row = (slot: number, taps: readonly string[]): RowStep => ({
 
 /** One executor with two sessions, each run forty times in steps of changing shape. */
 async function lifetime(): Promise<void> {
-  const executor = await openExecutor({ config: tinyConfig, weights, slots: 4, context: 32, threads: 1 });
+  const executor = await openExecutor({ config: tinyConfig, weights, slots: 4, context: 32, threads: 1, kernels });
   for (let run = 0; run < 80; run++) {
     const taps = run % 2 ? ['blocks.0.hook_resid_post'] : [];
     const rows = Array.from({ length: 1 + (run % 4) }, (_, slot) => row(slot, taps));
@@ -50,8 +52,15 @@ describe('native handles', () => {
     const keeper = RuntimeEnvironment.acquire({ threads: 1 });
     const before = keeper.api.liveHandles;
     const broken = { ...weights, tensors: new Map([...weights.tensors].filter(([name]) => !name.includes('up_proj'))) };
-    const opening = openExecutor({ config: tinyConfig, weights: broken, slots: 1, context: 8, threads: 1 });
+    const opening = openExecutor({ config: tinyConfig, weights: broken, slots: 1, context: 8, threads: 1, kernels });
     await expect(opening).rejects.toMatchObject({ code: 'checkpoint_invalid' });
+    // ONNX Runtime's attention knows no such cache: whoever asks for it must be told
+    const half = { keyValueType: 'float16', kernels: null } as const;
+    const impossible = openExecutor({ config: tinyConfig, weights, slots: 1, context: 8, threads: 1, ...half });
+    await expect(impossible).rejects.toThrow();
+    const library = '/no/such/library.so';
+    const missing = openExecutor({ config: tinyConfig, weights, slots: 1, context: 8, threads: 1, kernels: library });
+    await expect(missing).rejects.toThrow(library);
     expect(keeper.api.liveHandles).toBe(before);
     keeper.release();
   });
@@ -61,7 +70,8 @@ describe('steps of many shapes', () => {
   it('keep no more handles and no more memory, however many prompt lengths there were', async () => {
     const keeper = RuntimeEnvironment.acquire({ threads: 1 });
     const config = { ...tinyConfig, contextLength: 1024 };
-    const executor = await openExecutor({ config, weights, slots: 4, context: 1024, threads: 1, maxChunk: 512 });
+    const options = { config, weights, slots: 4, context: 1024, threads: 1, maxChunk: 512 };
+    const executor = await openExecutor({ ...options, kernels });
     const prefill = async (from: number, to: number) => {
       for (let length = from; length < to; length++) {
         const tokens = new Int32Array(length).fill(length % 300);
@@ -84,7 +94,7 @@ describe('the key-value cache', () => {
     const environment = RuntimeEnvironment.acquire({ threads: 1 });
     const config = { ...tinyConfig, headDim: 64 };
     const context = 16384;
-    const cache = new KeyValueCache(environment, config, 2, context);
+    const cache = new KeyValueCache(environment, config, 2, context, 'float32');
     const slotBytes = cache.tokenBytes * context;
     expect(slotBytes).toBeGreaterThan(30e6);
     const touch = (slot: number) => {
@@ -96,7 +106,7 @@ describe('the key-value cache', () => {
     };
     const freed = (full: number) => full - process.memoryUsage().rss;
     const both = touch(0) && touch(1);
-    cache.freeSlot(1);
+    await cache.freeSlot(1);
     expect(freed(both)).toBeGreaterThan(0.9 * slotBytes);
     const again = touch(1);
     await cache.copySlot(0, 1, 100);

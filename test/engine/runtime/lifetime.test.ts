@@ -3,11 +3,13 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Edit, RowStep } from '../../../engine/core/index.ts';
 import { RuntimeEnvironment } from '../../../engine/runtime/environment.ts';
 import { type ExecutorOptions, openExecutor } from '../../../engine/runtime/index.ts';
+import { testKernels } from '../../harness/kernels.ts';
 import { randomNumbers, tinyConfig, writeTinyWeights } from '../../harness/tiny-model.ts';
 
 const weights = writeTinyWeights();
+const kernels = await testKernels();
 const open = (more: Partial<ExecutorOptions> = {}) =>
-  openExecutor({ config: tinyConfig, weights, slots: 4, context: 48, threads: 1, maxChunk: 16, ...more });
+  openExecutor({ config: tinyConfig, weights, slots: 4, context: 48, threads: 1, maxChunk: 16, kernels, ...more });
 
 const row = (slot: number, count: number, more: Partial<RowStep> = {}): RowStep => ({
   requestId: String(slot),

@@ -1,25 +1,32 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type Checkpoint,
   linearGroups,
   openCheckpoint,
   prepareBlockWeights,
+  prepareFloat32Weights,
 } from '../../../engine/checkpoint/index.ts';
 import type { Executor, RowStep } from '../../../engine/core/index.ts';
 import { type Precision, precisions } from '../../../engine/core/index.ts';
 import { compileDecoder } from '../../../engine/graph/index.ts';
 import { loadModel } from '../../../engine/load-model.ts';
+import { prepareLinears } from '../../../engine/precision.ts';
+import { openExecutor } from '../../../engine/runtime/index.ts';
+import { roundedToHalf } from '../../harness/half.ts';
+import { temporaryCache, testKernels } from '../../harness/kernels.ts';
 import { type ReferenceLinear, referenceLlama } from '../../harness/reference-llama.ts';
 import { runPrompt } from '../../harness/run-prompt.ts';
 
 const fixture = resolve(import.meta.dirname, '../../fixtures/tiny-llama/gguf/tiny-llama.gguf');
 const f32Fixture = resolve(import.meta.dirname, '../../fixtures/tiny-llama/f32');
-const cacheDirectory = mkdtempSync(join(tmpdir(), 'tiller-precisions-'));
+const cacheDirectory = await temporaryCache('tiller-precisions-');
 const ids = [1, 9, 200, 17, 33, 5, 77, 310, 41, 8];
-const executors = new Map<Precision, Executor>();
+/** Own operators, which keep keys and values in half precision but where nothing else is rounded, and ONNX Runtime's. */
+const operatorChoices = ['auto', 'onnxruntime'] as const;
+type OperatorChoice = (typeof operatorChoices)[number];
+const kinds = operatorChoices.flatMap((operators) => precisions.map((precision) => ({ operators, precision })));
+const executors = new Map<string, Executor>();
 const tensors = new Map<string, Float32Array>();
 let checkpoint: Checkpoint;
 
@@ -30,9 +37,10 @@ beforeAll(async () => {
     await checkpoint.readFloat32(name, values);
     tensors.set(name, values);
   }
-  for (const precision of precisions) {
-    const model = await loadModel({ path: fixture, cacheDirectory, slots: 4, context: 64, threads: 2, precision });
-    executors.set(precision, model.executor);
+  for (const { operators, precision } of kinds) {
+    const how = { cacheDirectory, slots: 4, context: 64, threads: 2, operators, precision };
+    const model = await loadModel({ path: fixture, ...how });
+    executors.set(`${operators} ${precision}`, model.executor);
   }
 });
 afterAll(async () => {
@@ -41,7 +49,9 @@ afterAll(async () => {
 });
 
 const tensor = (name: string): Float32Array => tensors.get(name) ?? new Float32Array();
-const executorOf = (precision: Precision): Executor => executors.get(precision) as Executor;
+const executorOf = (operators: OperatorChoice, precision: Precision): Executor =>
+  executors.get(`${operators} ${precision}`) as Executor;
+const halves = (operators: OperatorChoice, precision: Precision) => operators === 'auto' && precision !== 'f32';
 
 /** The rows of all matrices of a group, each with the type it is stored in. */
 function rowsOf(group: string): { readonly row: Float32Array; readonly type: string }[] {
@@ -126,25 +136,46 @@ function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return Array.from(a).reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] as number))), 0);
 }
 
-/** Rounding to 8 bits flips where a value lies half way, which one float32 operation more or less decides: a few such are let pass. */
+/**
+ * Rounding to 8 bits flips where a value lies half way, which one float32 operation more or less decides: a few such are let pass. A key
+ * or value that falls to the other of two halves is off by 2^-11 of itself, less than such a flip.
+ */
 const allowed: Record<Precision, number> = { f32: 1e-4, int8: 2e-2, blocks: 2e-2 };
 
-describe.each(precisions)('%s', (precision) => {
+/** Logits in plain arithmetic; keys and values rounded to half precision or not. Made once: the arithmetic is plain, not fast. */
+function referenceLogits(precision: Precision, half: boolean): readonly Float64Array[] {
+  const name = `${precision} ${half}`;
+  const found = made.get(name);
+  if (found) return found;
+  const stored = half ? roundedToHalf : undefined;
+  const logits = referenceLlama(checkpoint.config, tensor, references[precision], ids, stored);
+  made.set(name, logits);
+  return logits;
+}
+const made = new Map<string, readonly Float64Array[]>();
+
+describe.each(kinds)('$precision, operators $operators', ({ operators, precision }) => {
   it('computes what its arithmetic says, and not what another says', async () => {
-    const { config } = checkpoint;
-    const run = await runPrompt(executorOf(precision), ids, { logits: 'all' });
-    const difference = (other: Precision) => {
-      const expected = referenceLlama(config, tensor, references[other], ids);
-      const all = expected.map((logits, t) => largestDifference(run.logits[t] as Float32Array, logits));
+    const executor = executorOf(operators, precision);
+    const half = halves(operators, precision);
+    const { blocks, keyValueHeads, headDim } = checkpoint.config;
+    expect(executor.tokenBytes).toBe(2 * blocks * keyValueHeads * headDim * (half ? 2 : 4));
+    const run = await runPrompt(executor, ids, { logits: 'all' });
+    const difference = (other: Precision, otherHalf: boolean) => {
+      const all = referenceLogits(other, otherHalf).map((logits, t) => {
+        return largestDifference(run.logits[t] as Float32Array, logits);
+      });
       return all.sort((a, b) => a - b)[Math.floor(all.length / 2)] as number;
     };
-    const own = difference(precision);
+    const own = difference(precision, half);
     expect(own).toBeLessThan(allowed[precision]);
-    for (const other of precisions) if (other !== precision) expect(difference(other)).toBeGreaterThan(3 * own);
+    // The rounding of keys and values is seen as well: what the cache holds is that, and not what was put in.
+    expect(difference(precision, !half)).toBeGreaterThan(3 * own);
+    for (const other of precisions) if (other !== precision) expect(difference(other, half)).toBeGreaterThan(3 * own);
   });
 
   it('gives a batch what each row gets alone', async () => {
-    const executor = executorOf(precision);
+    const executor = executorOf(operators, precision);
     const prompts = [ids, ids.slice(2), [5, 6, 7], [100, 3, 50, 60, 70]];
     const last = (slot: number, tokens: readonly number[], start: number): RowStep => {
       return {
@@ -168,6 +199,40 @@ describe.each(precisions)('%s', (precision) => {
       expect(largestDifference(full, together[slot] ?? [])).toBeLessThan(precision === 'f32' ? 1e-4 : 2e-2);
     }
   });
+});
+
+it('int8 with own operators gives the same bits however a prompt is cut up, and in whatever batch', async () => {
+  // Sums over 8-bit products are exact, and everything else is done token by token or in an order that positions decide.
+  const executor = executorOf('auto', 'int8');
+  const row = (slot: number, from: number, to: number): RowStep => {
+    const tokens = Int32Array.from(ids.slice(from, to));
+    return { requestId: `${slot}`, slot, tokens, start: from, logits: 'last', edits: [], taps: [] };
+  };
+  const lastOf = async (kind: 'prefill' | 'decode', rows: readonly RowStep[]) => {
+    const results = await executor.run({ kind, rows });
+    return results.map(({ logits }) => logits[0]?.full().slice() ?? new Float32Array());
+  };
+  const [whole] = await lastOf('prefill', [row(0, 0, ids.length)]);
+  for (const size of [1, 3, 7]) {
+    let cut: Float32Array | undefined;
+    for (let from = 0; from < ids.length; from += size) [cut] = await lastOf('prefill', [row(1, from, from + size)]);
+    expect(largestDifference(cut ?? [], whole ?? []), `chunks of ${size}`).toBe(0);
+  }
+  for (const slot of [0, 1, 2]) await lastOf('prefill', [row(slot, 0, ids.length - 1 - slot)]);
+  const rows = [0, 1, 2].map((slot) => row(slot, ids.length - 1 - slot, ids.length - slot));
+  const [together] = await lastOf('decode', rows);
+  expect(largestDifference(together ?? [], whole ?? [])).toBe(0);
+});
+
+it.each(['int8', 'blocks'] as const)('%s with own operators over a cache of float32', async (precision) => {
+  const weights = await prepareFloat32Weights(checkpoint, { cacheDirectory });
+  const linears = await prepareLinears(precision, checkpoint, { cacheDirectory });
+  const how = { slots: 1, context: 64, threads: 1, kernels: await testKernels(), keyValueType: 'float32' } as const;
+  const executor = await openExecutor({ config: checkpoint.config, weights, ...linears, ...how });
+  const { logits } = await runPrompt(executor, ids, { logits: 'all' });
+  await executor.close();
+  const differences = referenceLogits(precision, false).map((want, t) => largestDifference(logits[t] ?? [], want));
+  expect(differences.sort((a, b) => a - b)[Math.floor(ids.length / 2)]).toBeLessThan(allowed[precision]);
 });
 
 it('reads every stored matrix in its own form, and none of them as float32', async () => {

@@ -1,9 +1,10 @@
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type ArrayReading,
   copyReading,
   type Edit,
   type EditTarget,
+  type Executor,
   type PositionContext,
   type Positions,
   type ReadingValues,
@@ -13,12 +14,12 @@ import {
 } from '../../../engine/core/index.ts';
 import { openExecutor } from '../../../engine/runtime/index.ts';
 import { applyEdits, compileEdits, createEditReporter, positionsMask } from '../../../engine/steering/index.ts';
+import { operatorSets } from '../../harness/kernels.ts';
 import { randomNumbers, tinyConfig, writeTinyWeights } from '../../harness/tiny-model.ts';
 
 const weights = writeTinyWeights();
-// Chunks of five: every position set below begins, ends or runs across a border.
-const executor = await openExecutor({ config: tinyConfig, weights, slots: 2, context: 48, threads: 1, maxChunk: 5 });
-afterAll(() => executor.close());
+/** Of the operator set that is being tested. */
+let executor: Executor;
 
 const { dModel, blocks, vocabularySize } = tinyConfig;
 const random = randomNumbers(23);
@@ -136,57 +137,66 @@ function targetsAt(site: string, sinkNorm: number): EditTarget[] {
   ];
 }
 
-describe.each(sites)('at %s the graph equals the reference arithmetic', (site) => {
-  it.each(steeringModes)(
-    'mode %s, every position set, features and vectors, together with another edit',
-    async (mode) => {
-      const plain = (await run(canonical(site), [])).stream;
-      const targets = targetsAt(site, sinkNormAmong(plain));
-      let written = 0;
-      for (const [index, positions] of positionSets.entries()) {
-        for (const target of targets) {
-          const common = { positions, skipSpecial: index % 2 === 1, param: 'steering.edits[0]' };
-          const onlyIfActive = target.kind === 'feature' && mode !== 'orthogonal' && index % 3 === 2;
-          const beside = {
-            kind: 'vector',
-            id: 'other',
-            hookPoint: site,
-            direction: direction(),
-            streamNorm: 5,
-          } as const;
-          const number = numbers[mode];
-          const specifications = [
-            { ...common, target, mode, number, unit: number === null ? null : 'raw', onlyIfActive } as const,
-            { ...common, target: beside, mode: 'add', number: 0.5, unit: 'raw', onlyIfActive: false } as const,
-          ];
-          // Alone, so that `pin` can be read back; then with a second edit, which must not change what the first reads.
-          for (const chosen of [specifications.slice(0, 1), specifications]) {
-            const edits = compileEdits(chosen, { dModel, blocks, maxEdits: 4, promptLength }).map(({ edit }) => edit);
-            const got = await run(canonical(site), edits);
-            const masked = edits.map((edit, k) => ({ edit, mask: got.masks[k] as Float32Array }));
-            const want = applyEdits(plain, tokens.length, dModel, masked);
-            const label = `${JSON.stringify(positions)}, ${target.kind}, ${edits.length} edits`;
-            expect(largestDifference(got.stream, want.stream), label).toBeLessThan(2e-4);
-            for (const [k, reading] of got.readings.entries()) {
-              const expected = (want.readings[k] as ArrayReading).values;
-              for (const key of Object.keys(expected) as (keyof ReadingValues)[]) {
-                expect(largestDifference(reading[key], expected[key]), `${key}, ${label}`).toBeLessThan(5e-4);
+describe.each(await operatorSets())('with the operators of $operators', ({ kernels }) => {
+  beforeAll(async () => {
+    // Chunks of five: every position set below begins, ends or runs across a border.
+    const options = { config: tinyConfig, weights, slots: 2, context: 48, threads: 1, maxChunk: 5 };
+    executor = await openExecutor({ ...options, kernels });
+  });
+  afterAll(() => executor.close());
+
+  describe.each(sites)('at %s the graph equals the reference arithmetic', (site) => {
+    it.each(steeringModes)(
+      'mode %s, every position set, features and vectors, together with another edit',
+      async (mode) => {
+        const plain = (await run(canonical(site), [])).stream;
+        const targets = targetsAt(site, sinkNormAmong(plain));
+        let written = 0;
+        for (const [index, positions] of positionSets.entries()) {
+          for (const target of targets) {
+            const common = { positions, skipSpecial: index % 2 === 1, param: 'steering.edits[0]' };
+            const onlyIfActive = target.kind === 'feature' && mode !== 'orthogonal' && index % 3 === 2;
+            const beside = {
+              kind: 'vector',
+              id: 'other',
+              hookPoint: site,
+              direction: direction(),
+              streamNorm: 5,
+            } as const;
+            const number = numbers[mode];
+            const specifications = [
+              { ...common, target, mode, number, unit: number === null ? null : 'raw', onlyIfActive } as const,
+              { ...common, target: beside, mode: 'add', number: 0.5, unit: 'raw', onlyIfActive: false } as const,
+            ];
+            // Alone, so that `pin` can be read back; then with a second edit, which must not change what the first reads.
+            for (const chosen of [specifications.slice(0, 1), specifications]) {
+              const edits = compileEdits(chosen, { dModel, blocks, maxEdits: 4, promptLength }).map(({ edit }) => edit);
+              const got = await run(canonical(site), edits);
+              const masked = edits.map((edit, k) => ({ edit, mask: got.masks[k] as Float32Array }));
+              const want = applyEdits(plain, tokens.length, dModel, masked);
+              const label = `${JSON.stringify(positions)}, ${target.kind}, ${edits.length} edits`;
+              expect(largestDifference(got.stream, want.stream), label).toBeLessThan(2e-4);
+              for (const [k, reading] of got.readings.entries()) {
+                const expected = (want.readings[k] as ArrayReading).values;
+                for (const key of Object.keys(expected) as (keyof ReadingValues)[]) {
+                  expect(largestDifference(reading[key], expected[key]), `${key}, ${label}`).toBeLessThan(5e-4);
+                }
+                const touched = reading.gate.reduce((sum, gate) => sum + gate, 0);
+                expect(got.tokensReported[k], label).toBe(touched);
+                written += k === 0 ? touched : 0;
               }
-              const touched = reading.gate.reduce((sum, gate) => sum + gate, 0);
-              expect(got.tokensReported[k], label).toBe(touched);
-              written += k === 0 ? touched : 0;
-            }
-            if (mode === 'pin' && edits.length === 1) {
-              const { gate, readingAfter } = got.readings[0] as ReadingValues;
-              for (const [t, g] of gate.entries()) {
-                if (g === 1)
-                  expect(Math.abs((readingAfter[t] as number) - (number as number)), label).toBeLessThan(1e-4);
+              if (mode === 'pin' && edits.length === 1) {
+                const { gate, readingAfter } = got.readings[0] as ReadingValues;
+                for (const [t, g] of gate.entries()) {
+                  if (g === 1)
+                    expect(Math.abs((readingAfter[t] as number) - (number as number)), label).toBeLessThan(1e-4);
+                }
               }
             }
           }
         }
-      }
-      expect(written).toBeGreaterThan(30);
-    },
-  );
+        expect(written).toBeGreaterThan(30);
+      },
+    );
+  });
 });

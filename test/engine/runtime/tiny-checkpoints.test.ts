@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpoint, prepareFloat32Weights, type WeightsFile } from '../../../engine/checkpoint/index.ts';
@@ -13,6 +12,7 @@ import {
 import { type LoadedModel, loadModel } from '../../../engine/load-model.ts';
 import { openExecutor } from '../../../engine/runtime/index.ts';
 import { floats } from '../../harness/golden.ts';
+import { temporaryCache, testKernels } from '../../harness/kernels.ts';
 import { runPrompt } from '../../harness/run-prompt.ts';
 
 /** What Hugging Face transformers computes with the fixture (test/fixtures/tiny-llama/README.md). */
@@ -30,7 +30,7 @@ const formats = [
   { folder: 'bf16-sharded', path: 'bf16-sharded', tied: false, inPlace: false },
   { folder: 'gguf', path: 'gguf/tiny-llama.gguf', tied: true, inPlace: false },
 ] as const;
-const cacheDirectory = mkdtempSync(join(tmpdir(), 'tiller-checkpoints-'));
+const cacheDirectory = await temporaryCache('tiller-checkpoints-');
 const goldenOf = (folder: string) => JSON.parse(readFileSync(join(fixtures, folder, 'golden.json'), 'utf8')) as Golden;
 const { blocks, names } = { blocks: 3, names: listHookPoints(3) };
 const canonical = (name: string) => formatHookPoint(canonicalHookPoint(parseHookPoint(name, blocks)));
@@ -54,15 +54,21 @@ async function logitsDifference(executor: Executor, golden: Golden): Promise<num
   return most;
 }
 
-describe.each(formats)('$folder through loadModel', ({ folder, path, tied }) => {
+const loads = formats.flatMap((format) =>
+  (['auto', 'onnxruntime'] as const).map((operators) => ({ ...format, operators })),
+);
+
+describe.each(loads)('$folder through loadModel, operators $operators', ({ folder, path, tied, operators }) => {
   const golden = goldenOf(folder);
   let model: LoadedModel;
   beforeAll(async () => {
-    model = await loadModel({ path: join(fixtures, path), cacheDirectory, slots: 2, context: null, threads: 1 });
+    const how = { cacheDirectory, slots: 2, context: null, threads: 1, operators };
+    model = await loadModel({ path: join(fixtures, path), ...how });
   });
   afterAll(() => model.executor.close());
 
   it('gives the logits of transformers at every position', async () => {
+    expect(model.kernels.library !== null).toBe(operators === 'auto');
     expect(model.config).toMatchObject({ blocks, dModel: 64, vocabularySize: 512, tiedEmbeddings: tied });
     expect(golden.cases.map(({ ids }) => ids.length)).toEqual([1, 7, 40]);
     expect(await logitsDifference(model.executor, golden)).toBeLessThan(1e-4);
@@ -115,7 +121,8 @@ describe('a wrong layout is seen', () => {
       { weights: right, least: 0, most: 1e-4 },
       { weights: wrong, least: 1e-2, most: Infinity },
     ]) {
-      const executor = await openExecutor({ config, weights, slots: 1, context: 64, threads: 1 });
+      const kernels = await testKernels();
+      const executor = await openExecutor({ config, weights, slots: 1, context: 64, threads: 1, kernels });
       const difference = await logitsDifference(executor, golden);
       await executor.close();
       expect(difference).toBeGreaterThanOrEqual(least);

@@ -44,6 +44,27 @@ describe('mergeByArrival', () => {
     expect(closed.toSorted((a, b) => a - b)).toEqual([0, 10]);
   });
 
+  it('of one source gives what that gives, fails as it does and closes it', async () => {
+    const closed: number[] = [];
+    const got: unknown[] = [];
+    for await (const merged of mergeByArrival([count(0, 2, closed)])) got.push(merged);
+    expect(got).toEqual([
+      { index: 0, value: 0 },
+      { index: 0, value: 1 },
+    ]);
+    for await (const _ of mergeByArrival([count(5, 9, closed)])) break;
+    await new Promise(setImmediate);
+    expect(closed).toEqual([0, 5]);
+    const failing = async function* () {
+      yield 1;
+      throw new Error('broken');
+    };
+    const run = async () => {
+      for await (const _ of mergeByArrival([failing()]));
+    };
+    await expect(run()).rejects.toThrow('broken');
+  });
+
   it('of nothing ends at once', async () => {
     for await (const _ of mergeByArrival([])) expect.unreachable();
   });

@@ -48,7 +48,7 @@ describe('an answer', () => {
     expect(rest).toMatchObject({
       object: 'chat.completion',
       model: 'toy-chat',
-      system_fingerprint: '0123456789ab-f32',
+      system_fingerprint: '0123456789ab-f32-tiller',
     });
     expect(rest).not.toHaveProperty('steering');
     expect(rest).not.toHaveProperty('warnings');

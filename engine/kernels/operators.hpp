@@ -1,0 +1,15 @@
+// Tiller's operators. Their signatures stand at the head of each one's file.
+#pragma once
+
+#include "runtime.hpp"
+
+namespace tiller {
+
+const OperatorRecord *attention_record();
+const OperatorRecord *half_attention_record();
+const OperatorRecord *edit_record();
+const OperatorRecord *residual_norm_record();
+const OperatorRecord *quantise_record();
+const OperatorRecord *gated_record();
+
+}  // namespace tiller
