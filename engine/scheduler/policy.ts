@@ -22,7 +22,7 @@ export const chunkUnit = 8;
 export const shortestChunkMilliseconds = 25;
 /**
  * A chunk may take so many times what the decode step beside it takes: while somebody's prompt is read, the others' tokens come at
- * intervals about 2.2 times as long. Less would make long prompts wait for many more decode steps.
+ * intervals twice as long, or as long as `smallestChunk` makes them. Less would make long prompts wait for many more decode steps.
  */
 export const defaultPrefillRatio = 1;
 
