@@ -56,7 +56,9 @@ async function run(): Promise<EnduranceResults> {
       const worker = new WorkerProcess(request.op, join(import.meta.dirname, 'worker.js'));
       try {
         const context = 2 * tokens;
-        await worker.ask(z.null(), { op: 'load', model, cacheDirectory, precision, threads, rows, context });
+        // where every hook point stands open from the start, nothing would have to be built
+        const warmUp = request.op === 'builds' ? 'none' : 'common';
+        await worker.ask(z.null(), { op: 'load', model, cacheDirectory, precision, threads, rows, context, warmUp });
         const figures = await worker.ask(schema, request);
         return { figures, headline: request.op };
       } finally {
