@@ -1,13 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { packageRoot } from '../engine/runtime/package-root.ts';
 
-/** The folder of this checkout's package.json, whether the code runs from bench/ or from dist/bench/. */
 function findCheckout(): string {
-  for (let folder = import.meta.dirname; folder !== dirname(folder); folder = dirname(folder)) {
-    const file = join(folder, 'package.json');
-    if (existsSync(file) && JSON.parse(readFileSync(file, 'utf8')).name === 'tiller') return folder;
-  }
-  throw new Error(`${import.meta.dirname} does not lie in a checkout of tiller`);
+  const root = packageRoot();
+  if (root === null) throw new Error(`${import.meta.dirname} does not lie in a checkout of tiller`);
+  return root;
 }
 
 export const checkout = findCheckout();

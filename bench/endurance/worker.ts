@@ -133,12 +133,11 @@ async function generateLong(
 ): Promise<z.infer<typeof longReply>> {
   const long = await follow(engine, ids(promptTokens), tokens, window);
   const again = await follow(engine, ids(fresh, 1), window, window);
-  const { blocks, keyValueHeads, headDim } = model.config;
   return {
     windows: long.windows,
     freshMilliseconds: median(again.intervals),
     longMilliseconds: median(long.intervals.slice(fresh - promptTokens, fresh - promptTokens + window)),
-    keyValueBytesPerToken: blocks * 2 * keyValueHeads * headDim * 4,
+    keyValueBytesPerToken: model.needs.tokenBytes,
   };
 }
 

@@ -111,7 +111,6 @@ struct Tensor {
   std::vector<int64_t> shape;
 
   const float *floats() const { return static_cast<const float *>(data); }
-  float *mutable_floats() const { return static_cast<float *>(data); }
   explicit operator bool() const { return data != nullptr; }
   int64_t count() const {
     int64_t product = 1;

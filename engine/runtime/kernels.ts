@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { packageRoot } from './package-root.ts';
 
 const run = promisify(execFile);
 
@@ -32,8 +32,8 @@ const flags = [
  */
 export async function compileKernels(cacheDirectory: string, compiler = 'c++'): Promise<Kernels> {
   if (process.platform === 'win32') return { library: null, reason: 'they are not compiled on Windows' };
-  const sources = kernelSources();
   try {
+    const sources = kernelSources();
     const version = await compilerVersion(compiler);
     const key = createHash('sha256');
     for (const part of [version, flags.join(' '), processor()]) key.update(part).update('\0');
@@ -62,10 +62,10 @@ export async function compilerVersion(compiler = 'c++'): Promise<string> {
   return stdout.split('\n')[0] ?? '';
 }
 
-/** The sources lie beside package.json, whether this file runs from the sources or from what was built of them. */
+/** The sources lie beside package.json. */
 function kernelSources(): string[] {
-  let root = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(root, 'package.json'))) root = dirname(root);
+  const root = packageRoot();
+  if (root === null) throw new Error('their sources are missing');
   const folder = join(root, 'engine', 'kernels');
   return readdirSync(folder)
     .sort()

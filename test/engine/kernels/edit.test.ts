@@ -13,6 +13,7 @@ import {
   editParameterNames,
   writeSlot,
 } from '../../../engine/steering/index.ts';
+import { modeNumbers } from '../../harness/mode-numbers.ts';
 import { floats, type OperatorInput, runOperator } from '../../harness/run-operator.ts';
 import { randomNumbers } from '../../harness/tiny-model.ts';
 
@@ -153,18 +154,6 @@ async function check(step: Step, label: string): Promise<number> {
   }
   return written;
 }
-
-/** A number that makes the mode write on some tokens and, where it clips, not on others. */
-const modeNumbers: Readonly<Record<SteeringMode, number | null>> = {
-  add: 0.7,
-  set: 1.3,
-  pin: -0.9,
-  floor: 0.4,
-  cap: 0.4,
-  scale: 2.5,
-  orthogonal: 0.3,
-  ablate: null,
-};
 
 function targetOf(kind: 'feature' | 'vector', dModel: number, sinkNorm: number): EditTarget {
   if (kind === 'vector') return { kind, id: 'inline', hookPoint: site, direction: numbers(dModel), streamNorm: 5 };

@@ -9,12 +9,12 @@ import {
   type Positions,
   type ReadingValues,
   type RowStep,
-  type SteeringMode,
   steeringModes,
 } from '../../../engine/core/index.ts';
 import { openExecutor } from '../../../engine/runtime/index.ts';
 import { applyEdits, compileEdits, createEditReporter, positionsMask } from '../../../engine/steering/index.ts';
 import { operatorSets } from '../../harness/kernels.ts';
+import { modeNumbers } from '../../harness/mode-numbers.ts';
 import { randomNumbers, tinyConfig, writeTinyWeights } from '../../harness/tiny-model.ts';
 
 const weights = writeTinyWeights();
@@ -49,17 +49,6 @@ const positionSets: readonly Positions[] = [
   'last',
   { from: 4, to: 11 },
 ];
-/** A number that makes the mode write on some tokens and, where it clips, not on others. */
-const numbers: Readonly<Record<SteeringMode, number | null>> = {
-  add: 0.7,
-  set: 1.3,
-  pin: -0.9,
-  floor: 0.4,
-  cap: 0.4,
-  scale: 2.5,
-  orthogonal: 0.3,
-  ablate: null,
-};
 
 interface Run {
   readonly stream: Float32Array;
@@ -163,7 +152,7 @@ describe.each(await operatorSets())('with the operators of $operators', ({ kerne
               direction: direction(),
               streamNorm: 5,
             } as const;
-            const number = numbers[mode];
+            const number = modeNumbers[mode];
             const specifications = [
               { ...common, target, mode, number, unit: number === null ? null : 'raw', onlyIfActive } as const,
               { ...common, target: beside, mode: 'add', number: 0.5, unit: 'raw', onlyIfActive: false } as const,
