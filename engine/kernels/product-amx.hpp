@@ -5,6 +5,7 @@
 // sums are made in the same order whatever rows share the step.
 #pragma once
 
+#include "plain-rows.hpp"
 #include "tiles.hpp"
 
 #if defined(__AMX_BF16__) && defined(__AVX512BW__) && defined(__linux__)
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <vector>
 
 namespace tiller {
 namespace amx {
@@ -23,7 +25,9 @@ namespace amx {
 constexpr int64_t tile_rows = 16;
 constexpr int64_t tile_numbers = tile_rows * tile_inputs;
 constexpr int64_t pieces = 3;
-/** Rows whose sums are kept beside each other while a strip's weights pass by. */
+/** Strips that one piece of work covers: the inputs of a block are loaded once for all of them. */
+constexpr int64_t unit_strips = 3;
+/** Rows whose sums are kept beside each other while weights pass by. */
 constexpr int64_t panel_rows = 128;
 
 /** Whether this process may use the extension: Linux hands it out on request, once for all threads. */
@@ -72,7 +76,7 @@ inline void take_apart(const float *x, int64_t row, int64_t blocks, uint16_t *nu
   written();
 }
 
-/** Tiles 0 to 3 are sums, 4 and 5 inputs, 6 and 7 weights. */
+/** Tiles 6 and 7 are weights, the others hold as many rows as there are at most. */
 inline void configure(int64_t rows) {
   struct alignas(64) {
     uint8_t palette = 1, start = 0, reserved[14] = {};
@@ -120,9 +124,119 @@ inline void widen(const uint8_t *tile, uint16_t *to) {
   }
 }
 
-/** Adds the products of a block, two tiles of rows by two of outputs, to tiles 0 to 3; those of one tile of rows where `two` is false. */
+/** What a thread keeps. */
+struct Desk {
+  /** Weights of two blocks of a unit: one is read while the other is written, which the processor does at the same time. */
+  alignas(64) uint16_t widened[2][2 * unit_strips][tile_numbers];
+  /** Sums of one block, as they come out of a tile: [16 rows, 16 outputs]. */
+  alignas(64) float raw[2][tile_rows * tile_outputs];
+  /** [strips, rows, 32] */
+  alignas(64) float totals[unit_strips * panel_rows * strip_outputs];
+  /** The step's inputs, taken apart by this thread for itself, and which node's they are. */
+  std::vector<uint16_t> numbers;
+  std::vector<float> sums;
+  uint64_t owner = 0;
+};
+
+inline Desk &own_desk() {
+  static thread_local Desk desk;
+  return desk;
+}
+
+/** A tile of sums on its way into the totals. */
+struct Settling {
+  const float *scales = nullptr;
+  float *totals = nullptr;
+  int64_t rows = 0;
+
+  /** totals += scale·raw */
+  void settle(const float *raw) const {
+    const __m512 scale = _mm512_loadu_ps(scales);
+    for (int64_t row = 0; row < rows; row++) {
+      float *const to = totals + row * strip_outputs;
+      _mm512_store_ps(to, _mm512_fmadd_ps(scale, _mm512_load_ps(raw + row * tile_outputs), _mm512_load_ps(to)));
+    }
+  }
+};
+
+/** Sums of a block into tile 3 + `turn`: the three pieces of 16 rows (tiles 0 to 2) times a tile of weights. */
+template <int turn>
+inline void multiply(const uint16_t *weights) {
+  if constexpr (turn == 0) {
+    _tile_loadd(6, weights, 64);
+    _tile_zero(3);
+    _tile_dpbf16ps(3, 0, 6);
+    _tile_dpbf16ps(3, 1, 6);
+    _tile_dpbf16ps(3, 2, 6);
+  } else {
+    _tile_loadd(7, weights, 64);
+    _tile_zero(4);
+    _tile_dpbf16ps(4, 0, 7);
+    _tile_dpbf16ps(4, 1, 7);
+    _tile_dpbf16ps(4, 2, 7);
+  }
+}
+
+/**
+ * Strips of a panel of rows into `desk.totals`, weights in blocks of integers: each block's sums are scaled by themselves. While the
+ * products of one tile run, those of the tile before leave it, and those before them are scaled.
+ */
+template <int bits>
+void integer_strips(const Weights &weights, int64_t strip, int64_t strips, const Inputs &inputs, int64_t from, int64_t rows, Desk &desk) {
+  const int64_t blocks = weights.blocks, tiles = 2 * strips;
+  std::fill(desk.totals, desk.totals + strips * rows * strip_outputs, 0.0f);
+  if (weights.offsets) {
+    for (int64_t at = 0; at < strips; at++) {
+      add_rows(inputs.sums + from * blocks, rows, blocks, blocks, weights.offsets_of(strip + at), desk.totals + at * rows * strip_outputs);
+    }
+  }
+  const auto prepare = [&](int64_t block, int64_t tile) {
+    const uint8_t *const packed = weights.tiles_of(strip + tile / 2) + (2 * block + tile % 2) * tile_bytes(bits);
+    widen<bits>(packed, desk.widened[block & 1][tile]);
+    written();
+  };
+  Settling last, before;
+  const auto pass = [&](auto turn, const uint16_t *widened, const Settling &next) {
+    constexpr int now = decltype(turn)::value;
+    multiply<now>(widened);
+    if (before.rows > 0) before.settle(desk.raw[now]);
+    if (last.rows > 0) {
+      if constexpr (now == 0) {
+        _tile_stored(4, desk.raw[1], 64);
+      } else {
+        _tile_stored(3, desk.raw[0], 64);
+      }
+    }
+    before = last;
+    last = next;
+  };
+  for (int64_t tile = 0; tile < tiles; tile++) prepare(0, tile);
+  for (int64_t block = 0; block < blocks; block++) {
+    for (int64_t row = 0; row < rows; row += tile_rows) {
+      const uint16_t *const own = inputs.numbers + ((from + row) / tile_rows * blocks + block) * pieces * tile_numbers;
+      _tile_loadd(0, own, 64);
+      _tile_loadd(1, own + tile_numbers, 64);
+      _tile_loadd(2, own + 2 * tile_numbers, 64);
+      const int64_t count = std::min(rows - row, tile_rows);
+      for (int64_t at = 0; at < strips; at++) {
+        const float *const scales = weights.scales_of(strip + at) + block * strip_outputs;
+        float *const totals = desk.totals + (at * rows + row) * strip_outputs;
+        const bool prepares = row == 0 && block + 1 < blocks;
+        pass(std::integral_constant<int, 0>(), desk.widened[block & 1][2 * at], {scales, totals, count});
+        if (prepares) prepare(block + 1, 2 * at);
+        pass(std::integral_constant<int, 1>(), desk.widened[block & 1][2 * at + 1], {scales + tile_outputs, totals + tile_outputs, count});
+        if (prepares) prepare(block + 1, 2 * at + 1);
+      }
+    }
+  }
+  before.settle(desk.raw[0]);
+  _tile_stored(4, desk.raw[1], 64);
+  last.settle(desk.raw[1]);
+}
+
+/** The same of bfloat16 weights, whose sums stay in the tiles to the end: two tiles of rows, or one, by two of outputs. */
 template <bool two>
-inline void multiply(const uint16_t *first, const uint16_t *second, const void *left, const void *right) {
+inline void multiply_numbers(const uint16_t *first, const uint16_t *second, const uint8_t *left, const uint8_t *right) {
   _tile_loadd(6, left, 64);
   _tile_loadd(7, right, 64);
   for (int64_t piece = 0; piece < pieces; piece++) {
@@ -137,147 +251,62 @@ inline void multiply(const uint16_t *first, const uint16_t *second, const void *
   }
 }
 
-inline void clear() {
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
-}
-
-/** Sums of a block as they come out of the tiles: two tiles of rows by two of outputs. */
-struct Raw {
-  alignas(64) float values[4][tile_rows * tile_outputs];
-
-  template <bool two>
-  void take() {
-    _tile_stored(0, values[0], 64);
-    _tile_stored(1, values[1], 64);
-    if constexpr (two) {
-      _tile_stored(2, values[2], 64);
-      _tile_stored(3, values[3], 64);
-    }
-  }
-};
-
-/** What a thread needs for a strip. */
-struct Desk {
-  /** Weights of two blocks: one is read while the other is written, which the processor does at the same time. */
-  alignas(64) uint16_t widened[2][2][tile_numbers];
-  Raw raw[2];
-  alignas(64) float totals[panel_rows * strip_outputs];
-};
-
-/** totals += scale·raw + offset·sum, for the rows of one or two tiles. */
-inline void settle(const Weights &weights, int64_t strip, int64_t block, const Inputs &inputs, int64_t from, int64_t rows, const Raw &raw,
-                   float *totals) {
-  const float *const scales = weights.scales_of(strip) + block * strip_outputs;
-  const float *const offsets = weights.offsets_of(strip);
-  const __m512 left = _mm512_loadu_ps(scales), right = _mm512_loadu_ps(scales + tile_outputs);
-  for (int64_t row = 0; row < rows; row++) {
-    const float *const got = raw.values[row / tile_rows * 2] + row % tile_rows * tile_outputs;
-    float *const to = totals + row * strip_outputs;
-    __m512 one = _mm512_fmadd_ps(left, _mm512_load_ps(got), _mm512_load_ps(to));
-    __m512 other = _mm512_fmadd_ps(right, _mm512_load_ps(got + tile_rows * tile_outputs), _mm512_load_ps(to + tile_outputs));
-    if (offsets) {
-      const __m512 sum = _mm512_set1_ps(inputs.sums[(from + row) * weights.blocks + block]);
-      one = _mm512_fmadd_ps(_mm512_loadu_ps(offsets + block * strip_outputs), sum, one);
-      other = _mm512_fmadd_ps(_mm512_loadu_ps(offsets + block * strip_outputs + tile_outputs), sum, other);
-    }
-    _mm512_store_ps(to, one);
-    _mm512_store_ps(to + tile_outputs, other);
-  }
-}
-
-/** A strip of a panel of rows, weights in blocks of integers: each block's sums are scaled by themselves. */
-template <int bits>
-void integer_strip(const Weights &weights, int64_t strip, const Inputs &inputs, int64_t from, int64_t rows, Desk &desk) {
+inline void number_strip(const Weights &weights, int64_t strip, const Inputs &inputs, int64_t from, int64_t rows, float *totals) {
   const int64_t blocks = weights.blocks, stride = blocks * pieces * tile_numbers;
   const uint8_t *const tiles = weights.tiles_of(strip);
-  std::fill(desk.totals, desk.totals + rows * strip_outputs, 0.0f);
-  const auto prepare = [&](int64_t block) {
-    for (int side = 0; side < 2; side++) widen<bits>(tiles + (2 * block + side) * tile_bytes(bits), desk.widened[block & 1][side]);
-    written();
-  };
-  // what came out of the tiles last is settled while the next products run
-  int64_t pending_block = -1, pending_row = 0, turn = 0;
-  const auto settle_pending = [&] {
-    if (pending_block < 0) return;
-    const int64_t count = std::min(rows - pending_row, 2 * tile_rows);
-    settle(weights, strip, pending_block, inputs, from + pending_row, count, desk.raw[(turn + 1) & 1], desk.totals + pending_row * strip_outputs);
-  };
-  prepare(0);
-  for (int64_t block = 0; block < blocks; block++) {
-    for (int64_t row = 0; row < rows; row += 2 * tile_rows, turn++) {
-      const bool two = rows - row > tile_rows;
-      const uint16_t *const first = inputs.numbers + (from + row) / tile_rows * stride + block * pieces * tile_numbers;
-      const auto &widened = desk.widened[block & 1];
-      clear();
-      if (two) {
-        multiply<true>(first, first + stride, widened[0], widened[1]);
-      } else {
-        multiply<false>(first, nullptr, widened[0], widened[1]);
-      }
-      if (row == 0 && block + 1 < blocks) prepare(block + 1);
-      settle_pending();
-      if (two) {
-        desk.raw[turn & 1].take<true>();
-      } else {
-        desk.raw[turn & 1].take<false>();
-      }
-      pending_block = block;
-      pending_row = row;
-    }
-  }
-  settle_pending();
-}
-
-/** The same of bfloat16 weights, whose sums stay in the tiles to the end. */
-inline void number_strip(const Weights &weights, int64_t strip, const Inputs &inputs, int64_t from, int64_t rows, Desk &desk) {
-  const int64_t blocks = weights.blocks, stride = blocks * pieces * tile_numbers;
-  const uint8_t *const tiles = weights.tiles_of(strip);
+  alignas(64) float raw[4][tile_rows * tile_outputs];
   for (int64_t row = 0; row < rows; row += 2 * tile_rows) {
     const bool two = rows - row > tile_rows;
     const uint16_t *const first = inputs.numbers + (from + row) / tile_rows * stride;
-    clear();
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
     for (int64_t block = 0; block < blocks; block++) {
       const uint16_t *const at = first + block * pieces * tile_numbers;
       const uint8_t *const left = tiles + 2 * block * tile_bytes(16), *const right = left + tile_bytes(16);
       if (two) {
-        multiply<true>(at, at + stride, left, right);
+        multiply_numbers<true>(at, at + stride, left, right);
       } else {
-        multiply<false>(at, nullptr, left, right);
+        multiply_numbers<false>(at, nullptr, left, right);
       }
     }
-    Raw &raw = desk.raw[0];
-    if (two) {
-      raw.take<true>();
-    } else {
-      raw.take<false>();
-    }
+    _tile_stored(0, raw[0], 64);
+    _tile_stored(1, raw[1], 64);
+    _tile_stored(2, raw[2], 64);
+    _tile_stored(3, raw[3], 64);
     for (int64_t r = 0; r < std::min(rows - row, 2 * tile_rows); r++) {
-      const float *const got = raw.values[r / tile_rows * 2] + r % tile_rows * tile_outputs;
-      float *const to = desk.totals + (row + r) * strip_outputs;
+      const float *const got = raw[r / tile_rows * 2] + r % tile_rows * tile_outputs;
+      float *const to = totals + (row + r) * strip_outputs;
       std::copy(got, got + tile_outputs, to);
       std::copy(got + tile_rows * tile_outputs, got + tile_rows * tile_outputs + tile_outputs, to + tile_outputs);
     }
   }
 }
 
-/** One strip of outputs for all rows of `inputs`, written to y [rows, outputs]. */
-inline void product_strip(const Weights &weights, int64_t strip, const Inputs &inputs, float *y) {
-  static thread_local Desk desk;
-  const int64_t first = strip * strip_outputs, count = std::min<int64_t>(strip_outputs, weights.outputs - first);
+inline int64_t units(const Weights &weights) { return (weights.strips() + unit_strips - 1) / unit_strips; }
+
+/** A unit of strips for all rows, written to y [rows, outputs]. */
+inline void product_unit(const Weights &weights, int64_t unit, const Inputs &inputs, float *y, Desk &desk) {
+  const int64_t strip = unit * unit_strips, strips = std::min(unit_strips, weights.strips() - strip);
   configure(inputs.rows);
   for (int64_t from = 0; from < inputs.rows; from += panel_rows) {
     const int64_t rows = std::min(panel_rows, inputs.rows - from);
-    switch (weights.bits) {
-      case 4: integer_strip<4>(weights, strip, inputs, from, rows, desk); break;
-      case 8: integer_strip<8>(weights, strip, inputs, from, rows, desk); break;
-      default: number_strip(weights, strip, inputs, from, rows, desk);
+    if (weights.bits == 4) {
+      integer_strips<4>(weights, strip, strips, inputs, from, rows, desk);
+    } else if (weights.bits == 8) {
+      integer_strips<8>(weights, strip, strips, inputs, from, rows, desk);
+    } else {
+      for (int64_t at = 0; at < strips; at++) {
+        number_strip(weights, strip + at, inputs, from, rows, desk.totals + at * rows * strip_outputs);
+      }
     }
     for (int64_t row = 0; row < rows; row++) {
-      const float *const got = desk.totals + row * strip_outputs;
-      std::copy(got, got + count, y + (from + row) * weights.outputs + first);
+      for (int64_t at = 0; at < strips; at++) {
+        const int64_t first = (strip + at) * strip_outputs, count = std::min<int64_t>(strip_outputs, weights.outputs - first);
+        const float *const got = desk.totals + (at * rows + row) * strip_outputs;
+        std::copy(got, got + count, y + (from + row) * weights.outputs + first);
+      }
     }
   }
   // the system then has nothing of them to save when it switches threads

@@ -6,51 +6,18 @@
 // Read in 4 or 8 bits a batch of few rows takes a fraction of the time that float32 weights would take to come from memory. A row's
 // sums are made in the same order whatever rows share the step.
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "operators.hpp"
+#include "plain-rows.hpp"
 #include "product-amx.hpp"
 #include "tiles.hpp"
 
 namespace tiller {
 namespace {
 
-constexpr int64_t worth_sharing = 1 << 15;
-
-/** Rows whose sums fit the registers beside each other, two vectors each. */
-constexpr int64_t most_rows = lanes == 16 ? 12 : 6;
-constexpr int64_t columns = 2 * lanes;
-
-/** sums [rows, columns of a strip] += x·w over one block; w [32, strip_outputs]. */
-template <int64_t rows>
-void add_block(const float *x, int64_t width, const float *w, float *sums) {
-  Floats left[rows], right[rows];
-  for (int64_t row = 0; row < rows; row++) {
-    left[row] = load(sums + row * strip_outputs);
-    right[row] = load(sums + row * strip_outputs + lanes);
-  }
-  for (int at = 0; at < tile_inputs; at++) {
-    const Floats one = load(w + at * strip_outputs), other = load(w + at * strip_outputs + lanes);
-    for (int64_t row = 0; row < rows; row++) {
-      const float value = x[row * width + at];
-      left[row] += one * value;
-      right[row] += other * value;
-    }
-  }
-  for (int64_t row = 0; row < rows; row++) {
-    store(sums + row * strip_outputs, left[row]);
-    store(sums + row * strip_outputs + lanes, right[row]);
-  }
-}
-
-/** The same for any number of rows. */
-void add_rows(const float *x, int64_t rows, int64_t width, const float *w, float *sums) {
-  for (; rows >= most_rows; rows -= most_rows, x += most_rows * width, sums += most_rows * strip_outputs) {
-    add_block<most_rows>(x, width, w, sums);
-  }
-  for (; rows >= 4; rows -= 4, x += 4 * width, sums += 4 * strip_outputs) add_block<4>(x, width, w, sums);
-  for (; rows > 0; rows--, x += width, sums += strip_outputs) add_block<1>(x, width, w, sums);
-}
+constexpr int64_t few_rows = 64;
 
 template <int bits>
 void plain_strip(const Weights &weights, int64_t strip, const float *x, int64_t rows, float *y) {
@@ -66,9 +33,7 @@ void plain_strip(const Weights &weights, int64_t strip, const float *x, int64_t 
       const float *const offsets = weights.offsets ? weights.offsets_of(strip) + from : nullptr;
       unpack<bits>(weights.tiles_of(strip) + (2 * block + side) * tile_bytes(bits), scales, offsets, w + side * tile_outputs, strip_outputs);
     }
-    for (int64_t column = 0; column < strip_outputs; column += columns) {
-      add_rows(x + block * tile_inputs, rows, width, w + column, sums.data() + column);
-    }
+    add_rows(x + block * tile_inputs, rows, width, tile_inputs, w, sums.data());
   }
   const int64_t first = strip * strip_outputs, count = std::min<int64_t>(strip_outputs, weights.outputs - first);
   for (int64_t row = 0; row < rows; row++) {
@@ -122,28 +87,41 @@ class Product {
  private:
 #ifdef TILLER_AMX
   static void *by_matrix_extension(const Context &context, const Weights &weights, const float *x, int64_t rows, float *y) {
-    static thread_local std::vector<uint16_t> numbers;
-    static thread_local std::vector<float> sums;
     const int64_t blocks = weights.blocks, width = blocks * tile_inputs;
-    numbers.resize(std::max<size_t>(numbers.size(), amx::numbers_of(rows, blocks)));
-    sums.resize(std::max<size_t>(sums.size(), rows * blocks));
-    const amx::Inputs inputs{rows, numbers.data(), sums.data()};
-    uint16_t *const parts = numbers.data();
-    float *const totals = sums.data();
-    const auto take_apart = [&](int64_t from, int64_t to) {
-      for (int64_t row = from; row < to; row++) amx::take_apart(x + row * width, row, blocks, parts, totals);
+    const auto make_room = [=](amx::Desk &desk) {
+      desk.numbers.resize(std::max<size_t>(desk.numbers.size(), amx::numbers_of(rows, blocks)));
+      desk.sums.resize(std::max<size_t>(desk.sums.size(), rows * blocks));
     };
-    if (rows * width < worth_sharing) {
-      take_apart(0, rows);
-    } else {
-      constexpr int64_t together = 8;
-      void *const failure = share_out(context, (rows + together - 1) / together, [&](size_t part) {
-        const int64_t from = static_cast<int64_t>(part) * together;
-        take_apart(from, std::min(rows, from + together));
+    const auto take_apart = [=](int64_t from, int64_t to, uint16_t *numbers, float *sums) {
+      for (int64_t row = from; row < to; row++) amx::take_apart(x + row * width, row, blocks, numbers, sums);
+    };
+    const size_t units = amx::units(weights);
+    // Of few rows each thread takes all apart for itself, rather than fetch what another has written.
+    if (rows <= few_rows) {
+      static std::atomic<uint64_t> nodes{0};
+      const uint64_t node = ++nodes;
+      return share_out(context, units, [&](size_t unit) {
+        amx::Desk &desk = amx::own_desk();
+        if (desk.owner != node) {
+          make_room(desk);
+          take_apart(0, rows, desk.numbers.data(), desk.sums.data());
+          desk.owner = node;
+        }
+        amx::product_unit(weights, static_cast<int64_t>(unit), {rows, desk.numbers.data(), desk.sums.data()}, y, desk);
       });
-      if (failure) return failure;
     }
-    return share_out(context, weights.strips(), [&](size_t strip) { amx::product_strip(weights, static_cast<int64_t>(strip), inputs, y); });
+    amx::Desk &desk = amx::own_desk();
+    make_room(desk);
+    desk.owner = 0;
+    const amx::Inputs inputs{rows, desk.numbers.data(), desk.sums.data()};
+    uint16_t *const numbers = desk.numbers.data();
+    float *const sums = desk.sums.data();
+    void *const failure = share_out(context, (rows + amx::tile_rows - 1) / amx::tile_rows, [&](size_t tile) {
+      const int64_t from = static_cast<int64_t>(tile) * amx::tile_rows;
+      take_apart(from, std::min(rows, from + amx::tile_rows), numbers, sums);
+    });
+    if (failure) return failure;
+    return share_out(context, units, [&](size_t unit) { amx::product_unit(weights, static_cast<int64_t>(unit), inputs, y, amx::own_desk()); });
   }
 #endif
 
