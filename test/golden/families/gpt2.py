@@ -40,5 +40,5 @@ FAMILY = Family(
         "tanh GELU, not the exact one": subtle(setting(activation_function="gelu")),
     },
     gain=lambda name: 2.5 if "c_attn" in name else 2.0 if "c_fc" in name else 1.2,
-    published=published, extra=extra, seed=1,
+    published=published, extra=extra, final_gain=0.4, seed=1,
 )
