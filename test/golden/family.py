@@ -61,6 +61,8 @@ def regrouped(heads, key_value_heads, width):
 
     def change(config, tensors):
         for name, tensor in tensors.items():
+            if "vision" in name:
+                continue
             if "self_attn.q_proj" in name:
                 tensor.copy_(tensor.unflatten(0, (heads, width))[order].flatten(0, 1))
             if "self_attn.o_proj.weight" in name:
@@ -74,6 +76,6 @@ def interleaved_rotary(width):
 
     def change(config, tensors):
         for name, tensor in tensors.items():
-            if any(part in name for part in ("q_proj", "k_proj", "q_norm", "k_norm")) and "self_attn" in name:
+            if any(part in name for part in ("q_proj", "k_proj", "q_norm", "k_norm")) and "self_attn" in name and "vision" not in name:
                 tensor.copy_(tensor.unflatten(0, (-1, width))[:, order].flatten(0, 1))
     return change
