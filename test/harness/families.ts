@@ -112,6 +112,12 @@ export function streamHooks(golden: FamilyCase, config: ModelConfig): Map<string
   return new Map(names.map((name) => [name, formatHookPoint(canonicalHookPoint(parseHookPoint(name, config)))]));
 }
 
+/** Every hook point of a golden figure under its canonical spelling. */
+export function allHooks(golden: FamilyCase, config: ModelConfig): Map<string, string> {
+  const stream = streamHooks(golden, config);
+  return new Map(Object.keys(golden.hooks).map((name) => [name, stream.get(name) ?? name]));
+}
+
 /** Largest difference of a tap from transformers' figure at the positions kept, over the figure's largest value. */
 export function tapDifference(tap: Float32Array, golden: FamilyCase, name: string): number {
   const figure = golden.hooks[name] as GoldenArray;
