@@ -4,7 +4,7 @@ import { type CachePart, prepareCacheFile } from './cache-file.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { type LinearGroup, linearGroups } from './linear-groups.ts';
 import type { LinearForm, StoredArray, StoredLinears, TileForm } from './stored-linears.ts';
-import { elementCount, type TensorType } from './tensor.ts';
+import { elementCount, type TensorType, takenRecipe } from './tensor.ts';
 import {
   placeEightBits,
   placeFourBits,
@@ -64,6 +64,7 @@ export async function prepareTileWeights(
     name: `${hash}.tiles.v${formatVersion}`,
     formatVersion,
     hash,
+    recipe: takenRecipe(checkpoint.tensors.values()),
     parts,
     label: 'Laying out weights',
     onProgress,
