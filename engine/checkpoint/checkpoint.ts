@@ -19,7 +19,7 @@ export interface Checkpoint {
   readFloat32(name: string, into: Float32Array): Promise<void>;
   /** The same in pieces of about 4 MiB, in order. A piece's values are overwritten when the next one is asked for. */
   readPieces(name: string): AsyncIterable<TensorPiece>;
-  /** A matrix that is stored in Q4_1 as its blocks; null for any other type. */
+  /** A matrix that is stored in Q4_1 or Q4_0 as its blocks; null for any other type. */
   readFourBitBlocks(name: string): Promise<FourBitBlocks | null>;
   /** The same of a matrix that is stored in Q8_0. */
   readEightBitBlocks(name: string): Promise<EightBitBlocks | null>;
