@@ -1,4 +1,4 @@
-import type { ModelConfig } from '../core/index.ts';
+import type { LayerAttention, ModelConfig } from '../core/index.ts';
 import { type GraphOptions, ports, rotaryTables } from './names.ts';
 import type { OnnxGraph } from './onnx.ts';
 
@@ -12,30 +12,47 @@ export interface AttentionInputs extends GraphOptions {
   readonly rowScale: string;
 }
 
-/** Rotary grouped-query attention over a block's cache, which is read and written in place. Returns z, [B, S, heads · head width]. */
+/** Grouped-query attention over a block's cache, which is read and written in place. Returns z, [B, S, heads · head width]. */
 export function addAttention(graph: OnnxGraph, config: ModelConfig, inputs: AttentionInputs): string {
   const { block, context, operators, keyValueType } = inputs;
   const { keyValueHeads, headDim } = config;
   const cache = ['B', keyValueHeads, context, headDim] as const;
   for (const name of [ports.pastKey(block), ports.pastValue(block)]) graph.input(name, keyValueType, cache);
-  const table = [context, headDim / 2];
-  const rotary = [graph.weight(rotaryTables.cosine, table), graph.weight(rotaryTables.sine, table)];
-  if (operators === 'tiller') return addOwn(graph, config, inputs, rotary);
+  const layer = config.layers[block] ?? { window: null, rotary: null };
+  const rotary = rotaryWeights(graph, config, layer.rotary, context);
+  if (operators === 'tiller') return addOwn(graph, config, { ...inputs, layer, rotary });
   for (const name of [ports.presentKey(block), ports.presentValue(block)]) graph.output(name, 'float32', cache);
-  return addGroupQueryAttention(graph, config, inputs, rotary);
+  return addGroupQueryAttention(graph, config, { ...inputs, layer, rotary });
+}
+
+interface LayerInputs extends AttentionInputs {
+  readonly layer: LayerAttention;
+  /** Tables of cosines and sines; none where nothing is rotated. */
+  readonly rotary: readonly string[];
+}
+
+function rotaryWeights(graph: OnnxGraph, config: ModelConfig, index: number | null, context: number): string[] {
+  const embedding = index === null ? undefined : config.rotary[index];
+  if (index === null || embedding === undefined) return [];
+  const { cosine, sine } = rotaryTables(index);
+  return [cosine, sine].map((name) => graph.weight(name, [context, embedding.dimensions / 2]));
 }
 
 /** engine/kernels/attention.cpp writes the cache that it is given as inputs. */
-function addOwn(graph: OnnxGraph, config: ModelConfig, inputs: AttentionInputs, rotary: readonly string[]): string {
-  const { block, projected, rowScale, keyValueType } = inputs;
+function addOwn(graph: OnnxGraph, config: ModelConfig, inputs: LayerInputs): string {
+  const { block, projected, rowScale, keyValueType, layer, rotary } = inputs;
   const operator = keyValueType === 'float16' ? 'HalfAttention' : 'Attention';
   const [q = '', k = '', v = ''] = projected;
+  const [cosine = '', sine = ''] = rotary;
   const cache = [ports.pastKey(block), ports.pastValue(block)];
-  return graph.node(`blocks.${block}.attn.z`, operator, [q, k, v, ...cache, ports.lastPositions, ...rotary, rowScale], {
+  const all = [q, k, v, ...cache, ports.lastPositions, cosine, sine, rowScale];
+  return graph.node(`blocks.${block}.attn.z`, operator, all, {
     attributes: {
       heads: config.heads,
       kv_heads: config.keyValueHeads,
-      scale: { float: 1 / Math.sqrt(config.headDim) },
+      scale: { float: config.attention.scale },
+      ...(config.attention.softCap === null ? {} : { softcap: { float: config.attention.softCap } }),
+      ...(layer.window === null ? {} : { window: layer.window }),
     },
     domain: 'tiller',
   });
@@ -43,9 +60,8 @@ function addOwn(graph: OnnxGraph, config: ModelConfig, inputs: AttentionInputs, 
 
 function addGroupQueryAttention(
   graph: OnnxGraph,
-  { heads, keyValueHeads }: ModelConfig,
-  { block, projected }: AttentionInputs,
-  rotary: readonly string[],
+  { heads, keyValueHeads, attention }: ModelConfig,
+  { block, projected, layer, rotary }: LayerInputs,
 ): string {
   const name = `blocks.${block}.attn.z`;
   const [q = '', k = '', v = ''] = projected;
@@ -56,7 +72,15 @@ function addGroupQueryAttention(
     'GroupQueryAttention',
     [q, k, v, ...past, ports.lastPositions, ports.totalLength, ...rotary],
     {
-      attributes: { num_heads: heads, kv_num_heads: keyValueHeads, do_rotary: 1, rotary_interleaved: 0 },
+      attributes: {
+        num_heads: heads,
+        kv_num_heads: keyValueHeads,
+        do_rotary: rotary.length > 0 ? 1 : 0,
+        rotary_interleaved: 0,
+        scale: { float: attention.scale },
+        ...(attention.softCap === null ? {} : { softcap: { float: attention.softCap } }),
+        ...(layer.window === null ? {} : { local_window_size: layer.window }),
+      },
       domain: 'com.microsoft',
       outputs: [name, ...present],
     },

@@ -21,6 +21,14 @@ export interface LinearLayers {
   readonly weights: readonly { readonly name: string; readonly weight: string; readonly out: number }[];
 }
 
+/** One matrix [out, width] that is a group by itself, and perhaps a bias. */
+export interface SingleLinear extends Pick<LinearLayers, 'name' | 'x' | 'width' | 'mayFlatten' | 'mayLeaveScale'> {
+  /** Its weights are `module.weight` and, with a bias, `module.bias`; `module` is the group's name. */
+  readonly module: string;
+  readonly out: number;
+  readonly bias: boolean;
+}
+
 /** How the linear layers of a variant are computed. */
 export interface LinearOptions {
   /** Groups that are stored in a form of their own; the others are read as float32. */
@@ -80,6 +88,16 @@ export class LinearBuilder {
   /** Factors [tokens, 1] of a result that was left unscaled; '' for one that was not. */
   rowScale(result: string): string {
     return this.rowScales.get(result) ?? '';
+  }
+
+  /** x·Wᵀ of a group with one matrix, plus its bias where it has one. */
+  addSingle({ module, out, bias, ...how }: SingleLinear): string {
+    const { name } = how;
+    const product = bias ? `${name}/product` : name;
+    const weights = [{ name: product, weight: `${module}.weight`, out }];
+    const mayLeaveScale = how.mayLeaveScale === true && !bias;
+    const made = this.add({ ...how, name: product, mayLeaveScale, group: module, tokens: 'all', weights });
+    return bias ? this.graph.node(name, 'Add', [made, this.graph.weight(`${module}.bias`, [out])]) : made;
   }
 
   /** x·Wᵀ of a group with one matrix, [B, S, out]. */
