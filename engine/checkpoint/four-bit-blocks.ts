@@ -1,6 +1,6 @@
 import { TillerError } from '../core/index.ts';
-import { storedRow } from './gguf-names.ts';
 import { halfAt } from './half-float.ts';
+import { storedRow } from './interleaved-rows.ts';
 import type { LocalFile } from './local-file.ts';
 import { blockLayouts, type StoredTensor } from './tensor.ts';
 

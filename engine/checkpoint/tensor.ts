@@ -37,7 +37,7 @@ export interface StoredTensor extends TensorInfo {
   readonly offset: number;
   /**
    * Set where llama.cpp's converter reordered the rows of q or k for its rotary embedding: the rows of each of `heads` heads are to
-   * be put back (gguf-names.ts).
+   * be put back (interleaved-rows.ts).
    */
   readonly interleavedHeads: number | null;
 }

@@ -68,20 +68,37 @@ describe('a hostile GGUF file is refused', () => {
       { tensors: tensors(gate, { dims: [32, 16] }) },
       'has the shape [16, 32], the configuration wants [32, 32]',
     ],
-    ['missing tensor', { tensors: tinyTensors().slice(0, -1) }, "lacks tensor 'model.norm.weight'"],
-    [
-      'two spellings of one tensor',
-      {
-        tensors: [...tinyTensors(), { ...tinyTensors()[1], name: 'blk.00.attn_norm.weight', offset: tinyDataBytes }],
-        data: tinyDataBytes + 128,
-      },
-      "two tensors for 'model.layers.0.input_layernorm.weight'",
-    ],
+    ['missing tensor', { tensors: tinyTensors().slice(0, -1) }, "lacks tensor 'output_norm.weight'"],
     [
       'vocabulary against the embedding',
       more(metadata.uint32('llama.vocab_size', 65)),
       "'token_embd.weight' has 64 rows",
     ],
+    [
+      'fewer rotary divisors than pairs',
+      {
+        tensors: [...tinyTensors(), { name: 'rope_freqs.weight', dims: [8], type: 0, offset: tinyDataBytes }],
+        data: tinyDataBytes + 32,
+      },
+      "'rope_freqs.weight' has 8 divisors for 32 rotated dimensions",
+    ],
+    [
+      'rotary divisors of zero',
+      {
+        tensors: [...tinyTensors(), { name: 'rope_freqs.weight', dims: [16], type: 0, offset: tinyDataBytes }],
+        data: tinyDataBytes + 64,
+      },
+      "'rope_freqs.weight' divides by 0",
+    ],
+    [
+      'rotary divisors of an absurd shape',
+      {
+        tensors: [...tinyTensors(), { name: 'rope_freqs.weight', dims: [8, 8], type: 0, offset: tinyDataBytes }],
+        data: tinyDataBytes + 256,
+      },
+      "'rope_freqs.weight' has the shape [8, 8]",
+    ],
+    ['a fractional window', more(metadata.float32('llama.attention.sliding_window', 0.5)), 'sliding_window is 0.5'],
     ['missing metadata', { metadata: tinyMetadata().slice(0, -1) }, 'layer_norm_rms_epsilon'],
     [
       'metadata of the wrong type',
@@ -111,19 +128,20 @@ describe('a hostile GGUF file is refused', () => {
     ['version 1', { version: 1 }, 'version 1'],
     [
       'another architecture',
-      { metadata: [metadata.string('general.architecture', 'gemma3'), ...tinyMetadata().slice(1)] },
-      "'gemma3'. This version runs: llama",
+      { metadata: [metadata.string('general.architecture', 'mamba'), ...tinyMetadata().slice(1)] },
+      "'mamba'. This version runs: llama, qwen2,",
     ],
     ['rotary scaling', more(metadata.string('llama.rope.scaling.type', 'yarn')), 'llama.rope.scaling.type (yarn)'],
     ['experts', more(metadata.uint32('llama.expert_count', 8)), 'llama.expert_count (8)'],
     [
-      'rotary factors',
+      'another spelling of a tensor',
       {
-        tensors: [...tinyTensors(), { name: 'rope_freqs.weight', dims: [8], type: 0, offset: tinyDataBytes }],
-        data: tinyDataBytes + 32,
+        tensors: [...tinyTensors(), { ...tinyTensors()[1], name: 'blk.00.attn_norm.weight', offset: tinyDataBytes }],
+        data: tinyDataBytes + 128,
       },
-      'rope_freqs.weight',
+      "tensor 'blk.00.attn_norm.weight' (32 weights) has no place",
     ],
+    ['a scaling factor without a type', more(metadata.float32('llama.rope.scaling.factor', 4)), 'without a type'],
     [
       'biases',
       {
@@ -135,7 +153,7 @@ describe('a hostile GGUF file is refused', () => {
     [
       'partial rotary',
       more(metadata.uint32('llama.rope.dimension_count', 16)),
-      'rope.dimension_count 16 in heads of 32',
+      'rope.dimension_count 16 where 32 is expected',
     ],
     ['split', more(metadata.uint32('split.count', 2)), 'split GGUF'],
     ['nested arrays', more(metadata.array('x', 9, 1, Buffer.alloc(16))), 'array of arrays'],
