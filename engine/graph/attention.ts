@@ -1,11 +1,23 @@
-import type { LayerAttention, ModelConfig } from '../core/index.ts';
+import type { LayerAttention, ModelConfig, OperatorSet } from '../core/index.ts';
 import { type GraphOptions, ports, rotaryTables } from './names.ts';
 import type { OnnxGraph } from './onnx.ts';
+import type { Positions } from './positions.ts';
+
+/** GroupQueryAttention rotates multiples of so many of a head's dimensions. */
+const rotaryUnit = 16;
+
+/** Whether queries and keys have to be rotated by a node of their own, each by themselves. */
+export function rotatesApart(config: ModelConfig, block: number, operators: OperatorSet): boolean {
+  const index = config.layers[block]?.rotary ?? null;
+  if (operators === 'tiller' || index === null) return false;
+  return (config.rotary[index]?.dimensions ?? 0) % rotaryUnit !== 0;
+}
 
 export interface AttentionInputs extends GraphOptions {
   readonly block: number;
   /** Tokens that a cache slot holds. */
   readonly context: number;
+  readonly positions: Positions;
   /** Queries, keys and values, or one tensor with the three side by side. */
   readonly projected: readonly string[];
   /** Factors of each token of `projected` that it has still to be multiplied by; '' without. */
@@ -22,7 +34,27 @@ export function addAttention(graph: OnnxGraph, config: ModelConfig, inputs: Atte
   const rotary = rotaryWeights(graph, config, layer.rotary, context);
   if (operators === 'tiller') return addOwn(graph, config, { ...inputs, layer, rotary });
   for (const name of [ports.presentKey(block), ports.presentValue(block)]) graph.output(name, 'float32', cache);
-  return addGroupQueryAttention(graph, config, { ...inputs, layer, rotary });
+  if (!rotatesApart(config, block, operators)) {
+    return addGroupQueryAttention(graph, config, { ...inputs, layer, rotary });
+  }
+  const [q = '', k = '', v = ''] = inputs.projected;
+  const rotated = [q, k].map((x, i) => addRotation(graph, x, i === 0 ? config.heads : keyValueHeads, inputs, rotary));
+  return addGroupQueryAttention(graph, config, { ...inputs, projected: [...rotated, v], layer, rotary: [] });
+}
+
+/** The first dimensions of each head rotated, as many as the tables are wide twice; [B, S, heads · head width] before and after. */
+function addRotation(
+  graph: OnnxGraph,
+  x: string,
+  heads: number,
+  { positions }: AttentionInputs,
+  rotary: readonly string[],
+): string {
+  const dimensions = 2 * (graph.weights.get(rotary[0] ?? '')?.[1] ?? 0);
+  return graph.node(`${x}/rotated`, 'RotaryEmbedding', [x, positions.each(), ...rotary], {
+    attributes: { interleaved: 0, num_heads: heads, rotary_embedding_dim: dimensions },
+    domain: 'com.microsoft',
+  });
 }
 
 interface LayerInputs extends AttentionInputs {

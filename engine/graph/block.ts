@@ -1,10 +1,11 @@
 import type { ModelConfig } from '../core/index.ts';
-import { addAttention } from './attention.ts';
+import { addAttention, rotatesApart } from './attention.ts';
 import type { LinearBuilder } from './linear.ts';
 import { addMlp } from './mlp.ts';
 import type { GraphOptions } from './names.ts';
 import { addNorm, normWeights } from './norm.ts';
 import type { OnnxGraph } from './onnx.ts';
+import type { Positions } from './positions.ts';
 import { addHeadNorm, separate } from './projections.ts';
 import type { ResidualStream } from './stream.ts';
 
@@ -13,6 +14,7 @@ export interface BlockPlace {
   readonly block: number;
   /** Tokens that a cache slot holds. */
   readonly context: number;
+  readonly positions: Positions;
   readonly options: GraphOptions;
 }
 
@@ -30,7 +32,7 @@ export function addBlock(
   config: ModelConfig,
   place: BlockPlace,
 ): void {
-  const { block, context, options } = place;
+  const { block, context, positions, options } = place;
   const { dModel, heads, keyValueHeads, headDim, biases, outputNorms, parallelResidual } = config;
   const prefix = `model.layers.${block}`;
   const at = (name: string) => `blocks.${block}.${name}`;
@@ -50,7 +52,7 @@ export function addBlock(
     return { name: at(`attn.${name}`), weight: `${prefix}.self_attn.${name}_proj.weight`, out };
   };
   const parts = [part('q', heads), part('k', keyValueHeads), part('v', keyValueHeads)] as const;
-  const apart = biases.queryKeyValue || config.queryKeyNorm;
+  const apart = biases.queryKeyValue || config.queryKeyNorm || rotatesApart(config, block, options.operators);
   const packed = linears.addPacked({
     name: at('attn.qkv'),
     x: attentionIn,
@@ -68,7 +70,7 @@ export function addBlock(
     }
   }
   const rowScale = linears.rowScale(projected[0] ?? '');
-  const z = addAttention(graph, config, { block, context, projected, rowScale, ...options });
+  const z = addAttention(graph, config, { block, context, positions, projected, rowScale, ...options });
   const output = linears.addSingle({
     name: at('attn.o'),
     x: z,

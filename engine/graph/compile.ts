@@ -7,6 +7,7 @@ import { type GraphOptions, ports } from './names.ts';
 import { normWeights } from './norm.ts';
 import { type GraphPort, OnnxGraph } from './onnx.ts';
 import { refuseWhatOperatorsLack } from './operator-limits.ts';
+import { Positions } from './positions.ts';
 import { type OpenSites, ResidualStream } from './stream.ts';
 
 /** How many of the largest logits a graph returns for each position. */
@@ -46,14 +47,15 @@ export function compileDecoder(
   graph.input(ports.totalLength, 'int32', []);
   graph.input(ports.logitIndices, 'int64', ['R']);
 
-  const { embedded, positions } = addEmbedding(graph, config);
+  const each = new Positions(graph);
+  const { embedded, positions } = addEmbedding(graph, config, each);
   const builder = new LinearBuilder(graph, linears, options.operators);
   const streamOptions = { dModel, epsilon: config.normEpsilon, sites, operators: options.operators, linears: builder };
   const stream = new ResidualStream(graph, embedded, streamOptions);
   if (sites.taps.has('hook_embed')) stream.tap('hook_embed');
   if (positions !== null) stream.add(positions);
   for (let block = 0; block < blocks; block++) {
-    addBlock(graph, stream, builder, config, { block, context, options });
+    addBlock(graph, stream, builder, config, { block, context, positions: each, options });
   }
   const lastNorm = normWeights(graph, config.norm, 'model.norm', dModel);
   const last = stream.normalized(`blocks.${blocks - 1}.hook_resid_post`, lastNorm);

@@ -1,31 +1,23 @@
 import { type ModelConfig, type OperatorSet, TillerError } from '../core/index.ts';
 
-/** What a set of operators cannot compute, and the other set might. */
+/** What a set of operators cannot compute. */
 interface Limit {
   readonly operators: readonly OperatorSet[];
-  /** What of the model is beyond them; null for nothing. */
+  /** What of the model is beyond them, and the way out; null for nothing. */
   exceeds(config: ModelConfig): string | null;
 }
 
+/** Both attentions take heads in vectors of so many numbers. */
 const headDimUnit = 16;
-const rotaryUnit = 16;
 
-/** Whatever is not in here is computed exactly by both sets. */
+/** Whatever of a configuration is not in here, both sets compute as transformers does. */
 const limits: readonly Limit[] = [
   {
     operators: ['tiller', 'onnxruntime'],
     exceeds: ({ headDim }) =>
       headDim % headDimUnit === 0
         ? null
-        : `Attention heads of width ${headDim} cannot be run: a multiple of ${headDimUnit} is wanted.`,
-  },
-  {
-    operators: ['onnxruntime'],
-    exceeds: ({ rotary }) => {
-      const odd = rotary.find(({ dimensions }) => dimensions % rotaryUnit !== 0);
-      if (odd === undefined) return null;
-      return `ONNX Runtime's GroupQueryAttention cannot rotate ${odd.dimensions} dimensions of a head, only multiples of ${rotaryUnit}. Tiller's own operators can: they need a C++ compiler.`;
-    },
+        : `Attention heads of width ${headDim} cannot be run: GroupQueryAttention wants a multiple of ${headDimUnit}.`,
   },
 ];
 

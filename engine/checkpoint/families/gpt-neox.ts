@@ -73,6 +73,8 @@ export const gptNeox: Family = {
       'mlp.up_proj': { from: 'mlp.dense_h_to_4h' },
       'mlp.down_proj': { from: 'mlp.dense_4h_to_h' },
     },
+    // transformers writes `lm_head` from version 5 on.
+    plainName: (name) => name.replace(/^lm_head\./, 'embed_out.'),
     // The causal mask, and rotary tables, which follow from the configuration.
     unused: [
       /^gpt_neox\.layers\.\d+\.attention\.(bias|masked_bias|rotary_emb\.inv_freq)$/,
