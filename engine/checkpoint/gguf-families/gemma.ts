@@ -2,7 +2,7 @@ import type { FamilyConfig, WeightNames } from '../families/family.ts';
 import type { GgufFamily } from './gguf-family.ts';
 import type { GgufFile } from './gguf-file.ts';
 import { llamaConfig, llamaNames } from './llama.ts';
-import { everyLastIsGlobal, windowOf } from './windows.ts';
+import { slidingBlocks, windowedLayers, windowOf } from './windows.ts';
 
 /**
  * Gemma's scores are scaled by `query_pre_attn_scalar`, which files do not state: it is the width of a head but in the largest model of
@@ -45,7 +45,7 @@ export const gemma2: GgufFamily = {
   architecture: 'gemma2',
   configure(file) {
     const config = gemmaConfig(file, 'gemma2');
-    return { ...config, layers: everyLastIsGlobal(config.blocks, gemma2Pattern, windowOf(file)) };
+    return { ...config, layers: windowedLayers(slidingBlocks(file, config.blocks, gemma2Pattern), windowOf(file)) };
   },
   weights: names,
   interleavedRotary: false,
@@ -60,16 +60,13 @@ export const gemma3: GgufFamily = {
   architecture: 'gemma3',
   configure(file) {
     const config = gemmaConfig(file, 'gemma3');
-    const pattern = file.number('attention.sliding_window_pattern') ?? gemma3Pattern;
-    if (!(Number.isInteger(pattern) && pattern >= 1)) {
-      throw file.invalid(`gemma3.attention.sliding_window_pattern is ${pattern}`);
-    }
+    const slides = slidingBlocks(file, config.blocks, gemma3Pattern);
     const local = { dimensions: config.headDim, base: file.number('rope.freq_base_swa') ?? localBase, scaling: null };
     return {
       ...config,
       queryKeyNorm: true,
       rotary: [...config.rotary, local],
-      layers: everyLastIsGlobal(config.blocks, pattern, windowOf(file), (slides) => (slides ? 1 : 0)),
+      layers: windowedLayers(slides, windowOf(file), (sliding) => (sliding ? 1 : 0)),
     };
   },
   weights: names,

@@ -57,6 +57,12 @@ export class GgufFile {
     return this.#metadata.boolean(this.#key(key));
   }
 
+  /** An array of booleans; undefined where the key is absent or holds a single value. */
+  booleans(key: string): readonly boolean[] | undefined {
+    const name = this.#key(key);
+    return typeof this.#metadata.get(name) === 'object' ? this.#metadata.booleans(name) : undefined;
+  }
+
   /** What each rotary frequency is divided by; null where nothing says so. */
   rotaryDivisors(): readonly number[] | null {
     this.#divisorsRead = true;

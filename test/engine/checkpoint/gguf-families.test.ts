@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type Checkpoint, openCheckpoint } from '../../../engine/checkpoint/index.ts';
 import type { ModelConfig } from '../../../engine/core/index.ts';
 import { rotaryTableValues } from '../../../engine/graph/rotary.ts';
+import { familyFolders } from '../../harness/families.ts';
 import { folderWith, refusal } from './fixtures.ts';
 import { type GgufParts, ggufBytes, metadata, tinyMetadata, tinyTensors } from './gguf-bytes.ts';
 
@@ -35,11 +36,7 @@ function comparable({ bosTokenId: _bos, eosTokenIds: _eos, attention, rotary, ..
 
 describe('the checkpoints of the families as GGUF files', () => {
   it('are there for every family', () => {
-    expect(names.toSorted()).toEqual(
-      readdirSync(join(fixtures, 'families'))
-        .filter((name) => !name.includes('.'))
-        .sort(),
-    );
+    expect(names.toSorted()).toEqual([...familyFolders].sort());
   });
 
   it.each(names)('%s: the same weights, bit for bit, under the same names', (name) =>
@@ -72,6 +69,68 @@ describe('the checkpoints of the families as GGUF files', () => {
       expect(divisors.some((divisor) => divisor > 1 && divisor < 8)).toBe(true);
       expect(divisors.some((divisor) => divisor === 8)).toBe(true);
     }));
+});
+
+describe('fused projections', () => {
+  it('are taken apart as they are stored: blocks of q, k and v can be executed', async () => {
+    const at = (key: string) => `gptneox.${key}`;
+    const both = (name: string, dims: number[], type = 0): [string, number[], number][] => [
+      [`${name}.weight`, dims, type],
+      [`${name}.bias`, dims.slice(-1), 0],
+    ];
+    const shapes: [string, number[], number][] = [
+      ['token_embd.weight', [32, 64], 0],
+      ['output.weight', [32, 64], 0],
+      ...both('output_norm', [32]),
+      ...both('blk.0.attn_norm', [32]),
+      ...both('blk.0.attn_qkv', [32, 96], 2),
+      ...both('blk.0.attn_output', [32, 32]),
+      ...both('blk.0.ffn_norm', [32]),
+      ...both('blk.0.ffn_up', [32, 32]),
+      ...both('blk.0.ffn_down', [32, 32]),
+    ];
+    let offset = 0;
+    const tensors = shapes.map(([name, dims, type]) => {
+      const tensor = { name, dims, type, offset };
+      const elements = dims.reduce((product, size) => product * size, 1);
+      offset += 32 * Math.ceil((type === 0 ? elements * 4 : (elements / 32) * 18) / 32);
+      return tensor;
+    });
+    const bytes = ggufBytes({
+      metadata: [
+        metadata.string('general.architecture', 'gptneox'),
+        metadata.uint32(at('block_count'), 1),
+        metadata.uint32(at('context_length'), 16),
+        metadata.uint32(at('embedding_length'), 32),
+        metadata.uint32(at('feed_forward_length'), 32),
+        metadata.uint32(at('attention.head_count'), 2),
+        metadata.uint32(at('rope.dimension_count'), 4),
+        metadata.float32(at('attention.layer_norm_epsilon'), 1e-5),
+      ],
+      tensors,
+      data: offset,
+    });
+    const fused = tensors.find(({ name }) => name === 'blk.0.attn_qkv.weight')?.offset ?? 0;
+    const start = bytes.length - offset + fused;
+    for (let i = 0; i < 96 * 18; i++) bytes[start + i] = i % 18 === 1 ? 0x2c : (i * 89 + (i >> 7) * 37) & 255;
+    const checkpoint = await openCheckpoint(join(await folderWith({ 'x.gguf': bytes }), 'x.gguf'));
+    expect(checkpoint.config).toMatchObject({ family: 'gpt_neox', parallelResidual: true, heads: 2 });
+    const seen = new Set<string>();
+    for (const part of ['q', 'k', 'v']) {
+      const name = `model.layers.0.self_attn.${part}_proj.weight`;
+      const blocks = await checkpoint.readFourBitBlocks(name);
+      const dense = new Float32Array((await values(checkpoint, name)).buffer);
+      expect(blocks?.quants.length).toBe(32 * 16);
+      const rebuilt = dense.map((_, i) => {
+        const byte = blocks?.quants[i >> 1] ?? 0;
+        return ((i % 2 ? byte >> 4 : byte & 15) - 8) * (blocks?.scales[i >> 5] ?? 0);
+      });
+      expect(rebuilt).toEqual(dense);
+      seen.add(dense.join());
+    }
+    expect(seen.size).toBe(3);
+    await checkpoint.close();
+  });
 });
 
 describe('the scale of Gemma’s scores, which files do not state', () => {
