@@ -6,6 +6,7 @@ import { configFromJson } from './config-json.ts';
 import { type Family, sourceName, sourceTensors } from './families/index.ts';
 import { isReadable } from './gguf-types.ts';
 import { chatTemplateFromFolder, prependedToken, tokenizerEndTokens } from './huggingface-files.ts';
+import { configBounds, tableBounds, tokenizerBounds } from './limits.ts';
 import { LocalFile, readJson } from './local-file.ts';
 import { OpenedCheckpoint } from './opened-checkpoint.ts';
 import { readSafetensorsHeader, type SafetensorsEntry } from './safetensors-header.ts';
@@ -15,7 +16,7 @@ import type { StoredTensor } from './tensor.ts';
 
 /** Opens a Hugging Face folder: config.json with model.safetensors, or with its shards and their index. */
 export async function openSafetensorsFolder(folder: string): Promise<Checkpoint> {
-  const index = await readJson(join(folder, safetensorsIndexName));
+  const index = await readJson(join(folder, safetensorsIndexName), tableBounds);
   if (index === undefined) return openFiles(folder, folder, ['model.safetensors'], undefined);
   const placement = parseSafetensorsIndex(join(folder, safetensorsIndexName), index);
   return openFiles(folder, folder, [...new Set(placement.values())].sort(), placement);
@@ -49,19 +50,19 @@ async function read(
   sharding: { readonly names: readonly string[]; readonly placement: ReadonlyMap<string, string> } | undefined,
 ): Promise<Checkpoint> {
   const configPath = join(folder, 'config.json');
-  const configJson = await readJson(configPath);
+  const configJson = await readJson(configPath, configBounds);
   if (configJson === undefined) {
     throw new TillerError(
       'checkpoint_invalid',
       `${configPath} is missing: a safetensors checkpoint needs it beside the weights.`,
     );
   }
-  const tokenizer = await readJson(join(folder, 'tokenizer.json'));
-  const tokenizerConfig = (await readJson(join(folder, 'tokenizer_config.json'))) ?? null;
+  const tokenizer = await readJson(join(folder, 'tokenizer.json'), tokenizerBounds);
+  const tokenizerConfig = (await readJson(join(folder, 'tokenizer_config.json'), tableBounds)) ?? null;
   const { family, config } = configFromJson(
     configPath,
     configJson,
-    await readJson(join(folder, 'generation_config.json')),
+    await readJson(join(folder, 'generation_config.json'), configBounds),
     {
       bosTokenId: prependedToken(tokenizer),
       eosTokenIds: tokenizerEndTokens(tokenizer, tokenizerConfig),

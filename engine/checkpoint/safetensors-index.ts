@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { TillerError } from '../core/index.ts';
 import { maxShards } from './limits.ts';
+import { schemaIssues } from './schema-issues.ts';
 
 export const safetensorsIndexName = 'model.safetensors.index.json';
 
@@ -12,7 +13,7 @@ const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string())
  */
 export function parseSafetensorsIndex(path: string, json: unknown): Map<string, string> {
   const parsed = indexSchema.safeParse(json);
-  if (!parsed.success) throw new TillerError('checkpoint_invalid', `${path}: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) throw new TillerError('checkpoint_invalid', `${path}: ${schemaIssues(parsed.error)}`);
   const placement = new Map(Object.entries(parsed.data.weight_map));
   const shards = new Set(placement.values());
   if (shards.size > maxShards) {

@@ -1,6 +1,8 @@
-import { readFile, rmdir } from 'node:fs/promises';
+import { rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { TillerError } from '../../core/index.ts';
+import { tableBounds } from '../limits.ts';
+import { readJson } from '../local-file.ts';
 import { parseSafetensorsIndex, safetensorsIndexName } from '../safetensors-index.ts';
 import { explainFailure, lockOptions, withWritableFolder } from './cache-access.ts';
 import { requireSpace } from './disk-space.ts';
@@ -111,13 +113,7 @@ async function fetchLocked(name: RepositoryName, folder: string, options: Locked
 /** The shards that the index names, which has just been fetched. */
 async function shardsOf(name: RepositoryName, folder: string, files: readonly NamedFile[]): Promise<NamedFile[]> {
   const path = join(folder, safetensorsIndexName);
-  const text = await readFile(path, 'utf8');
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new TillerError('checkpoint_invalid', `${path} is not JSON.`, { cause: error });
-  }
+  const json = await readJson(path, tableBounds);
   return [...new Set(parseSafetensorsIndex(path, json).values())].sort().map((shard) => {
     const file = files.find((candidate) => candidate.name === shard);
     if (file) return file;
