@@ -1,9 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../../engine/checkpoint/index.ts';
-import { TillerError } from '../../../engine/core/index.ts';
-import { folderWith, refusal, temporaryFolder, tinyLlama } from './fixtures.ts';
+import { folderWith, refusal } from './fixtures.ts';
 import { type GgufParts, ggufBytes, metadata, string, tinyDataBytes, tinyMetadata, tinyTensors } from './gguf-bytes.ts';
 
 const whole: GgufParts = { metadata: tinyMetadata(), tensors: tinyTensors(), data: tinyDataBytes };

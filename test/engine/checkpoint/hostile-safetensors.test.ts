@@ -2,8 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openCheckpoint, openTensorFile } from '../../../engine/checkpoint/index.ts';
-import { TillerError } from '../../../engine/core/index.ts';
-import { folderWith, refusal, safetensorsBytes, temporaryFolder, tinyLlama } from './fixtures.ts';
+import { folderWith, refusal, safetensorsBytes, tinyLlama } from './fixtures.ts';
 
 const entry = (start: number, end: number, more: object = {}) => ({
   dtype: 'F32',
