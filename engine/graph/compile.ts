@@ -9,6 +9,7 @@ import { type GraphPort, OnnxGraph } from './onnx.ts';
 import { refuseWhatOperatorsLack } from './operator-limits.ts';
 import { Positions } from './positions.ts';
 import { type OpenSites, ResidualStream } from './stream.ts';
+import { Taps } from './taps.ts';
 
 /** How many of the largest logits a graph returns for each position. */
 export const topCount = 256;
@@ -48,20 +49,23 @@ export function compileDecoder(
   graph.input(ports.logitIndices, 'int64', ['R']);
 
   const each = new Positions(graph);
-  const { embedded, positions } = addEmbedding(graph, config, each);
+  const taps = new Taps(graph, sites.taps);
+  const { embedded, positions } = addEmbedding(graph, config, each, taps);
   const builder = new LinearBuilder(graph, linears, options.operators);
-  const streamOptions = { dModel, epsilon: config.normEpsilon, sites, operators: options.operators, linears: builder };
+  const { edits } = sites;
+  const { operators } = options;
+  const streamOptions = { dModel, epsilon: config.normEpsilon, edits, taps, operators, linears: builder };
   const stream = new ResidualStream(graph, embedded, streamOptions);
-  if (sites.taps.has('hook_embed')) stream.tap('hook_embed');
   if (positions !== null) stream.add(positions);
   for (let block = 0; block < blocks; block++) {
-    addBlock(graph, stream, builder, config, { block, context, positions: each, options });
+    addBlock(graph, stream, builder, config, { block, context, positions: each, taps, options });
   }
   const lastNorm = normWeights(graph, config.norm, 'model.norm', dModel);
   const last = stream.normalized(`blocks.${blocks - 1}.hook_resid_post`, lastNorm);
-  const [missing] = stream.missing();
+  taps.offerNorm('ln_final', stream.current, config);
+  const [missing] = [...stream.missing(), ...taps.missing()];
   if (missing !== undefined) {
-    const reason = `'${missing}' is not a place of this model's stream that can be opened like that, in its canonical spelling.`;
+    const reason = `'${missing}' is not a place of this model that can be opened like that, in its canonical spelling.`;
     throw new TillerError('hook_point_not_found', reason);
   }
   addLogits(graph, builder, config, last);

@@ -208,7 +208,7 @@ export class LinearBuilder {
    * The first sum is MatMulNBits; the second, where there are offsets, a small product with the sums of x over blocks. The weights
    * are exactly those that the dense form holds.
    */
-  private addBlocks({ name, x, width, group, weights }: LinearLayers, form: 'blocks4' | 'blocks8'): string {
+  private addBlocks({ name, x, width, group, tokens, weights }: LinearLayers, form: 'blocks4' | 'blocks8'): string {
     const { graph } = this;
     const out = weights.reduce((sum, weight) => sum + weight.out, 0);
     const perRow = width / blockWidth;
@@ -222,17 +222,19 @@ export class LinearBuilder {
     const scaled = graph.node(scaledName, 'MatMulNBits', [x, quants, scales], { attributes, domain: 'com.microsoft' });
     if (form === 'blocks8') return scaled;
     const offsets = graph.weight(arrays.offsets, [out, perRow]);
-    const shift = graph.node(`${name}/shift`, 'FusedMatMul', [this.sums(x, perRow), offsets], {
+    const shift = graph.node(`${name}/shift`, 'FusedMatMul', [this.sums(x, perRow, tokens), offsets], {
       attributes: { transB: 1 },
       domain: 'com.microsoft',
     });
     return graph.node(name, 'Add', [scaled, shift]);
   }
 
-  private sums(x: string, perRow: number): string {
+  private sums(x: string, perRow: number, tokens: LinearLayers['tokens']): string {
     const found = this.blockSums.get(x);
     if (found !== undefined) return found;
-    const blocks = this.graph.node(`${x}/blocks`, 'Reshape', [x, this.graph.integers([0, 0, perRow, blockWidth])]);
+    // Tokens that logits are wanted for have one axis, not two.
+    const shape = this.graph.integers([...(tokens === 'all' ? [0, 0] : [0]), perRow, blockWidth]);
+    const blocks = this.graph.node(`${x}/blocks`, 'Reshape', [x, shape]);
     const sums = this.graph.node(`${x}/block_sums`, 'ReduceSum', [blocks, this.graph.integers([-1])], {
       attributes: { keepdims: 0 },
     });

@@ -1,9 +1,9 @@
 import type { OperatorSet } from '../core/index.ts';
 import { addEdit, addEditPort } from './edit-port.ts';
 import type { LinearBuilder } from './linear.ts';
-import { ports } from './names.ts';
 import { addNorm, addSkipNorm, type NormWeights } from './norm.ts';
 import type { OnnxGraph } from './onnx.ts';
+import type { Taps } from './taps.ts';
 
 /** Hook points that a variant opens, canonical spelling. */
 export interface OpenSites {
@@ -14,7 +14,9 @@ export interface OpenSites {
 export interface StreamOptions {
   readonly dModel: number;
   readonly epsilon: number;
-  readonly sites: OpenSites;
+  /** Hook points that edits may be made at. */
+  readonly edits: OpenSites['edits'];
+  readonly taps: Taps;
   readonly operators: OperatorSet;
   /** Of the layers that write the stream and read its norms. */
   readonly linears: LinearBuilder;
@@ -25,11 +27,12 @@ export class ResidualStream {
   private readonly graph: OnnxGraph;
   private readonly dModel: number;
   private readonly epsilon: number;
-  private readonly sites: OpenSites;
+  private readonly edits: OpenSites['edits'];
+  private readonly taps: Taps;
   private readonly operators: OperatorSet;
   private readonly linears: LinearBuilder;
-  /** Hook points passed so far that the variant opens. */
-  private readonly opened = { edits: new Set<string>(), taps: new Set<string>() };
+  /** Hook points passed so far that the variant opens for edits. */
+  private readonly opened = new Set<string>();
   private value: string;
   private pending: string | null = null;
 
@@ -38,7 +41,8 @@ export class ResidualStream {
     this.value = value;
     this.dModel = options.dModel;
     this.epsilon = options.epsilon;
-    this.sites = options.sites;
+    this.edits = options.edits;
+    this.taps = options.taps;
     this.operators = options.operators;
     this.linears = options.linears;
   }
@@ -65,9 +69,9 @@ export class ResidualStream {
    * @param reader the group of linear layers that alone reads the result; null for anything else
    */
   normalized(hookPoint: string, norm: NormWeights, reader: string | null = null): string {
-    const edited = this.sites.edits.has(hookPoint);
+    const edited = this.edits.has(hookPoint);
     const name = `${hookPoint}/norm`;
-    if (edited) this.opened.edits.add(hookPoint);
+    if (edited) this.opened.add(hookPoint);
     if (this.operators === 'tiller') {
       if (edited) this.editAtOnce(hookPoint);
       this.normalizeOwn(hookPoint, name, norm, reader);
@@ -76,24 +80,13 @@ export class ResidualStream {
       this.normalize(hookPoint, name, norm);
       port?.readAfter(this.value);
     }
-    if (this.sites.taps.has(hookPoint)) this.tap(hookPoint);
+    this.taps.offer(hookPoint, this.value, this.dModel);
     return name;
   }
 
-  /** The stream as it is now, as an output. */
-  tap(hookPoint: string): void {
-    this.opened.taps.add(hookPoint);
-    this.graph.node(`${hookPoint}/tap`, 'Identity', [this.value], { outputs: [ports.tap(hookPoint)] });
-    this.graph.output(ports.tap(hookPoint), 'float32', ['B', 'S', this.dModel]);
-  }
-
-  /** Hook points that the variant should open and that the decoder never passed. */
+  /** Hook points that the variant should open for edits and that the decoder never passed. */
   missing(): string[] {
-    const { edits, taps } = this.sites;
-    return [
-      ...[...edits].filter((site) => !this.opened.edits.has(site)),
-      ...[...taps].filter((site) => !this.opened.taps.has(site)),
-    ];
+    return [...this.edits].filter((site) => !this.opened.has(site));
   }
 
   private editAtOnce(hookPoint: string): void {

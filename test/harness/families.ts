@@ -109,7 +109,13 @@ export function logitsDifference(run: FamilyRun, golden: FamilyCase): number {
 /** A golden figure's residual-stream hook points under their canonical spelling. */
 export function streamHooks(golden: FamilyCase, config: ModelConfig): Map<string, string> {
   const names = Object.keys(golden.hooks).filter((name) => name === 'hook_embed' || /\.hook_resid_\w+$/.test(name));
-  return new Map(names.map((name) => [name, formatHookPoint(canonicalHookPoint(parseHookPoint(name, config.blocks)))]));
+  return new Map(names.map((name) => [name, formatHookPoint(canonicalHookPoint(parseHookPoint(name, config)))]));
+}
+
+/** Every hook point of a golden figure under its canonical spelling. */
+export function allHooks(golden: FamilyCase, config: ModelConfig): Map<string, string> {
+  const stream = streamHooks(golden, config);
+  return new Map(Object.keys(golden.hooks).map((name) => [name, stream.get(name) ?? name]));
 }
 
 /** Largest difference of a tap from transformers' figure at the positions kept, over the figure's largest value. */

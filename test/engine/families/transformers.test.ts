@@ -48,6 +48,15 @@ describe.each(loads)('$folder with the operators of $operators', ({ folder, kern
     }
   });
 
+  it('gives the perplexity of transformers', async () => {
+    for (const one of golden.cases) {
+      const { logits } = await runInChunks(executor, one.ids, one.ids.length);
+      const surprises = one.ids.slice(1).map((id, at) => surprise(logits[at] ?? new Float32Array(), id));
+      const perplexity = Math.exp(surprises.reduce((sum, value) => sum + value, 0) / surprises.length);
+      expect(perplexity / one.perplexity).toBeCloseTo(1, 4);
+    }
+  });
+
   it.each([1, 5, 7])('gives them in chunks of %d tokens', async (size) => {
     for (const one of golden.cases) {
       expect(logitsDifference(await runInChunks(executor, one.ids, size), one), one.name).toBeLessThan(1e-4);
@@ -87,3 +96,11 @@ describe.each(loads)('$folder with the operators of $operators', ({ folder, kern
     }
   });
 });
+
+/** −log p of a token */
+function surprise(logits: Float32Array, id: number): number {
+  const largest = Math.max(...logits);
+  return (
+    largest - (logits[id] ?? Number.NaN) + Math.log(logits.reduce((sum, value) => sum + Math.exp(value - largest), 0))
+  );
+}
