@@ -58,7 +58,7 @@ export type TokenizerFiles =
 /** The `tokenizer.ggml.*` metadata of a GGUF file. */
 export interface GgufTokenizer {
   readonly kind: 'gguf';
-  /** `gpt2` is byte-level BPE. */
+  /** `gpt2` is byte-level BPE, `llama` SentencePiece's. */
   readonly model: string;
   /** Name of the pre-tokenizer in llama.cpp, e.g. `smollm`. */
   readonly preTokenizer: string | null;
@@ -67,6 +67,13 @@ export interface GgufTokenizer {
   readonly tokenTypes: readonly number[];
   /** `left right` */
   readonly merges: readonly string[];
+  /** What tokenizers of model `llama` have besides; null for others. */
+  readonly sentencePiece: {
+    /** One for each token; better ones are larger. */
+    readonly scores: readonly number[];
+    /** A space is put before every text. */
+    readonly addsSpace: boolean;
+  } | null;
   readonly bosTokenId: number | null;
   readonly eosTokenId: number | null;
   readonly addBos: boolean;

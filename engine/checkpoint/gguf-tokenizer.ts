@@ -7,10 +7,27 @@ export function ggufTokens(metadata: GgufMetadata): {
   readonly bosTokenId: number | null;
   readonly eosTokenIds: readonly number[];
 } {
-  const adds = metadata.boolean('tokenizer.ggml.add_bos_token') ?? false;
   return {
-    bosTokenId: adds ? (metadata.number('tokenizer.ggml.bos_token_id') ?? null) : null,
+    bosTokenId: addsBos(metadata) ? (metadata.number('tokenizer.ggml.bos_token_id') ?? null) : null,
     eosTokenIds: ['eos', 'eot', 'eom'].flatMap((kind) => metadata.number(`tokenizer.ggml.${kind}_token_id`) ?? []),
+  };
+}
+
+const sentencePieceModel = 'llama';
+/** Names of pre-tokenizers with which llama.cpp puts the first token before a text unless the file says otherwise. */
+const bosByDefault = ['llama-bpe', 'llama3', 'llama-v3'];
+
+function addsBos(metadata: GgufMetadata): boolean {
+  const usual =
+    metadata.string('tokenizer.ggml.model') === sentencePieceModel ||
+    bosByDefault.includes(metadata.string('tokenizer.ggml.pre') ?? '');
+  return metadata.boolean('tokenizer.ggml.add_bos_token') ?? usual;
+}
+
+function sentencePieceOf(metadata: GgufMetadata): GgufTokenizer['sentencePiece'] {
+  return {
+    scores: metadata.numbers('tokenizer.ggml.scores') ?? [],
+    addsSpace: metadata.boolean('tokenizer.ggml.add_space_prefix') ?? true,
   };
 }
 
@@ -33,9 +50,10 @@ export function ggufTokenizer(metadata: GgufMetadata): GgufTokenizer | null {
     tokens,
     tokenTypes,
     merges: metadata.strings('tokenizer.ggml.merges') ?? [],
+    sentencePiece: model === sentencePieceModel ? sentencePieceOf(metadata) : null,
     bosTokenId: metadata.number('tokenizer.ggml.bos_token_id') ?? null,
     eosTokenId: metadata.number('tokenizer.ggml.eos_token_id') ?? null,
-    addBos: metadata.boolean('tokenizer.ggml.add_bos_token') ?? false,
+    addBos: addsBos(metadata),
     addEos: metadata.boolean('tokenizer.ggml.add_eos_token') ?? false,
   };
 }
