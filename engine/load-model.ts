@@ -71,10 +71,10 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     const needs = needsOf(config, weights, keyValueType);
     const slots = typeof options.slots === 'number' ? options.slots : options.slots(needs);
     const context = Math.min(options.context ?? config.contextLength, config.contextLength);
-    const linears = await prepareLinears(precision, checkpoint, { cacheDirectory, onProgress });
+    const operators = kernels.library === null ? 'onnxruntime' : 'tiller';
+    const linears = await prepareLinears(precision, checkpoint, operators, { cacheDirectory, onProgress });
     const how = { slots, context, threads, warmUp, kernels: kernels.library, keyValueType };
     const executor = await openExecutor({ config, weights, ...linears, ...how });
-    const operators = kernels.library === null ? 'onnxruntime' : 'tiller';
     return {
       config,
       hash: weights.hash,

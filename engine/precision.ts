@@ -3,9 +3,16 @@ import {
   hasBlocks,
   prepareBlockWeights,
   prepareInt8Weights,
+  prepareTileWeights,
   type StoredLinears,
 } from './checkpoint/index.ts';
-import { type Precision, type PrecisionChoice, type ProgressListener, TillerError } from './core/index.ts';
+import {
+  type OperatorSet,
+  type Precision,
+  type PrecisionChoice,
+  type ProgressListener,
+  TillerError,
+} from './core/index.ts';
 import { checkInt8, type ExecutorOptions, type Int8Check } from './runtime/index.ts';
 
 /** int8 is chosen by itself only where it is so many times faster than float32. */
@@ -37,12 +44,19 @@ export async function resolvePrecision(
 
 type Linears = Pick<ExecutorOptions, 'linears' | 'oneTokenLinears'>;
 
-/** Prepares the weights of linear layers for a precision. Throws `checkpoint_unsupported` for `blocks` without any, `disk_full`. */
+/**
+ * Prepares the weights of linear layers for a precision. In float32 arithmetic Tiller's own operator reads them as the checkpoint holds
+ * them; without it only steps of one token do. Throws `checkpoint_unsupported` for `blocks` without any, `disk_full`.
+ */
 export async function prepareLinears(
   precision: Precision,
   checkpoint: Checkpoint,
+  operators: OperatorSet,
   options: { readonly cacheDirectory: string; readonly onProgress?: ProgressListener },
 ): Promise<Linears> {
+  if (precision === 'f32' && operators === 'tiller') {
+    return { linears: { stored: await prepareTileWeights(checkpoint, options), blockInput: 'float32' } };
+  }
   if (precision === 'int8') {
     return { linears: { stored: await prepareInt8Weights(checkpoint, options), blockInput: 'int8' } };
   }

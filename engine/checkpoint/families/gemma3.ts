@@ -5,6 +5,9 @@ import type { Family, FamilyConfig } from './family.ts';
 import { gemmaConfig, gemmaFields, gemmaNames, gemmaOtherKeys } from './gemma2.ts';
 import { ropeSchema, rotaryOf } from './rotary.ts';
 
+/** Rotary parameters as transformers writes them from version 5 on. */
+const byKindSchema = z.strictObject({ full_attention: ropeSchema, sliding_attention: ropeSchema });
+
 /** With the defaults of transformers configuration_gemma3.py, which published multimodal configurations leave out. */
 const textSchema = z.looseObject({
   ...gemmaFields,
@@ -17,12 +20,10 @@ const textSchema = z.looseObject({
   max_position_embeddings: z.number().default(131_072),
   head_dim: z.number().default(256),
   sliding_window: z.number().nullable().default(4096),
-  sliding_window_pattern: z.number().nullish(),
-  _sliding_window_pattern: z.number().nullish(),
+  sliding_window_pattern: z.int().min(1).nullish(),
+  _sliding_window_pattern: z.int().min(1).nullish(),
   rope_local_base_freq: z.number().nullish(),
-  rope_parameters: z
-    .union([z.looseObject({ full_attention: ropeSchema, sliding_attention: ropeSchema }), ropeSchema])
-    .nullish(),
+  rope_parameters: z.union([byKindSchema, ropeSchema]).nullish(),
   attn_logit_softcapping: z.number().nullish(),
   final_logit_softcapping: z.number().nullish(),
 });
@@ -92,24 +93,15 @@ function textPart(file: ConfigFile): ConfigFile {
 
 /** That of blocks that see everything, then that of blocks with a window; only the first may be scaled before version 5 of transformers. */
 function rotaryEmbeddings(file: ConfigFile, json: TextFields): FamilyConfig['rotary'] {
-  const dimensions = json.head_dim;
-  const { rope_parameters: parameters, rope_theta, rope_scaling, rope_local_base_freq } = json;
-  const byKind = parameters as
-    | { full_attention?: z.infer<typeof ropeSchema>; sliding_attention?: z.infer<typeof ropeSchema> }
-    | null
-    | undefined;
-  if (byKind?.full_attention && byKind.sliding_attention) {
-    return [
-      rotaryOf(file, { rope_parameters: byKind.full_attention }, { dimensions, base: bases.global }),
-      rotaryOf(file, { rope_parameters: byKind.sliding_attention }, { dimensions, base: bases.local }),
-    ];
-  }
+  const { rope_parameters, rope_theta, rope_scaling, rope_local_base_freq } = json;
+  const both = byKindSchema.safeParse(rope_parameters);
+  const plain = both.success ? null : ropeSchema.nullish().parse(rope_parameters);
+  const global = both.success
+    ? { rope_parameters: both.data.full_attention }
+    : { rope_theta, rope_scaling, rope_parameters: plain };
+  const local = both.success ? { rope_parameters: both.data.sliding_attention } : { rope_theta: rope_local_base_freq };
   return [
-    rotaryOf(
-      file,
-      { rope_theta, rope_scaling, rope_parameters: parameters as z.infer<typeof ropeSchema> | null | undefined },
-      { dimensions, base: bases.global },
-    ),
-    rotaryOf(file, {}, { dimensions, base: rope_local_base_freq ?? bases.local }),
+    rotaryOf(file, global, { dimensions: json.head_dim, base: bases.global }),
+    rotaryOf(file, local, { dimensions: json.head_dim, base: bases.local }),
   ];
 }
