@@ -120,8 +120,8 @@ describe('refusals', () => {
   });
 
   it.each([
-    [{ model: 'llama' }, "model 'llama'"],
-    [{ preTokenizer: 'llama-bpe' }, "pre-tokenizer 'llama-bpe'"],
+    [{ model: 'bert' }, "model 'bert'"],
+    [{ preTokenizer: 'tekken' }, "pre-tokenizer 'tekken'"],
     [{ preTokenizer: null }, "pre-tokenizer 'unnamed'"],
     [{ tokens: ['a', 'a'], tokenTypes: [1, 1] }, 'same text "a"'],
     [{ addBos: true, bosTokenId: null }, 'begins every text'],
