@@ -45,7 +45,9 @@ export function tokenBytes(path: string, json: TokenizerJson): TokenBytes {
   const tokens = new Map<number, Uint8Array>();
   for (const [token, id] of Object.entries(json.model.vocab))
     if (typeof id === 'number') tokens.set(id, bytesOf(token));
-  for (const { id, content } of json.added_tokens) tokens.set(id, utf8.encode(content));
+  // SentencePiece's decoder works on added tokens too (Gemma's runs of U+2581 are spaces); ByteLevel's leaves them
+  const bytesOfAdded = pieces === null ? (content: string) => utf8.encode(content) : sentencePieceBytes;
+  for (const { id, content } of json.added_tokens) tokens.set(id, bytesOfAdded(content));
   return new TokenBytes(tokens, pieces?.stripsLeadingSpace ?? false);
 }
 

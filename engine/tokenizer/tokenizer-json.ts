@@ -32,6 +32,10 @@ const schema = z.looseObject({
 export type TokenizerJson = z.infer<typeof schema>;
 export type Component = z.infer<typeof component>;
 
+export function isComponent(value: unknown): value is Component {
+  return component.safeParse(value).success;
+}
+
 /**
  * Checks a tokenizer.json. Only BPE models are taken: Unigram and WordPiece are refused by name. Token ids must lie within the
  * model's vocabulary, else text could name a row of the embedding that does not exist.
