@@ -5,7 +5,7 @@ export interface Tokenizer {
   readonly specialTokenIds: ReadonlySet<number>;
   /**
    * Token ids of `text`. Special tokens spelled out in the text become their ids. `addSpecialTokens` lets the tokenizer
-   * prepend what it itself prepends (nothing, for many models).
+   * prepend what it itself prepends (nothing, for many models), once: a text that begins with it already gets no second.
    */
   encode(text: string, options: { readonly addSpecialTokens: boolean }): Int32Array;
   decode(ids: ArrayLike<number>, options: { readonly skipSpecial: boolean }): string;
