@@ -43,8 +43,18 @@ export interface ChatMessage {
   readonly content: string;
 }
 
+export interface ChatTemplateOptions {
+  /** Whether the text ends where the assistant's answer begins. */
+  readonly addGenerationPrompt: boolean;
+  /** Values of variables that the template has of its own (`enable_thinking`). */
+  readonly variables?: Readonly<Record<string, unknown>>;
+}
+
 /** A model's chat template. */
 export interface ChatTemplate {
-  /** The conversation as one string, ready for `encode` with addSpecialTokens false. */
-  render(messages: readonly ChatMessage[], options: { readonly addGenerationPrompt: boolean }): string;
+  /**
+   * The conversation as one string, ready for `encode` with addSpecialTokens false. Throws `invalid_request` for conversations that
+   * the template refuses, and for variables that it does not have or that are not the caller's.
+   */
+  render(messages: readonly ChatMessage[], options: ChatTemplateOptions): string;
 }
