@@ -145,8 +145,9 @@ describe('refusals', () => {
   });
 
   it.each([
-    [{ model: 'llama' }, "model 'llama'"],
-    [{ preTokenizer: 'llama-bpe' }, "pre-tokenizer 'llama-bpe'"],
+    [{ model: 'bert' }, "model 'bert'"],
+    [{ model: 'llama' }, 'tokenizer.ggml.scores'],
+    [{ preTokenizer: 'tekken' }, "pre-tokenizer 'tekken'"],
     [{ preTokenizer: null }, "pre-tokenizer 'unnamed'"],
     [{ tokens: ['a', 'a'], tokenTypes: [1, 1] }, 'same text "a"'],
     [{ addBos: true, bosTokenId: null }, 'begins every text'],
