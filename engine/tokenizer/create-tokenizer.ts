@@ -39,6 +39,6 @@ export async function openTokenizer(
     decoder: json.decoder ?? null,
   };
   const tokenizer = new BpeTokenizer(path, json, forLibrary, tokenizerConfig);
-  const source = JSON.stringify({ tokenizer: forLibrary, config: tokenizerConfig, start: tokenizer.startToken });
+  const source = () => JSON.stringify({ tokenizer: forLibrary, config: tokenizerConfig, start: tokenizer.startToken });
   return { tokenizer, encoder: new ThreadEncoder(tokenizer, source) };
 }
