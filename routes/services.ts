@@ -79,6 +79,8 @@ export interface ModelCard {
   readonly contextLength: number;
   readonly dModel: number;
   readonly blocks: number;
+  /** Attention and MLP are added to the stream at once: it has no place between them. */
+  readonly parallelResidual?: boolean;
   readonly precision: string;
   /** Whose operators compute it: `tiller` or `onnxruntime`. */
   readonly operators: string;

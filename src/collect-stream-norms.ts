@@ -8,6 +8,7 @@ import {
   listHookPoints,
   parseHookPoint,
   type RowStep,
+  type StreamPlaces,
   TillerError,
 } from '../engine/core/index.ts';
 import type { LoadedModel } from '../engine/load-model.ts';
@@ -48,8 +49,8 @@ export async function collectStreamNorms(
 ): Promise<StreamNormsFile> {
   const source = await readFile(textsPath, 'utf8');
   const texts = source.split('\n').filter((line) => line.trim() !== '');
-  const { blocks, dModel } = model.config;
-  const sites = editableSites(blocks);
+  const { dModel } = model.config;
+  const sites = editableSites(model.config);
   const norms = new Map<string, number[]>(sites.map((site) => [site, []]));
   let tokens = 0;
   for (const line of texts) {
@@ -72,10 +73,10 @@ export async function collectStreamNorms(
 }
 
 /** Every place of the stream that can be edited, once, in the model's order. */
-function editableSites(blocks: number): string[] {
-  const places = listHookPoints(blocks)
+function editableSites(config: StreamPlaces): string[] {
+  const places = listHookPoints(config)
     .filter((name) => name !== 'hook_embed')
-    .map((name) => formatHookPoint(canonicalHookPoint(parseHookPoint(name, blocks))));
+    .map((name) => formatHookPoint(canonicalHookPoint(parseHookPoint(name, config))));
   return [...new Set(places)];
 }
 

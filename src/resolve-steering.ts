@@ -34,6 +34,7 @@ export function resolveSteering(request: SteeringRequest, context: SteeringConte
   const compiled = compileEdits(specifications, {
     dModel: card.dModel,
     blocks: card.blocks,
+    parallelResidual: card.parallelResidual,
     maxEdits,
     ...(promptLengths && { promptLength: promptLengths.shortest, longestPromptLength: promptLengths.longest }),
   });
@@ -57,7 +58,7 @@ export function noSuchProfile(name: string, param: string): TillerError {
 function specify(edit: EditRequest, { registry, card }: SteeringContext): EditSpecification {
   const { mode, number, unit, positions, skipSpecial, onlyIfActive, param } = edit;
   // checked here, where the field it was named in is known
-  if (typeof edit.vector === 'object') parseHookPoint(edit.vector.hookPoint, card.blocks, `${param}.vector.hook_point`);
+  if (typeof edit.vector === 'object') parseHookPoint(edit.vector.hookPoint, card, `${param}.vector.hook_point`);
   return { target: targetOf(edit, registry), mode, number, unit, positions, skipSpecial, onlyIfActive, param };
 }
 

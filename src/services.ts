@@ -111,6 +111,7 @@ function modelService(ready: ReadyModel, maxEdits: number, requests: RequestObse
     contextLength: Math.min(model.executor.context, ready.capacity.keyValueTokens),
     dModel: model.config.dModel,
     blocks: model.config.blocks,
+    parallelResidual: model.config.parallelResidual,
     precision: model.precision,
     operators: model.operators,
     hash: model.hash,

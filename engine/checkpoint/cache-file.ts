@@ -24,6 +24,8 @@ export interface CacheFile<Part extends CachePart> {
   readonly formatVersion: number;
   /** Hash of what the file is made from. */
   readonly hash: string;
+  /** What else decides its contents: a file made by another recipe is not read. */
+  readonly recipe?: string | null;
   readonly parts: readonly Part[];
   /** What a progress display calls the work. */
   readonly label: string;
@@ -71,12 +73,12 @@ function planLayout(parts: readonly CachePart[]): { readonly bytes: number; read
 }
 
 function describe(
-  { formatVersion, hash, parts }: CacheFile<CachePart>,
+  { formatVersion, hash, recipe, parts }: CacheFile<CachePart>,
   bytes: number,
   offsets: readonly number[],
 ): string {
   const tensors = parts.map(({ name, shape, byteLength }, i) => ({ name, shape, offset: offsets[i], byteLength }));
-  return `${JSON.stringify({ formatVersion, checkpoint: hash, bytes, tensors })}\n`;
+  return `${JSON.stringify({ formatVersion, checkpoint: hash, ...(recipe ? { recipe } : {}), bytes, tensors })}\n`;
 }
 
 async function isCurrent(path: string, bytes: number, indexPath: string, index: string): Promise<boolean> {

@@ -1,12 +1,13 @@
 import { TillerError } from '../core/index.ts';
 import type { Checkpoint } from './checkpoint.ts';
+import { decoderShapes } from './decoder-shapes.ts';
 import { configFromGguf, ggufTokenizer } from './gguf-config.ts';
 import { type GgufEntry, readGgufHeader } from './gguf-header.ts';
 import { GgufMetadata } from './gguf-metadata.ts';
 import { huggingFaceName, interleavedHeads } from './gguf-names.ts';
-import { selectLlamaTensors } from './llama-layout.ts';
 import { LocalFile } from './local-file.ts';
 import { OpenedCheckpoint } from './opened-checkpoint.ts';
+import { checkTensors } from './select-tensors.ts';
 import type { StoredTensor } from './tensor.ts';
 
 /** Opens one GGUF file. The caller owns the checkpoint and closes it. */
@@ -41,7 +42,10 @@ async function read(path: string, file: LocalFile): Promise<Checkpoint> {
   if (embedding === undefined) throw new TillerError('checkpoint_invalid', `${path} lacks tensor 'token_embd.weight'.`);
   const tiedEmbeddings = !header.entries.some(({ name }) => name === 'output.weight');
   const config = configFromGguf(metadata, { vocabularySize: embedding.shape[0] ?? 0, tiedEmbeddings }, tokenizerFiles);
-  const tensors = selectLlamaTensors(path, config, renamed(path, header.entries, config));
+  const found = renamed(path, header.entries, config);
+  const shapes = decoderShapes(config);
+  checkTensors(path, { shapes, owner: 'the llama family', isHarmless: () => false }, found);
+  const tensors = new Map([...shapes.keys()].map((name) => [name, found.get(name) as StoredTensor]));
   const chatTemplate = metadata.string('tokenizer.chat_template') ?? null;
   return new OpenedCheckpoint({ path, format: 'gguf', config, files: [file], tensors, tokenizerFiles, chatTemplate });
 }

@@ -1,7 +1,8 @@
-import { type ModelConfig, TillerError } from '../core/index.ts';
+import { type ModelConfig, plainFeatures, TillerError } from '../core/index.ts';
+import { checkedConfig } from './check-config.ts';
 import type { GgufTokenizer } from './checkpoint.ts';
 import type { GgufMetadata } from './gguf-metadata.ts';
-import { modelConfig } from './model-sizes.ts';
+import { maxBlocks } from './limits.ts';
 
 /** `llama.*` keys that become the configuration. Any other one is refused: it may change the model. */
 const understood = new Set([
@@ -60,17 +61,24 @@ export function configFromGguf(
       `${metadata.path}: tensor 'token_embd.weight' has ${shapes.vocabularySize} rows, llama.vocab_size is ${stated}.`,
     );
   }
-  return modelConfig(metadata.path, {
+  const blocks = metadata.requireNumber('llama.block_count');
+  // Lists of a hostile length are not made.
+  const features = plainFeatures(
+    { blocks: Math.min(blocks, maxBlocks), headDim },
+    metadata.number('llama.rope.freq_base') ?? 10_000,
+  );
+  return checkedConfig(metadata.path, {
+    ...features,
+    family: 'llama',
     dModel,
     heads,
     headDim,
-    blocks: metadata.requireNumber('llama.block_count'),
+    blocks,
     keyValueHeads: metadata.number('llama.attention.head_count_kv') ?? heads,
     mlpWidth: metadata.requireNumber('llama.feed_forward_length'),
     vocabularySize: shapes.vocabularySize,
     contextLength: metadata.requireNumber('llama.context_length'),
     normEpsilon: metadata.requireNumber('llama.attention.layer_norm_rms_epsilon'),
-    ropeBase: metadata.number('llama.rope.freq_base') ?? 10_000,
     tiedEmbeddings: shapes.tiedEmbeddings,
     bosTokenId: tokenizer?.addBos ? tokenizer.bosTokenId : null,
     eosTokenIds: endTokens(metadata),

@@ -5,7 +5,7 @@ import type { Checkpoint } from './checkpoint.ts';
 import { quantiseRows } from './int8-rows.ts';
 import { type LinearGroup, linearGroups } from './linear-groups.ts';
 import type { LinearForm, StoredArray, StoredLinears } from './stored-linears.ts';
-import { elementCount } from './tensor.ts';
+import { elementCount, takenRecipe } from './tensor.ts';
 
 const formatVersion = 1;
 
@@ -33,6 +33,7 @@ export async function prepareInt8Weights(
     name: `${hash}.int8.v${formatVersion}`,
     formatVersion,
     hash,
+    recipe: takenRecipe(checkpoint.tensors.values()),
     parts,
     label: 'Quantising weights to 8 bits',
     onProgress,

@@ -1,14 +1,14 @@
 import type { ModelConfig } from '../core/index.ts';
 
-/** Linear layers without bias that read the same input: stored, and where the storage allows it computed, as one matrix. */
+/** Linear layers, their biases apart, that read the same input: stored, and where the storage allows it computed, as one matrix. */
 export interface LinearGroup {
   /** `model.layers.0.self_attn.qkv_proj` */
   readonly name: string;
-  /** Hugging Face's names of the matrices, [out, width] each, in the order of their outputs. */
+  /** Names of the matrices (decoder-shapes.ts), [out, width] each, in the order of their outputs. */
   readonly weights: readonly string[];
 }
 
-/** The groups of a block of the llama family, and the unembedding; graph/families/llama.ts computes them under these names. */
+/** The groups of every block, and the unembedding; graph/block.ts computes them under these names. */
 export function linearGroups(config: ModelConfig): LinearGroup[] {
   const blocks = Array.from({ length: config.blocks }, (_, block) => {
     const at = (name: string) => `model.layers.${block}.${name}`;
@@ -19,7 +19,7 @@ export function linearGroups(config: ModelConfig): LinearGroup[] {
         weights: ['q', 'k', 'v'].map((part) => at(`self_attn.${part}_proj.weight`)),
       },
       single('self_attn.o_proj'),
-      single('mlp.gate_proj'),
+      ...(config.gatedMlp ? [single('mlp.gate_proj')] : []),
       single('mlp.up_proj'),
       single('mlp.down_proj'),
     ];

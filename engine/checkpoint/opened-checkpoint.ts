@@ -62,7 +62,8 @@ export class OpenedCheckpoint implements Checkpoint {
   get inPlace(): ReadonlyMap<string, TensorLocation> | null {
     const locations = new Map<string, TensorLocation>();
     for (const [name, tensor] of this.tensors) {
-      if (tensor.type !== 'F32' || tensor.interleavedHeads !== null || tensor.offset % 4 !== 0) return null;
+      const asItIs = tensor.interleavedHeads === null && !tensor.taken;
+      if (tensor.type !== 'F32' || !asItIs || tensor.offset % 4 !== 0) return null;
       const { offset, byteLength, shape } = tensor;
       locations.set(name, { path: this.#files[tensor.file].path, offset, byteLength, shape });
     }

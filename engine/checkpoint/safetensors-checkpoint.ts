@@ -1,16 +1,17 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
-import { TillerError } from '../core/index.ts';
+import { type ModelConfig, TillerError } from '../core/index.ts';
 import type { Checkpoint, TokenizerFiles } from './checkpoint.ts';
 import { configFromJson } from './config-json.ts';
+import { type Family, sourceName, sourceTensors } from './families/index.ts';
 import { isReadable } from './gguf-types.ts';
 import { chatTemplateFromFolder, prependedToken, tokenizerEndTokens } from './huggingface-files.ts';
 import { maxShards } from './limits.ts';
-import { selectLlamaTensors } from './llama-layout.ts';
 import { LocalFile, readJson } from './local-file.ts';
 import { OpenedCheckpoint } from './opened-checkpoint.ts';
 import { readSafetensorsHeader, type SafetensorsEntry } from './safetensors-header.ts';
+import { checkTensors } from './select-tensors.ts';
 import type { StoredTensor } from './tensor.ts';
 
 const indexName = 'model.safetensors.index.json';
@@ -83,36 +84,72 @@ async function read(
   }
   const tokenizer = await readJson(join(folder, 'tokenizer.json'));
   const tokenizerConfig = (await readJson(join(folder, 'tokenizer_config.json'))) ?? null;
-  const config = configFromJson(configPath, configJson, await readJson(join(folder, 'generation_config.json')), {
-    bosTokenId: prependedToken(tokenizer),
-    eosTokenIds: tokenizerEndTokens(tokenizer, tokenizerConfig),
-  });
-  const found = await storedTensors(files);
+  const { family, config } = configFromJson(
+    configPath,
+    configJson,
+    await readJson(join(folder, 'generation_config.json')),
+    {
+      bosTokenId: prependedToken(tokenizer),
+      eosTokenIds: tokenizerEndTokens(tokenizer, tokenizerConfig),
+    },
+  );
+  const found = await foundTensors(files);
   if (sharding) checkPlacement(path, found, sharding.names, sharding.placement);
-  const tensors = selectLlamaTensors(path, config, found);
-  for (const tensor of tensors.values()) checkType(path, tensor.name, tensor.type);
+  const tensors = selectTensors(path, family, config, found);
   const tokenizerFiles: TokenizerFiles | null =
     tokenizer === undefined ? null : { kind: 'huggingface', tokenizer, tokenizerConfig };
   const chatTemplate = await chatTemplateFromFolder(folder, tokenizerConfig);
   return new OpenedCheckpoint({ path, format: 'safetensors', config, files, tensors, tokenizerFiles, chatTemplate });
 }
 
-async function storedTensors(files: readonly LocalFile[]): Promise<Map<string, StoredTensor>> {
-  const found = new Map<string, StoredTensor>();
+/** A tensor as a header describes it, and which file's. */
+interface FoundTensor extends SafetensorsEntry {
+  readonly file: number;
+}
+
+async function foundTensors(files: readonly LocalFile[]): Promise<Map<string, FoundTensor>> {
+  const found = new Map<string, FoundTensor>();
   for (const [index, file] of files.entries()) {
     for (const entry of (await readSafetensorsHeader(file)).entries) {
       if (found.has(entry.name)) {
         throw new TillerError('checkpoint_invalid', `${file.path}: tensor '${entry.name}' is in another shard too.`);
       }
-      found.set(entry.name, stored(file.path, entry, index));
+      found.set(entry.name, { ...entry, file: index });
     }
   }
   return found;
 }
 
-function stored(path: string, entry: SafetensorsEntry, file: number): StoredTensor {
-  const { name, shape, offset, byteLength } = entry;
-  return { name, shape, offset, byteLength, file, type: checkType(path, name, entry.dtype), interleavedHeads: null };
+/** The model's weights under the graph's names, each with its place in a file (families/). */
+function selectTensors(
+  path: string,
+  { weights, name: familyName }: Family,
+  config: ModelConfig,
+  found: ReadonlyMap<string, FoundTensor>,
+): Map<string, StoredTensor> {
+  const plain = new Map<string, FoundTensor>();
+  for (const [name, tensor] of found) {
+    const plainName = weights.plainName?.(name) ?? name;
+    const other = plain.get(plainName);
+    if (other) throw new TillerError('checkpoint_invalid', `${path}: '${other.name}' and '${name}' are one tensor.`);
+    plain.set(plainName, tensor);
+  }
+  const sources = sourceTensors(weights, config);
+  const shapes = new Map(Array.from(sources.values(), ({ from, storedShape }) => [from, storedShape]));
+  for (const [name, tensor] of plain) if (shapes.has(name)) checkType(path, tensor.name, tensor.dtype);
+  const isHarmless = (name: string) =>
+    (config.tiedEmbeddings && name === sourceName(weights, 'lm_head.weight')) ||
+    weights.unused.some((pattern) => pattern.test(name));
+  checkTensors(path, { shapes, owner: `the ${familyName} family`, isHarmless }, plain);
+  const selected = new Map<string, StoredTensor>();
+  for (const [name, { from, shape, taken }] of sources) {
+    const tensor = plain.get(from);
+    if (tensor === undefined) continue;
+    const { offset, byteLength, file } = tensor;
+    const type = checkType(path, tensor.name, tensor.dtype);
+    selected.set(name, { name, shape, offset, byteLength, file, type, interleavedHeads: null, taken });
+  }
+  return selected;
 }
 
 function checkType(path: string, name: string, dtype: string): 'F32' | 'F16' | 'BF16' {
@@ -125,7 +162,7 @@ function checkType(path: string, name: string, dtype: string): 'F32' | 'F16' | '
 
 function checkPlacement(
   path: string,
-  found: ReadonlyMap<string, StoredTensor>,
+  found: ReadonlyMap<string, FoundTensor>,
   names: readonly string[],
   placement: ReadonlyMap<string, string>,
 ): void {

@@ -2,6 +2,7 @@ import { TillerError } from '../core/index.ts';
 import { dequantise } from './dequantise.ts';
 import { storedRow } from './gguf-names.ts';
 import type { LocalFile } from './local-file.ts';
+import { readTaken } from './taken-reader.ts';
 import { blockLayouts, elementCount, type StoredTensor, type TensorPiece } from './tensor.ts';
 
 /** Elements dequantised between two reads: a few milliseconds of work, 4 MiB of float32. A multiple of every block. */
@@ -12,6 +13,10 @@ const pieceElements = 2 ** 20;
  * loop turns in between.
  */
 export async function* readPieces(file: LocalFile, tensor: StoredTensor): AsyncGenerator<TensorPiece> {
+  if (tensor.taken) {
+    yield* readTaken(tensor, tensor.taken, (part) => readPieces(file, part));
+    return;
+  }
   const total = elementCount(tensor.shape);
   const step = tensor.interleavedHeads === null ? pieceElements : headStep(tensor, tensor.interleavedHeads);
   const block = blockLayouts[tensor.type];

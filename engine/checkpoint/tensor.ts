@@ -19,6 +19,8 @@ export interface TensorInfo {
   readonly type: TensorType;
   /** Bytes in the file. */
   readonly byteLength: number;
+  /** Set where the file's tensor is not the weight itself; `byteLength` is then the file's tensor's. */
+  readonly taken?: TakenFrom | null;
 }
 
 /** Where a tensor lies. */
@@ -34,6 +36,30 @@ export interface StoredTensor extends TensorInfo {
   readonly interleavedHeads: number | null;
 }
 
+/** How a weight is taken out of a tensor that holds more, or holds it otherwise: families whose layers are fused, transposed or shifted. */
+export interface TakenFrom {
+  readonly storedShape: readonly number[];
+  /** The file has [in, out]. The other fields mean the turned matrix. */
+  readonly transposed: boolean;
+  /** Rows that are taken: `count` from `first` on, and again `every` so many, as often as the weight has rows for. */
+  readonly runs: { readonly first: number; readonly count: number; readonly every: number };
+  /** Added to each value. */
+  readonly plus: number;
+}
+
+/** The weight of `count` whole rows of a stored matrix or vector; blocks never cross rows. */
+export function rowsOf(tensor: StoredTensor, name: string, first: number, count: number): StoredTensor {
+  const [rows = 1, ...width] = tensor.shape;
+  const rowBytes = tensor.byteLength / rows;
+  return {
+    ...tensor,
+    name,
+    shape: [count, ...width],
+    offset: tensor.offset + first * rowBytes,
+    byteLength: count * rowBytes,
+  };
+}
+
 /** A run of consecutive elements of a tensor, dequantised. `values` is overwritten when the next piece is asked for. */
 export interface TensorPiece {
   /** Index of the first element, row major. */
@@ -44,4 +70,11 @@ export interface TensorPiece {
 /** Number of elements of a shape; 1 for a scalar. */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
+}
+
+/** The ways in which weights are taken out of a file's tensors: they follow from the configuration too, which no hash of weights covers. */
+export function takenRecipe(tensors: Iterable<TensorInfo>): string | null {
+  const ways = new Set<string>();
+  for (const { taken } of tensors) if (taken) ways.add(JSON.stringify(taken));
+  return ways.size > 0 ? [...ways].join(' ') : null;
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { ProgressListener } from '../core/index.ts';
 import { prepareCacheFile } from './cache-file.ts';
 import type { Checkpoint, TensorLocation } from './checkpoint.ts';
-import { elementCount } from './tensor.ts';
+import { elementCount, takenRecipe } from './tensor.ts';
 
 /** A checkpoint's weights as little-endian float32 on disk, ready to be mapped. */
 export interface WeightsFile {
@@ -30,6 +30,7 @@ export async function prepareFloat32Weights(
     name: `${hash}.f32.v${formatVersion}`,
     formatVersion,
     hash,
+    recipe: takenRecipe(checkpoint.tensors.values()),
     parts: Array.from(checkpoint.tensors.values(), ({ name, shape }) => {
       return { name, shape, byteLength: elementCount(shape) * 4 };
     }),

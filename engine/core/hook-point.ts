@@ -13,22 +13,34 @@ export function formatHookPoint(point: HookPoint): string {
   return point.site === 'hook_embed' ? point.site : `blocks.${point.block}.${point.site}`;
 }
 
-/** Every hook point this engine can tap (and, `hook_embed` aside, edit) in a model of `blocks` blocks. */
-export function listHookPoints(blocks: number): string[] {
+/** What decides which places a decoder's stream has. */
+export interface StreamPlaces {
+  readonly blocks: number;
+  /** Attention and MLP are added at once: no block has a `hook_resid_mid`. */
+  readonly parallelResidual?: boolean;
+}
+
+/** Every hook point this engine can tap (and, `hook_embed` aside, edit) in a model; a number stands for so many blocks. */
+export function listHookPoints(decoder: number | StreamPlaces): string[] {
+  const { blocks, parallelResidual = false } = typeof decoder === 'number' ? { blocks: decoder } : decoder;
+  const sites = streamSites.filter((site) => site !== 'hook_resid_mid' || !parallelResidual);
   const names = ['hook_embed'];
-  for (let block = 0; block < blocks; block++) for (const site of streamSites) names.push(`blocks.${block}.${site}`);
+  for (let block = 0; block < blocks; block++) for (const site of sites) names.push(`blocks.${block}.${site}`);
   return names;
 }
 
 /** Parses an address; throws `hook_point_not_found` with the nearest names. */
-export function parseHookPoint(name: string, blocks: number, param?: string): HookPoint {
+export function parseHookPoint(name: string, decoder: number | StreamPlaces, param?: string): HookPoint {
+  const { blocks, parallelResidual = false } = typeof decoder === 'number' ? { blocks: decoder } : decoder;
   if (name === 'hook_embed') return { site: 'hook_embed' };
   const match = /^blocks\.(\d+)\.(hook_resid_(?:pre|mid|post))$/.exec(name);
   const block = Number(match?.[1]);
-  if (!match || block >= blocks) {
-    throw new TillerError('hook_point_not_found', `No hook point '${name}' in this model of ${blocks} blocks.`, {
+  const missing = parallelResidual && match?.[2] === 'hook_resid_mid';
+  if (!match || block >= blocks || missing) {
+    const why = missing ? ': its blocks add attention and MLP to the stream at once' : ` of ${blocks} blocks`;
+    throw new TillerError('hook_point_not_found', `No hook point '${name}' in this model${why}.`, {
       param,
-      suggestions: nearest(name, listHookPoints(blocks)),
+      suggestions: nearest(name, listHookPoints(decoder)),
     });
   }
   return { site: match[2] as StreamSite, block };

@@ -44,7 +44,7 @@ export interface RowResult {
   readonly logits: readonly LogitsRow[];
   /** In the order of RowStep.edits; they look at memory that the next step overwrites. */
   readonly readings: readonly EditReading[];
-  /** Tap name → [tokens, d_model], row major; copies. */
+  /** Tap name → [tokens, width of the hook point], row major; copies. */
   readonly taps: ReadonlyMap<string, Float32Array>;
 }
 

@@ -1,16 +1,18 @@
 import { unembeddingGroup } from '../checkpoint/index.ts';
 import { type ModelConfig, TillerError } from '../core/index.ts';
-import { addLlamaBlock } from './families/llama.ts';
+import { addBlock } from './block.ts';
+import { addEmbedding } from './embedding.ts';
 import { LinearBuilder, type LinearOptions } from './linear.ts';
 import { type GraphOptions, ports } from './names.ts';
+import { normWeights } from './norm.ts';
 import { type GraphPort, OnnxGraph } from './onnx.ts';
+import { refuseWhatOperatorsLack } from './operator-limits.ts';
+import { Positions } from './positions.ts';
 import { type OpenSites, ResidualStream } from './stream.ts';
+import { Taps } from './taps.ts';
 
 /** How many of the largest logits a graph returns for each position. */
 export const topCount = 256;
-
-/** ONNX Runtime's GroupQueryAttention refuses head widths that are not a multiple of this. */
-const headDimUnit = 16;
 
 /** One variant of a model as an ONNX model, and what a session must be given to run it. */
 export interface CompiledGraph {
@@ -25,8 +27,6 @@ export interface CompiledGraph {
 
 const everythingDense: LinearOptions = { forms: new Map(), blockInput: 'float32' };
 
-const familyBlocks = { llama: addLlamaBlock } as const;
-
 /**
  * Compiles a decoder with the given hook points opened. Nothing of an edit or a tap is in the graph of a variant that does
  * not name it. `context` is the number of tokens a cache slot holds; `linears` says how linear layers are computed, `options` how
@@ -40,30 +40,32 @@ export function compileDecoder(
   linears: LinearOptions = everythingDense,
   options: GraphOptions = { operators: 'onnxruntime', keyValueType: 'float32' },
 ): CompiledGraph {
-  if (config.headDim % headDimUnit !== 0) {
-    const reason = `Attention heads of width ${config.headDim} cannot be run: GroupQueryAttention wants a multiple of ${headDimUnit}.`;
-    throw new TillerError('checkpoint_unsupported', reason);
-  }
+  refuseWhatOperatorsLack(config, options.operators);
   const graph = new OnnxGraph();
-  const { dModel, vocabularySize, blocks } = config;
+  const { dModel, blocks } = config;
   graph.input(ports.inputIds, 'int64', ['B', 'S']);
   graph.input(ports.lastPositions, 'int32', ['B']);
   graph.input(ports.totalLength, 'int32', []);
   graph.input(ports.logitIndices, 'int64', ['R']);
 
-  const embedding = graph.weight('model.embed_tokens.weight', [vocabularySize, dModel]);
-  const embedded = graph.node('hook_embed', 'Gather', [embedding, ports.inputIds], { attributes: { axis: 0 } });
+  const each = new Positions(graph);
+  const taps = new Taps(graph, sites.taps);
+  const { embedded, positions } = addEmbedding(graph, config, each, taps);
   const builder = new LinearBuilder(graph, linears, options.operators);
-  const streamOptions = { dModel, epsilon: config.normEpsilon, sites, operators: options.operators, linears: builder };
+  const { edits } = sites;
+  const { operators } = options;
+  const streamOptions = { dModel, epsilon: config.normEpsilon, edits, taps, operators, linears: builder };
   const stream = new ResidualStream(graph, embedded, streamOptions);
-  if (sites.taps.has('hook_embed')) stream.tap('hook_embed');
+  if (positions !== null) stream.add(positions);
   for (let block = 0; block < blocks; block++) {
-    familyBlocks[config.family](graph, stream, builder, config, block, context, options);
+    addBlock(graph, stream, builder, config, { block, context, positions: each, taps, options });
   }
-  const last = stream.normalized(`blocks.${blocks - 1}.hook_resid_post`, graph.weight('model.norm.weight', [dModel]));
-  const [missing] = stream.missing();
+  const lastNorm = normWeights(graph, config.norm, 'model.norm', dModel);
+  const last = stream.normalized(`blocks.${blocks - 1}.hook_resid_post`, lastNorm);
+  taps.offerNorm('ln_final', stream.current, config);
+  const [missing] = [...stream.missing(), ...taps.missing()];
   if (missing !== undefined) {
-    const reason = `'${missing}' is not a place of this model's stream that can be opened like that, in its canonical spelling.`;
+    const reason = `'${missing}' is not a place of this model that can be opened like that, in its canonical spelling.`;
     throw new TillerError('hook_point_not_found', reason);
   }
   addLogits(graph, builder, config, last);
@@ -83,15 +85,18 @@ function addLogits(graph: OnnxGraph, linears: LinearBuilder, config: ModelConfig
   const flat = graph.node('logits/flat', 'Reshape', [normalized, graph.integers([-1, dModel])]);
   const chosen = graph.node('logits/chosen', 'Gather', [flat, ports.logitIndices], { attributes: { axis: 0 } });
   const weight = config.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
+  const { finalSoftCap } = config;
+  const name = finalSoftCap === null ? ports.logits : 'logits/uncapped';
   linears.add({
-    name: ports.logits,
+    name,
     x: chosen,
     width: dModel,
     group: unembeddingGroup,
     tokens: 'chosen',
     mayFlatten: true,
-    weights: [{ name: ports.logits, weight, out: vocabularySize }],
+    weights: [{ name, weight, out: vocabularySize }],
   });
+  if (finalSoftCap !== null) addSoftCap(graph, name, finalSoftCap, ports.logits);
   graph.node('logits/top', 'TopK', [ports.logits, graph.integers([top])], {
     attributes: { axis: -1, largest: 1, sorted: 1 },
     outputs: [ports.topValues, ports.topIndices],
@@ -120,4 +125,11 @@ function addLogits(graph: OnnxGraph, linears: LinearBuilder, config: ModelConfig
   graph.output(ports.topValues, 'float32', ['R', top]);
   graph.output(ports.topIndices, 'int64', ['R', top]);
   graph.output(ports.logSumExp, 'float32', ['R']);
+}
+
+/** c·tanh(x/c) */
+function addSoftCap(graph: OnnxGraph, x: string, cap: number, output: string): void {
+  const inner = graph.node(`${x}/inner`, 'Div', [x, graph.scalar(cap)]);
+  const bounded = graph.node(`${x}/bounded`, 'Tanh', [inner]);
+  graph.node(output, 'Mul', [bounded, graph.scalar(cap)]);
 }

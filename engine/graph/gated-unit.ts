@@ -7,8 +7,8 @@ export interface GatedUnit {
   readonly name: string;
   readonly gate: string;
   readonly up: string;
-  /** The group of linear layers that reads the result. */
-  readonly reader: string;
+  /** The group of linear layers that alone reads the result; null for anything else. */
+  readonly reader: string | null;
   readonly operators: OperatorSet;
 }
 
@@ -17,7 +17,7 @@ export function addGatedUnit(graph: OnnxGraph, linears: LinearBuilder, unit: Gat
   const { name, gate, up, reader, operators } = unit;
   if (operators === 'tiller') {
     const inputs = [gate, up, linears.rowScale(gate)];
-    if (!linears.takesQuanta(reader)) return graph.node(name, 'Gated', inputs, { domain: 'tiller' });
+    if (reader === null || !linears.takesQuanta(reader)) return graph.node(name, 'Gated', inputs, { domain: 'tiller' });
     const quantised = { quanta: `${name}/quanta`, scale: `${name}/scale` };
     graph.node(name, 'Gated', inputs, { domain: 'tiller', outputs: ['', quantised.quanta, quantised.scale] });
     linears.know(name, quantised);

@@ -12,3 +12,4 @@ export {
 export { type ElementType, elementTypes, type GraphPort, OnnxGraph, weightPlaceholder } from './onnx.ts';
 export { rotaryTableValues } from './rotary.ts';
 export type { OpenSites } from './stream.ts';
+export { tapShapes } from './taps.ts';

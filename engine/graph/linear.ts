@@ -21,6 +21,14 @@ export interface LinearLayers {
   readonly weights: readonly { readonly name: string; readonly weight: string; readonly out: number }[];
 }
 
+/** One matrix [out, width] that is a group by itself, and perhaps a bias. */
+export interface SingleLinear extends Pick<LinearLayers, 'name' | 'x' | 'width' | 'mayFlatten' | 'mayLeaveScale'> {
+  /** Its weights are `module.weight` and, with a bias, `module.bias`; `module` is the group's name. */
+  readonly module: string;
+  readonly out: number;
+  readonly bias: boolean;
+}
+
 /** How the linear layers of a variant are computed. */
 export interface LinearOptions {
   /** Groups that are stored in a form of their own; the others are read as float32. */
@@ -80,6 +88,16 @@ export class LinearBuilder {
   /** Factors [tokens, 1] of a result that was left unscaled; '' for one that was not. */
   rowScale(result: string): string {
     return this.rowScales.get(result) ?? '';
+  }
+
+  /** x·Wᵀ of a group with one matrix, plus its bias where it has one. */
+  addSingle({ module, out, bias, ...how }: SingleLinear): string {
+    const { name } = how;
+    const product = bias ? `${name}/product` : name;
+    const weights = [{ name: product, weight: `${module}.weight`, out }];
+    const mayLeaveScale = how.mayLeaveScale === true && !bias;
+    const made = this.add({ ...how, name: product, mayLeaveScale, group: module, tokens: 'all', weights });
+    return bias ? this.graph.node(name, 'Add', [made, this.graph.weight(`${module}.bias`, [out])]) : made;
   }
 
   /** x·Wᵀ of a group with one matrix, [B, S, out]. */
@@ -190,7 +208,7 @@ export class LinearBuilder {
    * The first sum is MatMulNBits; the second, where there are offsets, a small product with the sums of x over blocks. The weights
    * are exactly those that the dense form holds.
    */
-  private addBlocks({ name, x, width, group, weights }: LinearLayers, form: 'blocks4' | 'blocks8'): string {
+  private addBlocks({ name, x, width, group, tokens, weights }: LinearLayers, form: 'blocks4' | 'blocks8'): string {
     const { graph } = this;
     const out = weights.reduce((sum, weight) => sum + weight.out, 0);
     const perRow = width / blockWidth;
@@ -204,17 +222,19 @@ export class LinearBuilder {
     const scaled = graph.node(scaledName, 'MatMulNBits', [x, quants, scales], { attributes, domain: 'com.microsoft' });
     if (form === 'blocks8') return scaled;
     const offsets = graph.weight(arrays.offsets, [out, perRow]);
-    const shift = graph.node(`${name}/shift`, 'FusedMatMul', [this.sums(x, perRow), offsets], {
+    const shift = graph.node(`${name}/shift`, 'FusedMatMul', [this.sums(x, perRow, tokens), offsets], {
       attributes: { transB: 1 },
       domain: 'com.microsoft',
     });
     return graph.node(name, 'Add', [scaled, shift]);
   }
 
-  private sums(x: string, perRow: number): string {
+  private sums(x: string, perRow: number, tokens: LinearLayers['tokens']): string {
     const found = this.blockSums.get(x);
     if (found !== undefined) return found;
-    const blocks = this.graph.node(`${x}/blocks`, 'Reshape', [x, this.graph.integers([0, 0, perRow, blockWidth])]);
+    // Tokens that logits are wanted for have one axis, not two.
+    const shape = this.graph.integers([...(tokens === 'all' ? [0, 0] : [0]), perRow, blockWidth]);
+    const blocks = this.graph.node(`${x}/blocks`, 'Reshape', [x, shape]);
     const sums = this.graph.node(`${x}/block_sums`, 'ReduceSum', [blocks, this.graph.integers([-1])], {
       attributes: { keepdims: 0 },
     });

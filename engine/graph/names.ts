@@ -65,5 +65,8 @@ export function linearArrays(group: string) {
   } as const;
 }
 
-/** Names of the tables of rotary position embeddings, float32 [context, head / 2]; weights that no checkpoint holds. */
-export const rotaryTables = { cosine: 'rotary.cosine', sine: 'rotary.sine' } as const;
+/** Names of the tables of a rotary embedding of the configuration, float32 [context, rotated dimensions / 2]; weights that no checkpoint holds. */
+export function rotaryTables(index: number) {
+  const at = index === 0 ? 'rotary' : `rotary.${index}`;
+  return { cosine: `${at}.cosine`, sine: `${at}.sine` } as const;
+}

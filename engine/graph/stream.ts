@@ -1,8 +1,9 @@
 import type { OperatorSet } from '../core/index.ts';
 import { addEdit, addEditPort } from './edit-port.ts';
 import type { LinearBuilder } from './linear.ts';
-import { ports } from './names.ts';
+import { addNorm, addSkipNorm, type NormWeights } from './norm.ts';
 import type { OnnxGraph } from './onnx.ts';
+import type { Taps } from './taps.ts';
 
 /** Hook points that a variant opens, canonical spelling. */
 export interface OpenSites {
@@ -13,7 +14,9 @@ export interface OpenSites {
 export interface StreamOptions {
   readonly dModel: number;
   readonly epsilon: number;
-  readonly sites: OpenSites;
+  /** Hook points that edits may be made at. */
+  readonly edits: OpenSites['edits'];
+  readonly taps: Taps;
   readonly operators: OperatorSet;
   /** Of the layers that write the stream and read its norms. */
   readonly linears: LinearBuilder;
@@ -24,11 +27,12 @@ export class ResidualStream {
   private readonly graph: OnnxGraph;
   private readonly dModel: number;
   private readonly epsilon: number;
-  private readonly sites: OpenSites;
+  private readonly edits: OpenSites['edits'];
+  private readonly taps: Taps;
   private readonly operators: OperatorSet;
   private readonly linears: LinearBuilder;
-  /** Hook points passed so far that the variant opens. */
-  private readonly opened = { edits: new Set<string>(), taps: new Set<string>() };
+  /** Hook points passed so far that the variant opens for edits. */
+  private readonly opened = new Set<string>();
   private value: string;
   private pending: string | null = null;
 
@@ -37,18 +41,24 @@ export class ResidualStream {
     this.value = value;
     this.dModel = options.dModel;
     this.epsilon = options.epsilon;
-    this.sites = options.sites;
+    this.edits = options.edits;
+    this.taps = options.taps;
     this.operators = options.operators;
     this.linears = options.linears;
   }
 
   /** Adds a sublayer's output; it is summed at the next `normalized`. */
   add(output: string): void {
-    this.pending = output;
+    this.pending = this.pending === null ? output : this.graph.node(`${output}/both`, 'Add', [this.pending, output]);
+  }
+
+  /** The stream as it was at the last `normalized`, edits included. */
+  get current(): string {
+    return this.value;
   }
 
   /**
-   * Passes the hook point, edits and taps it where the variant says so, and returns the RMS-normalised stream.
+   * Passes the hook point, edits and taps it where the variant says so, and returns the normalised stream.
    *
    *     no edits:   (value, pending) → SkipSimplifiedLayerNormalization → normalised, value'
    *     edits:      Add(value, pending) = x → edit port → delta ; (x, delta) → SkipSimplifiedLayerNormalization → normalised, x'
@@ -58,36 +68,25 @@ export class ResidualStream {
    *
    * @param reader the group of linear layers that alone reads the result; null for anything else
    */
-  normalized(hookPoint: string, normWeight: string, reader: string | null = null): string {
-    const edited = this.sites.edits.has(hookPoint);
+  normalized(hookPoint: string, norm: NormWeights, reader: string | null = null): string {
+    const edited = this.edits.has(hookPoint);
     const name = `${hookPoint}/norm`;
-    if (edited) this.opened.edits.add(hookPoint);
+    if (edited) this.opened.add(hookPoint);
     if (this.operators === 'tiller') {
       if (edited) this.editAtOnce(hookPoint);
-      this.normalizeOwn(hookPoint, name, normWeight, reader);
+      this.normalizeOwn(hookPoint, name, norm, reader);
     } else {
       const port = edited ? this.openEdits(hookPoint) : null;
-      this.normalize(hookPoint, name, normWeight);
+      this.normalize(hookPoint, name, norm);
       port?.readAfter(this.value);
     }
-    if (this.sites.taps.has(hookPoint)) this.tap(hookPoint);
+    this.taps.offer(hookPoint, this.value, this.dModel);
     return name;
   }
 
-  /** The stream as it is now, as an output. */
-  tap(hookPoint: string): void {
-    this.opened.taps.add(hookPoint);
-    this.graph.node(`${hookPoint}/tap`, 'Identity', [this.value], { outputs: [ports.tap(hookPoint)] });
-    this.graph.output(ports.tap(hookPoint), 'float32', ['B', 'S', this.dModel]);
-  }
-
-  /** Hook points that the variant should open and that the decoder never passed. */
+  /** Hook points that the variant should open for edits and that the decoder never passed. */
   missing(): string[] {
-    const { edits, taps } = this.sites;
-    return [
-      ...[...edits].filter((site) => !this.opened.edits.has(site)),
-      ...[...taps].filter((site) => !this.opened.taps.has(site)),
-    ];
+    return [...this.edits].filter((site) => !this.opened.has(site));
   }
 
   private editAtOnce(hookPoint: string): void {
@@ -98,18 +97,18 @@ export class ResidualStream {
   }
 
   /** Own operators are worth it where what comes or goes is scaled or rounded; else ONNX Runtime's do as much at once. */
-  private normalizeOwn(hookPoint: string, name: string, weight: string, reader: string | null): void {
+  private normalizeOwn(hookPoint: string, name: string, norm: NormWeights, reader: string | null): void {
     const { pending, linears } = this;
     const rounds = reader !== null && linears.takesQuanta(reader);
     const scale = linears.rowScale(pending ?? '');
-    if (!rounds && scale === '') {
-      this.normalize(hookPoint, name, weight);
+    if (norm.bias !== null || (!rounds && scale === '')) {
+      this.normalize(hookPoint, name, norm);
       return;
     }
     const quantised = { quanta: `${name}/quanta`, scale: `${name}/scale` };
     const summed = pending === null ? '' : hookPoint;
     const outputs = rounds ? [summed, '', quantised.quanta, quantised.scale] : [summed, name];
-    this.graph.node(name, 'ResidualNorm', [this.value, pending ?? '', scale, weight], {
+    this.graph.node(name, 'ResidualNorm', [this.value, pending ?? '', scale, norm.weight], {
       attributes: { epsilon: { float: this.epsilon } },
       domain: 'tiller',
       outputs,
@@ -119,18 +118,13 @@ export class ResidualStream {
     this.pending = null;
   }
 
-  private normalize(hookPoint: string, name: string, weight: string): void {
-    if (this.pending === null) {
-      this.graph.node(name, 'SimplifiedLayerNormalization', [this.value, weight], {
-        attributes: { axis: -1, epsilon: { float: this.epsilon }, stash_type: 1 },
-      });
+  private normalize(hookPoint: string, name: string, norm: NormWeights): void {
+    const { graph, value, pending, epsilon: normEpsilon } = this;
+    if (pending === null) {
+      addNorm(graph, { normEpsilon }, name, value, norm);
       return;
     }
-    this.graph.node(name, 'SkipSimplifiedLayerNormalization', [this.value, this.pending, weight], {
-      attributes: { epsilon: { float: this.epsilon } },
-      domain: 'com.microsoft',
-      outputs: [name, '', '', hookPoint],
-    });
+    addSkipNorm(graph, { normEpsilon }, { name, value, pending, sum: hookPoint }, norm);
     this.value = hookPoint;
     this.pending = null;
   }

@@ -214,7 +214,7 @@ class OnnxExecutor implements Executor {
       requestId: row.requestId,
       logits: logits[r] ?? [],
       readings: readings[r] ?? [],
-      taps: readTaps(step, row, r, this.config.dModel),
+      taps: readTaps(step, row, r, plan.rows.length),
     }));
   }
 

@@ -40,11 +40,14 @@ export function readLogits(
   });
 }
 
-/** A row's taps, copied. */
-export function readTaps(step: BoundStep, row: RowStep, index: number, dModel: number): Map<string, Float32Array> {
-  const size = row.tokens.length * dModel;
+/** A row's taps, copied; `rows` is how many rows the step has. */
+export function readTaps(step: BoundStep, row: RowStep, index: number, rows: number): Map<string, Float32Array> {
   return new Map(
-    row.taps.map((name) => [name, step.float32(ports.tap(name)).slice(index * size, (index + 1) * size)] as const),
+    row.taps.map((name) => {
+      const values = step.float32(ports.tap(name));
+      const size = values.length / rows;
+      return [name, values.slice(index * size, (index + 1) * size)] as const;
+    }),
   );
 }
 

@@ -56,15 +56,16 @@ export class WeightStore {
   }
 
   private addRotaryTables(config: ModelConfig, context: number): void {
-    const tables = rotaryTableValues(config.headDim, config.ropeBase, context);
-    for (const [name, values] of [
-      [rotaryTables.cosine, tables.cosine],
-      [rotaryTables.sine, tables.sine],
-    ] as const) {
-      const memory = NativeMemory.reserve(values.byteLength);
-      new Float32Array(memory.buffer).set(values);
-      this.memories.push(memory);
-      this.add(name, memory, 0, values.byteLength, [context, config.headDim / 2], 'float32');
+    for (const [index, embedding] of config.rotary.entries()) {
+      const tables = rotaryTableValues(embedding, context);
+      const names = rotaryTables(index);
+      for (const kind of ['cosine', 'sine'] as const) {
+        const values = tables[kind];
+        const memory = NativeMemory.reserve(values.byteLength);
+        new Float32Array(memory.buffer).set(values);
+        this.memories.push(memory);
+        this.add(names[kind], memory, 0, values.byteLength, [context, embedding.dimensions / 2], 'float32');
+      }
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Edit } from '../core/edit.ts';
-import { canonicalHookPoint, formatHookPoint, parseHookPoint } from '../core/hook-point.ts';
+import { canonicalHookPoint, formatHookPoint, parseHookPoint, type StreamPlaces } from '../core/hook-point.ts';
 import { type EditSpecification, modeNumber } from '../core/steering.ts';
 import { refuseConflicts, spanAblations } from './conflicts.ts';
 import { directionsOf } from './directions.ts';
@@ -8,10 +8,9 @@ import { modeTable, smallestPinProduct } from './modes.ts';
 import { largestWrite, rawNumber } from './raw-number.ts';
 import { refuse } from './refusals.ts';
 
-export interface CompileOptions {
+/** Of the model's stream, and how many edits are let through. */
+export interface CompileOptions extends StreamPlaces {
   readonly dModel: number;
-  /** Blocks of the model. */
-  readonly blocks: number;
   readonly maxEdits: number;
   /**
    * Tokens of the prompt, where already known: ranges are then checked against it and overlaps decided exactly
@@ -61,7 +60,7 @@ function compileEdit(
   options: CompileOptions,
 ): { edit: Edit; rawNumber: number | null } {
   const { target, mode, param, onlyIfActive } = specification;
-  const hookPoint = editableHookPoint(specification, options.blocks);
+  const hookPoint = editableHookPoint(specification, options);
   checkPositions(specification, options.promptLength);
   const { read, write } = directionsOf(specification, options.dModel);
   const raw = rawNumber(specification);
@@ -89,8 +88,8 @@ function compileEdit(
   return { edit, rawNumber: raw };
 }
 
-function editableHookPoint({ target, param }: EditSpecification, blocks: number): string {
-  const point = parseHookPoint(target.hookPoint, blocks, param);
+function editableHookPoint({ target, param }: EditSpecification, places: StreamPlaces): string {
+  const point = parseHookPoint(target.hookPoint, places, param);
   if (point.site === 'hook_embed') refuse('embeddingSite', param);
   return formatHookPoint(canonicalHookPoint(point));
 }

@@ -60,11 +60,12 @@ function norm(x: Float64Array, weight: Float32Array, { normEpsilon }: ModelConfi
 }
 
 /** Rotates each head's pairs (i, i + head/2) in place. */
-function rotate(values: Float64Array, position: number, { headDim, ropeBase }: ModelConfig): void {
+function rotate(values: Float64Array, position: number, { headDim, rotary }: ModelConfig): void {
+  const base = rotary[0]?.base ?? Number.NaN;
   const half = headDim / 2;
   for (let head = 0; head < values.length; head += headDim) {
     for (let i = 0; i < half; i++) {
-      const angle = position * ropeBase ** (-i / half);
+      const angle = position * base ** (-i / half);
       const [a, b] = [values[head + i] as number, values[head + half + i] as number];
       values[head + i] = a * Math.cos(angle) - b * Math.sin(angle);
       values[head + half + i] = b * Math.cos(angle) + a * Math.sin(angle);

@@ -2,11 +2,12 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WeightsFile } from '../../engine/checkpoint/index.ts';
-import type { ModelConfig } from '../../engine/core/index.ts';
+import { type ModelConfig, plainFeatures } from '../../engine/core/index.ts';
 import { compileDecoder } from '../../engine/graph/index.ts';
 
 /** A llama of two blocks with random weights, for tests of the machinery that need no checkpoint. */
 export const tinyConfig: ModelConfig = {
+  ...plainFeatures({ blocks: 2, headDim: 16 }, 10_000),
   family: 'llama',
   dModel: 32,
   blocks: 2,
@@ -17,7 +18,6 @@ export const tinyConfig: ModelConfig = {
   vocabularySize: 300,
   contextLength: 64,
   normEpsilon: 1e-5,
-  ropeBase: 10000,
   tiedEmbeddings: true,
   bosTokenId: null,
   eosTokenIds: [2],

@@ -29,9 +29,11 @@ describe('config.json', () => {
       head_dim: null,
       pretraining_tp: 4,
       sliding_window: null,
-      some_future_field: { a: 1 },
+      some_future_field: null,
+      _attn_implementation_autoset: true,
+      'transformers.js_config': { dtype: 'q4' },
     });
-    expect(config.ropeBase).toBe(500_000);
+    expect(config.rotary).toEqual([{ dimensions: 16, base: 500_000, scaling: null }]);
     expect(config.headDim).toBe(16);
   });
 
@@ -64,10 +66,11 @@ describe('config.json', () => {
   });
 
   it.each([
-    [{ model_type: 'gpt_neox' }, "'gpt_neox'. This version runs: llama"],
-    [{ rope_scaling: { rope_type: 'llama3', factor: 8 } }, "type 'llama3'"],
+    [{ model_type: 'gpt_neo' }, "'gpt_neo'. This version runs: llama, qwen2, qwen3, gpt2, gpt_neox, gemma2, gemma3"],
+    [{ some_future_field: { a: 1 } }, 'some_future_field {"a":1}'],
+    [{ rope_scaling: { rope_type: 'dynamic', factor: 8 } }, "type 'dynamic'"],
     [{ rope_parameters: { rope_type: 'yarn', rope_theta: 1e4 } }, "type 'yarn'"],
-    [{ rope_scaling: { type: 'linear', factor: 2 } }, "type 'linear'"],
+    [{ rope_scaling: { type: 'linear', factor: 2, attention_factor: 1.5 } }, 'attention_factor'],
     [
       { rope_parameters: { rope_type: 'default', rope_theta: 1e4, partial_rotary_factor: 0.5 } },
       'partial_rotary_factor',
@@ -97,6 +100,8 @@ describe('config.json', () => {
     [{ vocab_size: 511 }, "'model.embed_tokens.weight'"],
     [{ rms_norm_eps: -1 }, 'epsilon'],
     [{ rope_parameters: { rope_theta: 0 } }, 'rotary base'],
+    [{ rope_scaling: { rope_type: 'llama3', factor: 8 } }, 'low_freq_factor'],
+    [{ rope_scaling: { rope_type: 'linear', factor: 0 } }, 'factor'],
     [{ tie_word_embeddings: false }, "lacks tensor 'lm_head.weight'"],
     [{ eos_token_id: 512 }, 'token 512'],
     [{ model_type: undefined }, 'model_type'],

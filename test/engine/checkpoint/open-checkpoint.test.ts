@@ -24,7 +24,7 @@ const sizes = {
   mlpWidth: 96,
   vocabularySize: 512,
   contextLength: 256,
-  ropeBase: 10_000,
+  rotary: [{ dimensions: 16, base: 10_000, scaling: null }],
   bosTokenId: null,
   eosTokenIds: [2],
 };

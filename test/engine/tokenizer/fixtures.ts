@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { z } from 'zod';
 import type { Checkpoint } from '../../../engine/checkpoint/index.ts';
-import type { ModelConfig } from '../../../engine/core/index.ts';
+import { type ModelConfig, plainFeatures } from '../../../engine/core/index.ts';
 
 const fixtures = resolve(import.meta.dirname, '../../fixtures');
 export const tinyLlama = join(fixtures, 'tiny-llama');
@@ -64,6 +64,7 @@ export function huggingFace(
 
 function configOf(vocabularySize: number): ModelConfig {
   return {
+    ...plainFeatures({ blocks: 1, headDim: 64 }, 10_000),
     family: 'llama',
     dModel: 64,
     blocks: 1,
@@ -74,7 +75,6 @@ function configOf(vocabularySize: number): ModelConfig {
     vocabularySize,
     contextLength: 64,
     normEpsilon: 1e-5,
-    ropeBase: 10_000,
     tiedEmbeddings: true,
     bosTokenId: null,
     eosTokenIds: [],
