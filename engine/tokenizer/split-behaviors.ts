@@ -22,7 +22,7 @@ export function spellOutSplit(path: string, component: Component): Component {
     );
   }
   const { pattern, behavior, invert } = parsed.data;
-  const regex = 'Regex' in pattern ? pattern.Regex : escapedRegex(pattern.String);
+  const regex = 'Regex' in pattern ? caseSpelledOut(pattern.Regex) : escapedRegex(pattern.String);
   const other = `(?:(?!${regex})[\\s\\S])*`;
   // isolated pieces are the same whether the pattern says what is between them or what they are
   if (behavior === 'Isolated') return splitAt(regex);
@@ -42,6 +42,19 @@ export function spellOutSplit(path: string, component: Component): Component {
 /** A split that makes a piece of every match and of what lies between two. */
 export function splitAt(regex: string): Component {
   return { type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated', invert: false };
+}
+
+/** Letters that have a third form besides lower and upper case. */
+const thirdForms: Readonly<Record<string, string>> = { k: '\u212a', s: '\u017f' };
+
+/** `(?i:…)` around plain words, as GPT-4's splitting has it; the library spells it out for ASCII alone. */
+function caseSpelledOut(regex: string): string {
+  return regex.replace(/\(\?i:([A-Za-z'|]*)\)/g, (_, words: string) => `(?:${words.replace(/[A-Za-z]/g, anyCase)})`);
+}
+
+function anyCase(letter: string): string {
+  const lower = letter.toLowerCase();
+  return `[${lower}${lower.toUpperCase()}${thirdForms[lower] ?? ''}]`;
 }
 
 function escapedRegex(text: string): string {

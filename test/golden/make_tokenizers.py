@@ -14,12 +14,13 @@ FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 STRINGS = json.loads((FIXTURES / "golden" / "prompts.json").read_text())["tokenizer"]
 # of SentencePiece's alphabet: characters beyond it are spelled in bytes
 PLAIN = [tiny.LICENCE, *(text for text in STRINGS if text.isascii() for _ in range(20))]
-CORPUS = [tiny.LICENCE, *STRINGS * 20]
+# the long s is an s without regard to case: the splitting of "it'\u017fam" shows whether a tokenizer knows
+CORPUS = [tiny.LICENCE, *STRINGS * 20, "\u017fam " * 50]
 OWN_STRINGS = [
     "a  b   c\n\n\n\nd\t\te", "                          x", "DON'T we'LL it'S", "1234567 2026-11-27", "x\u2581\u2581y", "\u00e9 e\u0301 \u212b \ufb01", "\n", "\r\n\r\n", " \n \n",
     "\u0085\ufeff\u00a0\u3000z", "\u0669\u0663 x\u00b2 \u2167", "<s>[INST] hi [/INST]", "<bos><start_of_turn>user\nhi<end_of_turn>\n",
     "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nhi<|eot_id|>", "<|im_start|>user\nhi<|im_end|>\n<think>\n\n</think>\n\n", "hi<s> there</s>",
-    "<table>x</table>", "\U0001f469\u200d\U0001f680\u0000\u0007", "License license LICENSE",
+    "<table>x</table>", "\U0001f469\u200d\U0001f680\u0000\u0007", "License license LICENSE", "it'\u017fam '\u017f IT'S",
 ]
 
 
