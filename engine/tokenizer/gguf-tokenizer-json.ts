@@ -1,85 +1,51 @@
 import type { GgufTokenizer } from '../checkpoint/index.ts';
 import { TillerError } from '../core/index.ts';
-import { type SentencePieceMetadata, sentencePieceParts } from './gguf-sentence-piece.ts';
+import { byteLevelDecoder, ggufPreTokenizers } from './gguf-pre-tokenizers.ts';
+import { sentencePieceParts } from './sentence-piece-json.ts';
 
 /** llama_token_type (llama.h): tokens that only ever stand for themselves. */
 const unknown = 2;
 const control = 3;
 const userDefined = 4;
 
-const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
-
-/** GPT-4's splitting of text into words (tiktoken, cl100k_base) with runs of at most so many digits. */
-function gpt4Words(digits: string): object {
-  const regex =
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" +
-    `\\p{N}${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
-  const words = { type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated', invert: false };
-  return { type: 'Sequence', pretokenizers: [words, { ...byteLevel, use_regex: false }] };
-}
-
-const nfc = { type: 'NFC' };
-const llama3 = { pre_tokenizer: gpt4Words('{1,3}'), normalizer: null, ignore_merges: true };
-
-/**
- * What llama.cpp's pre-tokenizer names mean, in tokenizer.json's words (llama-vocab.cpp, `llm_tokenizer_bpe`). The names do not tell
- * the normalizer, which llama.cpp leaves out: it is that of the models that bear the name.
- */
-const preTokenizers: Readonly<
-  Record<
-    string,
-    { readonly pre_tokenizer: object; readonly normalizer: object | null; readonly ignore_merges: boolean }
-  >
-> = {
-  'gpt-2': { pre_tokenizer: byteLevel, normalizer: null, ignore_merges: false },
-  // Pythia's too
-  olmo: { pre_tokenizer: byteLevel, normalizer: nfc, ignore_merges: false },
-  smollm: {
-    pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'Digits', individual_digits: true }, byteLevel] },
-    normalizer: null,
-    ignore_merges: false,
-  },
-  qwen2: { pre_tokenizer: gpt4Words(''), normalizer: nfc, ignore_merges: false },
-  'llama-bpe': llama3,
-  llama3,
-  'llama-v3': llama3,
-};
-
 /** A GGUF file's tokenizer as the tokenizer.json it was converted from. */
-export function tokenizerJsonFromGguf(path: string, gguf: GgufTokenizer & SentencePieceMetadata): unknown {
-  const vocab = Object.fromEntries(gguf.tokens.map((token, id) => [token, id]));
-  checkUnique(path, gguf.tokens, vocab);
+export function tokenizerJsonFromGguf(path: string, gguf: GgufTokenizer): unknown {
+  const { tokens, model, ...parts } = partsOf(path, gguf);
+  const vocab = Object.fromEntries(tokens.map((token, id) => [token, id]));
+  checkUnique(path, tokens, vocab);
   return {
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: gguf.tokens.flatMap((content, id) => addedToken(content, id, gguf.tokenTypes[id])),
+    added_tokens: tokens.flatMap((content, id) => addedToken(content, id, gguf.tokenTypes[id])),
     post_processor: postProcessor(path, gguf),
-    ...parts(path, gguf, vocab),
+    ...parts,
+    model: { ...model, vocab },
   };
 }
 
-/** Normalizer, pre-tokenizer, decoder and model, by the kind of vocabulary. */
-function parts(path: string, gguf: GgufTokenizer & SentencePieceMetadata, vocab: object): object {
-  if (gguf.model === 'llama') return sentencePieceParts(path, gguf, vocab);
+function partsOf(path: string, gguf: GgufTokenizer) {
+  if (gguf.model === 'llama') return { ...sentencePieceParts(path, gguf), pre_tokenizer: null };
   if (gguf.model !== 'gpt2') {
     throw new TillerError(
       'checkpoint_unsupported',
       `${path}: GGUF tokenizers of model '${gguf.model}' are not supported. 'gpt2' (byte-level BPE) and 'llama' (SentencePiece's BPE) are; or use the safetensors checkpoint with its tokenizer.json.`,
     );
   }
-  const preTokenizer = gguf.preTokenizer ?? 'unnamed';
-  if (!Object.hasOwn(preTokenizers, preTokenizer)) {
+  const name = gguf.preTokenizer ?? 'unnamed';
+  if (!Object.hasOwn(ggufPreTokenizers, name)) {
     throw new TillerError(
       'checkpoint_unsupported',
-      `${path}: the GGUF pre-tokenizer '${preTokenizer}' is not supported. ${Object.keys(preTokenizers).join(', ')} are; or use the safetensors checkpoint with its tokenizer.json.`,
+      `${path}: the GGUF pre-tokenizer '${name}' is not supported. ${Object.keys(ggufPreTokenizers).join(', ')} are; or use the safetensors checkpoint with its tokenizer.json.`,
     );
   }
-  const { ignore_merges, ...named } = preTokenizers[preTokenizer];
+  const { preTokenizer, normalizer, ignoresMerges } = ggufPreTokenizers[name];
   return {
-    ...named,
-    decoder: byteLevel,
-    model: { type: 'BPE', unk_token: null, ignore_merges, vocab, merges: gguf.merges },
+    tokens: gguf.tokens,
+    normalizer,
+    pre_tokenizer: preTokenizer,
+    decoder: byteLevelDecoder,
+    model: { type: 'BPE', unk_token: null, merges: gguf.merges, ignore_merges: ignoresMerges },
   };
 }
 
@@ -95,8 +61,8 @@ function checkUnique(path: string, tokens: readonly string[], vocab: Readonly<Re
 }
 
 function addedToken(content: string, id: number, type: number): object[] {
-  if (type !== unknown && type !== control && type !== userDefined) return [];
-  const special = type !== userDefined;
+  const special = type === control || type === unknown;
+  if (!special && type !== userDefined) return [];
   return [{ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special }];
 }
 

@@ -37,6 +37,25 @@ def qwen():
     return tokenizer
 
 
+def every_way(tokenizer, own=()):
+    """Merges as they are converted from SentencePiece's scores: every two tokens that make a third, by the score of the third and then the
+    longer left half. `own` tokens have the best score of all."""
+    description = json.loads(tokenizer.to_str())
+    vocabulary = description["model"]["vocab"]
+    scores = {"".join(merge): -1 - rank for rank, merge in reversed(list(enumerate(description["model"]["merges"])))}
+    scores.update((token, 0) for token in own)
+    ways = [(token[:at], token[at:], score) for token, score in scores.items() for at in range(1, len(token))
+            if token[:at] in vocabulary and token[at:] in vocabulary]
+    ways.sort(key=lambda way: (-way[2], -len(way[0]), -len(way[1])))
+    description["model"]["merges"] = [[left, right] for left, right, _ in ways]
+    return tokenizers.Tokenizer.from_str(json.dumps(description))
+
+
+def gemma():
+    own = ("\n\n", "\n\n\n", "\u2581\u2581", "\u2581\u2581\u2581", "<table>", "</table>")
+    return every_way(tiny.gemma(700, corpus=PLAIN, own=own), own)
+
+
 def mistral():
     """Mistral's instruct models from v0.3 on: a Metaspace that prefixes the first piece alone."""
     tokenizer = tiny.llama2(600, ("<unk>", "<s>", "</s>", "[INST]", "[/INST]"), corpus=PLAIN)
@@ -69,8 +88,8 @@ TOKENIZERS = {
     "gpt_neox": neox,
     "qwen": qwen,
     "llama3": lambda: tiny.llama3(600, corpus=CORPUS, ignore_merges=True),
-    "gemma": lambda: tiny.gemma(700, corpus=PLAIN, own=("\n\n", "\n\n\n", "\u2581\u2581", "\u2581\u2581\u2581", "<table>", "</table>")),
-    "llama2": lambda: tiny.llama2(700, corpus=PLAIN),
+    "gemma": gemma,
+    "llama2": lambda: every_way(tiny.llama2(700, corpus=PLAIN)),
     "mistral": mistral,
     "metaspace_split": metaspace_split,
     "prefix_space": prefix_space,

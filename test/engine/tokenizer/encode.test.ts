@@ -146,7 +146,6 @@ describe('refusals', () => {
 
   it.each([
     [{ model: 'bert' }, "model 'bert'"],
-    [{ model: 'llama' }, 'tokenizer.ggml.scores'],
     [{ preTokenizer: 'tekken' }, "pre-tokenizer 'tekken'"],
     [{ preTokenizer: null }, "pre-tokenizer 'unnamed'"],
     [{ tokens: ['a', 'a'], tokenTypes: [1, 1] }, 'same text "a"'],

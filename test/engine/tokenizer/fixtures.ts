@@ -43,7 +43,7 @@ export function smollm2(): TokenizerSource {
   return {
     path: 'SmolLM2-135M-Instruct.Q4_1.gguf',
     config: configOf(49_152),
-    tokenizerFiles: { kind: 'gguf', addEos: false, ...metadata },
+    tokenizerFiles: { kind: 'gguf', addEos: false, sentencePiece: null, ...metadata },
     chatTemplate,
   };
 }

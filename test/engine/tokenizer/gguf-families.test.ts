@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { SentencePieceMetadata } from '../../../engine/tokenizer/gguf-sentence-piece.ts';
 import { createTokenizer } from '../../../engine/tokenizer/index.ts';
 import { familyTokenizer, huggingFace } from './fixtures.ts';
 
@@ -32,23 +31,24 @@ function converted(name: string, about: { readonly preTokenizer?: string; readon
   });
   const rank = new Map(model.merges.map(([left, right], index) => [left + right, -1 - index] as const).reverse());
   const begin = about.begin ?? null;
-  const metadata: SentencePieceMetadata = about.preTokenizer
-    ? {}
-    : { scores: tokens.map((token) => rank.get(token) ?? 0), addSpacePrefix: name !== 'gemma' };
+  const scores = tokens.map((token) => rank.get(token) ?? 0);
   return {
     ...huggingFace({}, null, 1024),
     tokenizerFiles: {
       kind: 'gguf' as const,
       model: about.preTokenizer ? 'gpt2' : 'llama',
       preTokenizer: about.preTokenizer ?? 'default',
-      tokens,
+      // the converter writes spaces as such in what a user defined
+      tokens: tokens.map((token, id) =>
+        tokenTypes[id] === types.userDefined ? token.replaceAll('\u2581', ' ') : token,
+      ),
       tokenTypes,
+      sentencePiece: about.preTokenizer ? null : { scores, addsSpace: name !== 'gemma' },
       merges: about.preTokenizer ? model.merges.map((merge) => merge.join(' ')) : [],
       bosTokenId: begin === null ? null : tokens.indexOf(begin),
       eosTokenId: null,
       addBos: begin !== null,
       addEos: false,
-      ...metadata,
     },
   };
 }
