@@ -39,13 +39,20 @@ inline bool available() {
   return granted;
 }
 
-/** The inputs of a node. */
+/** As many rows as a tile of inputs holds with all their pieces: a product of few rows is then one instruction in place of three. */
+constexpr int64_t stacked_rows = tile_rows / pieces;
+
+/** The inputs of a node, in pieces. */
 struct Inputs {
   int64_t rows;
-  /** [tiles of 16 rows, blocks, 3 pieces from small to large, 16, 32]; rows beyond the last are whatever. */
+  /**
+   * [tiles of 16 rows, blocks, 3 pieces from small to large, 16, 32], or where they are stacked [blocks, 3 pieces of each row below
+   * those of the rows before, 32]; rows beyond the last are whatever.
+   */
   const uint16_t *numbers;
   /** [rows, blocks]: sums over blocks. */
   const float *sums;
+  bool stacked;
 };
 
 inline int64_t numbers_of(int64_t rows, int64_t blocks) {
@@ -55,11 +62,13 @@ inline int64_t numbers_of(int64_t rows, int64_t blocks) {
 /** The compiler does not know that loading tiles reads memory: what was written before this is there afterwards. */
 inline void written() { asm volatile("" ::: "memory"); }
 
-/** Takes a row apart. */
-inline void take_apart(const float *x, int64_t row, int64_t blocks, uint16_t *numbers, float *sums) {
+/** Takes a row of `rows` apart. */
+inline void take_apart(const float *x, int64_t row, int64_t rows, bool stacked, int64_t blocks, uint16_t *numbers, float *sums) {
   const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xffff0000u));
+  const int64_t next_block = (stacked ? 1 : pieces) * tile_numbers, next_piece = stacked ? rows * tile_inputs : tile_numbers;
+  uint16_t *const first = numbers + (stacked ? row : row / tile_rows * blocks * pieces * tile_rows + row % tile_rows) * tile_inputs;
   for (int64_t block = 0; block < blocks; block++) {
-    uint16_t *const to = numbers + ((row / tile_rows) * blocks + block) * pieces * tile_numbers + row % tile_rows * tile_inputs;
+    uint16_t *const to = first + block * next_block;
     __m512 total = _mm512_setzero_ps();
     for (int half = 0; half < tile_inputs; half += 16) {
       __m512 rest = _mm512_loadu_ps(x + block * tile_inputs + half);
@@ -67,7 +76,7 @@ inline void take_apart(const float *x, int64_t row, int64_t blocks, uint16_t *nu
       for (int64_t piece = pieces - 1; piece >= 0; piece--) {
         const __m512i cut = _mm512_and_si512(_mm512_castps_si512(rest), upper);
         const __m256i stored = _mm512_cvtepi32_epi16(_mm512_srli_epi32(cut, 16));
-        _mm256_storeu_si256(reinterpret_cast<__m256i *>(to + piece * tile_numbers + half), stored);
+        _mm256_storeu_si256(reinterpret_cast<__m256i *>(to + piece * next_piece + half), stored);
         rest = _mm512_sub_ps(rest, _mm512_castsi512_ps(cut));
       }
     }
@@ -144,6 +153,7 @@ inline Desk &own_desk() {
 }
 
 /** A tile of sums on its way into the totals. */
+template <bool stacked>
 struct Settling {
   const float *scales = nullptr;
   float *totals = nullptr;
@@ -154,26 +164,35 @@ struct Settling {
     const __m512 scale = _mm512_loadu_ps(scales);
     for (int64_t row = 0; row < rows; row++) {
       float *const to = totals + row * strip_outputs;
-      _mm512_store_ps(to, _mm512_fmadd_ps(scale, _mm512_load_ps(raw + row * tile_outputs), _mm512_load_ps(to)));
+      __m512 sum = _mm512_load_ps(raw + row * tile_outputs);
+      // as the tile would have added them
+      for (int64_t piece = 1; stacked && piece < pieces; piece++) {
+        sum = _mm512_add_ps(sum, _mm512_load_ps(raw + (piece * rows + row) * tile_outputs));
+      }
+      _mm512_store_ps(to, _mm512_fmadd_ps(scale, sum, _mm512_load_ps(to)));
     }
   }
 };
 
-/** Sums of a block into tile 3 + `turn`: the three pieces of 16 rows (tiles 0 to 2) times a tile of weights. */
-template <int turn>
+/** Sums of a block into tile 3 + `turn`: the pieces of 16 rows (tiles 0 to 2; where they are stacked, tile 0) times a tile of weights. */
+template <int turn, bool stacked>
 inline void multiply(const uint16_t *weights) {
   if constexpr (turn == 0) {
     _tile_loadd(6, weights, 64);
     _tile_zero(3);
     _tile_dpbf16ps(3, 0, 6);
-    _tile_dpbf16ps(3, 1, 6);
-    _tile_dpbf16ps(3, 2, 6);
+    if constexpr (!stacked) {
+      _tile_dpbf16ps(3, 1, 6);
+      _tile_dpbf16ps(3, 2, 6);
+    }
   } else {
     _tile_loadd(7, weights, 64);
     _tile_zero(4);
     _tile_dpbf16ps(4, 0, 7);
-    _tile_dpbf16ps(4, 1, 7);
-    _tile_dpbf16ps(4, 2, 7);
+    if constexpr (!stacked) {
+      _tile_dpbf16ps(4, 1, 7);
+      _tile_dpbf16ps(4, 2, 7);
+    }
   }
 }
 
@@ -181,7 +200,7 @@ inline void multiply(const uint16_t *weights) {
  * Strips of a panel of rows into `desk.totals`, weights in blocks of integers: each block's sums are scaled by themselves. While the
  * products of one tile run, those of the tile before leave it, and those before them are scaled.
  */
-template <int bits>
+template <int bits, bool stacked>
 void integer_strips(const Weights &weights, int64_t strip, int64_t strips, const Inputs &inputs, int64_t from, int64_t rows, Desk &desk) {
   const int64_t blocks = weights.blocks, tiles = 2 * strips;
   std::fill(desk.totals, desk.totals + strips * rows * strip_outputs, 0.0f);
@@ -195,10 +214,10 @@ void integer_strips(const Weights &weights, int64_t strip, int64_t strips, const
     widen<bits>(packed, desk.widened[block & 1][tile]);
     written();
   };
-  Settling last, before;
-  const auto pass = [&](auto turn, const uint16_t *widened, const Settling &next) {
+  Settling<stacked> last, before;
+  const auto pass = [&](auto turn, const uint16_t *widened, const Settling<stacked> &next) {
     constexpr int now = decltype(turn)::value;
-    multiply<now>(widened);
+    multiply<now, stacked>(widened);
     if (before.rows > 0) before.settle(desk.raw[now]);
     if (last.rows > 0) {
       if constexpr (now == 0) {
@@ -213,10 +232,14 @@ void integer_strips(const Weights &weights, int64_t strip, int64_t strips, const
   for (int64_t tile = 0; tile < tiles; tile++) prepare(0, tile);
   for (int64_t block = 0; block < blocks; block++) {
     for (int64_t row = 0; row < rows; row += tile_rows) {
-      const uint16_t *const own = inputs.numbers + ((from + row) / tile_rows * blocks + block) * pieces * tile_numbers;
-      _tile_loadd(0, own, 64);
-      _tile_loadd(1, own + tile_numbers, 64);
-      _tile_loadd(2, own + 2 * tile_numbers, 64);
+      if constexpr (stacked) {
+        _tile_loadd(0, inputs.numbers + block * tile_numbers, 64);
+      } else {
+        const uint16_t *const own = inputs.numbers + ((from + row) / tile_rows * blocks + block) * pieces * tile_numbers;
+        _tile_loadd(0, own, 64);
+        _tile_loadd(1, own + tile_numbers, 64);
+        _tile_loadd(2, own + 2 * tile_numbers, 64);
+      }
       const int64_t count = std::min(rows - row, tile_rows);
       for (int64_t at = 0; at < strips; at++) {
         const float *const scales = weights.scales_of(strip + at) + block * strip_outputs;
@@ -289,13 +312,21 @@ inline int64_t units(const Weights &weights) { return (weights.strips() + unit_s
 /** A unit of strips for all rows, written to y [rows, outputs]. */
 inline void product_unit(const Weights &weights, int64_t unit, const Inputs &inputs, float *y, Desk &desk) {
   const int64_t strip = unit * unit_strips, strips = std::min(unit_strips, weights.strips() - strip);
-  configure(inputs.rows);
+  configure(inputs.stacked ? pieces * inputs.rows : inputs.rows);
+  const auto integers = [&](auto bits, int64_t from, int64_t rows) {
+    constexpr int each = decltype(bits)::value;
+    if (inputs.stacked) {
+      integer_strips<each, true>(weights, strip, strips, inputs, from, rows, desk);
+    } else {
+      integer_strips<each, false>(weights, strip, strips, inputs, from, rows, desk);
+    }
+  };
   for (int64_t from = 0; from < inputs.rows; from += panel_rows) {
     const int64_t rows = std::min(panel_rows, inputs.rows - from);
     if (weights.bits == 4) {
-      integer_strips<4>(weights, strip, strips, inputs, from, rows, desk);
+      integers(std::integral_constant<int, 4>(), from, rows);
     } else if (weights.bits == 8) {
-      integer_strips<8>(weights, strip, strips, inputs, from, rows, desk);
+      integers(std::integral_constant<int, 8>(), from, rows);
     } else {
       for (int64_t at = 0; at < strips; at++) {
         number_strip(weights, strip + at, inputs, from, rows, desk.totals + at * rows * strip_outputs);

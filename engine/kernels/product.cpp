@@ -88,12 +88,14 @@ class Product {
 #ifdef TILLER_AMX
   static void *by_matrix_extension(const Context &context, const Weights &weights, const float *x, int64_t rows, float *y) {
     const int64_t blocks = weights.blocks, width = blocks * tile_inputs;
+    // sums of bfloat16 weights stay in the tiles, where those of stacked pieces would be added in another order
+    const bool stacked = rows <= amx::stacked_rows && weights.bits != 16;
     const auto make_room = [=](amx::Desk &desk) {
       desk.numbers.resize(std::max<size_t>(desk.numbers.size(), amx::numbers_of(rows, blocks)));
       desk.sums.resize(std::max<size_t>(desk.sums.size(), rows * blocks));
     };
     const auto take_apart = [=](int64_t from, int64_t to, uint16_t *numbers, float *sums) {
-      for (int64_t row = from; row < to; row++) amx::take_apart(x + row * width, row, blocks, numbers, sums);
+      for (int64_t row = from; row < to; row++) amx::take_apart(x + row * width, row, rows, stacked, blocks, numbers, sums);
     };
     const size_t units = amx::units(weights);
     // Of few rows each thread takes all apart for itself, rather than fetch what another has written.
@@ -107,13 +109,13 @@ class Product {
           take_apart(0, rows, desk.numbers.data(), desk.sums.data());
           desk.owner = node;
         }
-        amx::product_unit(weights, static_cast<int64_t>(unit), {rows, desk.numbers.data(), desk.sums.data()}, y, desk);
+        amx::product_unit(weights, static_cast<int64_t>(unit), {rows, desk.numbers.data(), desk.sums.data(), stacked}, y, desk);
       });
     }
     amx::Desk &desk = amx::own_desk();
     make_room(desk);
     desk.owner = 0;
-    const amx::Inputs inputs{rows, desk.numbers.data(), desk.sums.data()};
+    const amx::Inputs inputs{rows, desk.numbers.data(), desk.sums.data(), stacked};
     uint16_t *const numbers = desk.numbers.data();
     float *const sums = desk.sums.data();
     void *const failure = share_out(context, (rows + amx::tile_rows - 1) / amx::tile_rows, [&](size_t tile) {
