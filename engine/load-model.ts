@@ -64,17 +64,17 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     const { config } = checkpoint;
     const { tokenizer, encoder } = await openTokenizer(checkpoint);
     const chatTemplate = createChatTemplate(checkpoint);
-    const precision = await resolvePrecision(options.precision ?? 'f32', checkpoint, threads);
     const kernels = await kernelsFor(options);
+    const precision = await resolvePrecision(options.precision ?? 'f32', checkpoint, threads, kernels.library);
     // Where inputs are rounded to 8 bits anyway, 11 bits of keys and values lose nothing more, and are read in half the time.
     const keyValueType: KeyValueType = precision === 'f32' || kernels.library === null ? 'float32' : 'float16';
     const needs = needsOf(config, weights, keyValueType);
     const slots = typeof options.slots === 'number' ? options.slots : options.slots(needs);
     const context = Math.min(options.context ?? config.contextLength, config.contextLength);
-    const linears = await prepareLinears(precision, checkpoint, { cacheDirectory, onProgress });
+    const operators = kernels.library === null ? 'onnxruntime' : 'tiller';
+    const linears = await prepareLinears(precision, checkpoint, operators, { cacheDirectory, onProgress });
     const how = { slots, context, threads, warmUp, kernels: kernels.library, keyValueType };
     const executor = await openExecutor({ config, weights, ...linears, ...how });
-    const operators = kernels.library === null ? 'onnxruntime' : 'tiller';
     return {
       config,
       hash: weights.hash,

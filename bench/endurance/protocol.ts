@@ -3,7 +3,7 @@ import { loadRequest } from '../workers/protocol.ts';
 
 /** What bench/endurance/run.ts asks its worker: each scenario in a process of its own, so that its memory is its own. */
 export const enduranceRequest = z.discriminatedUnion('op', [
-  loadRequest.extend({ warmUp: z.enum(['none', 'common']) }),
+  loadRequest.extend({ warmUp: z.enum(['none', 'common']), prefixCacheBytes: z.string().optional() }),
   /** Steers `rows` rows at one set of hook points after the other, `variants` sets in all. */
   z.object({ op: z.literal('variants'), variants: z.number(), rows: z.number() }),
   /** Decodes `rows` rows while graph variants are built. */

@@ -58,7 +58,10 @@ async function run(): Promise<EnduranceResults> {
         const context = 2 * tokens;
         // where every hook point stands open from the start, nothing would have to be built
         const warmUp = request.op === 'builds' ? 'none' : 'common';
-        await worker.ask(z.null(), { op: 'load', model, cacheDirectory, precision, threads, rows, context, warmUp });
+        // every set of edits has prompts of its own, whose keys and values would fill the prefix cache up to its limit
+        const prefixCacheBytes = request.op === 'variants' ? '0' : undefined;
+        const how = { cacheDirectory, precision, threads, rows, context, warmUp, prefixCacheBytes };
+        await worker.ask(z.null(), { op: 'load', model, ...how });
         const figures = await worker.ask(schema, request);
         return { figures, headline: request.op };
       } finally {

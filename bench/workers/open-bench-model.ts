@@ -11,11 +11,13 @@ export interface BenchModelOptions {
   readonly context: number;
   /** Not given: the default. */
   readonly warmUp?: string;
+  readonly prefixCacheBytes?: string;
 }
 
 /** A model just as `tiller serve` would open it with these flags, whatever the environment says. */
 export function openBenchModel(options: BenchModelOptions): Promise<ReadyModel> {
-  const { model, cacheDirectory, precision, threads, rows, context, warmUp } = options;
+  const { model, cacheDirectory, precision, threads, rows, context, warmUp, prefixCacheBytes } = options;
   const numbers = { threads: String(threads), maxRows: String(rows), context: String(context) };
-  return openModel(loadConfig({ model, cacheDir: cacheDirectory, precision, offline: true, warmUp, ...numbers }, {}));
+  const flags = { model, cacheDir: cacheDirectory, precision, offline: true, warmUp, prefixCacheBytes, ...numbers };
+  return openModel(loadConfig(flags, {}));
 }

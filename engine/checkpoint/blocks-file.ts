@@ -7,7 +7,7 @@ import { type LinearGroup, linearGroups } from './linear-groups.ts';
 import type { LinearForm, StoredArray, StoredLinears } from './stored-linears.ts';
 
 const formatVersion = 2;
-type BlockForm = Exclude<LinearForm, 'int8'>;
+type BlockForm = 'blocks4' | 'blocks8';
 type BlockArray = 'quants' | 'scales' | 'offsets';
 
 /** Stored types that are executed as they are. */

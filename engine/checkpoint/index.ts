@@ -5,7 +5,15 @@ export { namedTokens } from './huggingface-files.ts';
 export { prepareInt8Weights } from './int8-file.ts';
 export { type LinearGroup, linearGroups, unembeddingGroup } from './linear-groups.ts';
 export { openCheckpoint } from './open-checkpoint.ts';
-export { type LinearForm, noStoredLinears, type StoredArray, type StoredLinears } from './stored-linears.ts';
+export {
+  type LinearForm,
+  noStoredLinears,
+  type StoredArray,
+  type StoredLinears,
+  type TileForm,
+} from './stored-linears.ts';
 export type { TensorInfo, TensorPiece, TensorType } from './tensor.ts';
 export { openTensorFile, type TensorFile } from './tensor-file.ts';
+export { tileShapes } from './tile-layout.ts';
+export { commonTileForm, prepareTileWeights, tileBits } from './tiles-file.ts';
 export { prepareFloat32Weights, type WeightsFile } from './weights-file.ts';

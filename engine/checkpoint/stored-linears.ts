@@ -8,8 +8,14 @@ import type { TensorLocation } from './checkpoint.ts';
  * | int8    | `values` int8 [width, out], `scales` float32 [out]                               | scale·q                     |
  * | blocks4 | `quants` uint8 [out, width/32, 16], `scales`, `offsets` float32 [out, width/32]  | scale·(q − 8) + offset      |
  * | blocks8 | `quants` uint8 [out, width/32, 32], `scales` float32 [out, width/32]             | scale·(q − 128)             |
+ * | tiles4  | `tiles` uint8, `scales`, `offsets` float32, as tile-layout.ts says               | scale·q + offset            |
+ * | tiles8  | `tiles` uint8, `scales` float32                                                  | scale·q                     |
+ * | tiles16 | `tiles` uint8                                                                    | bfloat16                    |
+ *
+ * Blocks are for ONNX Runtime's MatMulNBits, tiles for Tiller's own Product.
  */
-export type LinearForm = 'int8' | 'blocks4' | 'blocks8';
+export type LinearForm = 'int8' | 'blocks4' | 'blocks8' | TileForm;
+export type TileForm = 'tiles4' | 'tiles8' | 'tiles16';
 
 /** An array in a cache file, ready to be mapped. */
 export interface StoredArray {

@@ -2,7 +2,7 @@ import type { LayerAttention, ModelConfig, OperatorSet } from '../core/index.ts'
 import { type GraphOptions, ports, rotaryTables } from './names.ts';
 import type { OnnxGraph } from './onnx.ts';
 import type { Positions } from './positions.ts';
-import type { Taps } from './taps.ts';
+import type { Sites } from './sites.ts';
 
 /** GroupQueryAttention rotates multiples of so many of a head's dimensions. */
 const rotaryUnit = 16;
@@ -44,17 +44,17 @@ export function addAttention(graph: OnnxGraph, config: ModelConfig, inputs: Atte
 }
 
 /** Gives out queries and keys as attention compares them; `projected` are the three, each by itself. */
-export function tapRotated(graph: OnnxGraph, config: ModelConfig, inputs: AttentionInputs, taps: Taps): void {
+export function tapRotated(graph: OnnxGraph, config: ModelConfig, inputs: AttentionInputs, sites: Sites): void {
   const { block, context, projected } = inputs;
   const rotary = rotaryWeights(graph, config, config.layers[block]?.rotary ?? null, context);
   if (rotary.length === 0) return;
   for (const [i, name] of ['q', 'k'].entries()) {
     const hook = `blocks.${block}.attn.hook_rot_${name}`;
-    if (!taps.wants(hook)) continue;
+    if (!sites.wants(hook)) continue;
     const heads = name === 'q' ? config.heads : config.keyValueHeads;
     // A name of its own: attention may rotate the same tensor by a node.
     const copy = graph.node(`${hook}/copy`, 'Identity', [projected[i] ?? '']);
-    taps.offer(hook, addRotation(graph, copy, heads, inputs, rotary), heads * config.headDim);
+    sites.offer(hook, addRotation(graph, copy, heads, inputs, rotary), heads * config.headDim);
   }
 }
 

@@ -7,8 +7,8 @@ import { addNorm, normWeights } from './norm.ts';
 import type { OnnxGraph } from './onnx.ts';
 import type { Positions } from './positions.ts';
 import { addHeadNorm, separate } from './projections.ts';
+import type { Sites } from './sites.ts';
 import type { ResidualStream } from './stream.ts';
-import type { Taps } from './taps.ts';
 
 /** Where a block is built, and for what. */
 export interface BlockPlace {
@@ -16,7 +16,7 @@ export interface BlockPlace {
   /** Tokens that a cache slot holds. */
   readonly context: number;
   readonly positions: Positions;
-  readonly taps: Taps;
+  readonly sites: Sites;
   readonly options: GraphOptions;
 }
 
@@ -42,26 +42,29 @@ export function addBlock(
   config: ModelConfig,
   place: BlockPlace,
 ): void {
-  const { block, context, positions, taps, options } = place;
+  const { block, context, positions, sites, options } = place;
   const { dModel, heads, keyValueHeads, headDim, biases, outputNorms, parallelResidual } = config;
   const prefix = `model.layers.${block}`;
   const at = (name: string) => `blocks.${block}.${name}`;
   const norm = (module: string) => normWeights(graph, config.norm, `${prefix}.${module}`, dModel);
   // What is normalised or has a bias added to it cannot bear a scale that is left over.
   const mayLeaveScale = !outputNorms && !parallelResidual && config.norm === 'rms';
-  const toStream = (output: string, sublayer: OutputNames) => {
-    const { module, hook, normHook } = sublayer;
-    if (outputNorms) taps.offerNorm(normHook, output, config);
-    const added = outputNorms ? addNorm(graph, config, `${hook}/norm`, output, norm(module)) : output;
-    taps.offer(hook, added, dModel);
-    stream.add(added);
+  const toStream = (output: string, { module, hook, normHook }: OutputNames) => {
+    let added = output;
+    if (outputNorms) {
+      const weights = norm(module);
+      const made = addNorm(graph, config, `${hook}/norm`, output, weights);
+      added = sites.passNorm(normHook, { x: output, made, weights }, config);
+    }
+    stream.add(sites.pass(hook, added, dModel));
   };
 
   // The place before block L > 0 is the place after block L − 1.
   const entry = block === 0 ? at('hook_resid_pre') : `blocks.${block - 1}.hook_resid_post`;
   const attentionGroup = `${prefix}.self_attn.qkv_proj`;
-  const attentionIn = stream.normalized(entry, norm('input_layernorm'), attentionGroup);
-  taps.offerNorm(at('ln1'), stream.current, config);
+  const attentionNorm = norm('input_layernorm');
+  const entered = stream.normalized(entry, attentionNorm, attentionGroup);
+  const attentionIn = sites.passNorm(at('ln1'), { x: stream.current, made: entered, weights: attentionNorm }, config);
   const part = (name: string, count: number) => {
     const out = count * headDim;
     return { name: at(`attn.${name}`), weight: `${prefix}.self_attn.${name}_proj.weight`, out };
@@ -71,7 +74,7 @@ export function addBlock(
   // GroupQueryAttention's shape inference takes z for empty where queries, keys and values stand side by side.
   const wantsApart = options.operators === 'onnxruntime' ? [...hooks, at('attn.hook_z')] : hooks;
   const apart =
-    taps.wants(...wantsApart) ||
+    sites.wants(...wantsApart) ||
     biases.queryKeyValue ||
     config.queryKeyNorm ||
     rotatesApart(config, block, options.operators);
@@ -86,7 +89,7 @@ export function addBlock(
   });
   const projected = apart ? separate(graph, packed, parts, biases.queryKeyValue) : [...packed];
   if (apart) {
-    for (const [i, { out }] of parts.entries()) taps.offer(hooks[i] ?? '', projected[i] ?? '', out);
+    for (const [i, { out }] of parts.entries()) projected[i] = sites.pass(hooks[i] ?? '', projected[i] ?? '', out);
   }
   if (config.queryKeyNorm) {
     for (const [i, name] of ['q', 'k'].entries()) {
@@ -96,9 +99,8 @@ export function addBlock(
   }
   const rowScale = linears.rowScale(projected[0] ?? '');
   const inputs = { block, context, positions, projected, rowScale, ...options };
-  if (apart) tapRotated(graph, config, inputs, taps);
-  const z = addAttention(graph, config, inputs);
-  taps.offer(at('attn.hook_z'), z, heads * headDim);
+  if (apart) tapRotated(graph, config, inputs, sites);
+  const z = sites.pass(at('attn.hook_z'), addAttention(graph, config, inputs), heads * headDim);
   const output = linears.addSingle({
     name: at('attn.o'),
     x: z,
@@ -106,7 +108,7 @@ export function addBlock(
     width: heads * headDim,
     out: dModel,
     bias: biases.attentionOutput,
-    mayLeaveScale: mayLeaveScale && !taps.wants(at('hook_attn_out')),
+    mayLeaveScale: mayLeaveScale && !sites.wants(at('hook_attn_out')),
   });
   toStream(output, {
     module: 'attention_output_layernorm',
@@ -116,22 +118,25 @@ export function addBlock(
 
   const mlpNorm = norm('post_attention_layernorm');
   const gateOrUp = `${prefix}.mlp.${config.gatedMlp ? 'gate' : 'up'}_proj`;
-  const reader = taps.wants(at('mlp.hook_in')) ? null : gateOrUp;
-  const mlpIn = parallelResidual
+  const reader = sites.wants(at('mlp.hook_in')) ? null : gateOrUp;
+  const read = parallelResidual
     ? addNorm(graph, config, at('mlp.in'), stream.current, mlpNorm)
     : stream.normalized(at('hook_resid_mid'), mlpNorm, reader);
-  taps.offerNorm(at('ln2'), stream.current, config);
-  taps.offer(at('mlp.hook_in'), mlpIn, dModel);
-  const hidden = addMlp(graph, linears, config, { block, x: mlpIn, taps, operators: options.operators });
-  const added = linears.addSingle({
+  const normalised = sites.passNorm(at('ln2'), { x: stream.current, made: read, weights: mlpNorm }, config);
+  const mlpIn = sites.pass(at('mlp.hook_in'), normalised, dModel);
+  const hidden = addMlp(graph, linears, config, { block, x: mlpIn, sites, operators: options.operators });
+  const product = linears.addSingle({
     name: at('mlp.down'),
     x: hidden,
     module: `${prefix}.mlp.down_proj`,
     width: config.mlpWidth,
     out: dModel,
     bias: biases.mlp,
-    mayLeaveScale: mayLeaveScale && !taps.wants(at('mlp.hook_out'), at('hook_mlp_out')),
+    mayLeaveScale: mayLeaveScale && !sites.wants(at('mlp.hook_out'), at('hook_mlp_out')),
   });
-  taps.offer(at('mlp.hook_out'), added, dModel);
-  toStream(added, { module: 'mlp_output_layernorm', hook: at('hook_mlp_out'), normHook: at('ln2_post') });
+  toStream(sites.pass(at('mlp.hook_out'), product, dModel), {
+    module: 'mlp_output_layernorm',
+    hook: at('hook_mlp_out'),
+    normHook: at('ln2_post'),
+  });
 }

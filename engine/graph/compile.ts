@@ -8,8 +8,8 @@ import { normWeights } from './norm.ts';
 import { type GraphPort, OnnxGraph } from './onnx.ts';
 import { refuseWhatOperatorsLack } from './operator-limits.ts';
 import { Positions } from './positions.ts';
-import { type OpenSites, ResidualStream } from './stream.ts';
-import { Taps } from './taps.ts';
+import { type OpenSites, Sites } from './sites.ts';
+import { ResidualStream } from './stream.ts';
 
 /** How many of the largest logits a graph returns for each position. */
 export const topCount = 256;
@@ -36,7 +36,7 @@ const everythingDense: LinearOptions = { forms: new Map(), blockInput: 'float32'
 export function compileDecoder(
   config: ModelConfig,
   context: number,
-  sites: OpenSites,
+  open: OpenSites,
   linears: LinearOptions = everythingDense,
   options: GraphOptions = { operators: 'onnxruntime', keyValueType: 'float32' },
 ): CompiledGraph {
@@ -48,22 +48,21 @@ export function compileDecoder(
   graph.input(ports.totalLength, 'int32', []);
   graph.input(ports.logitIndices, 'int64', ['R']);
 
-  const each = new Positions(graph);
-  const taps = new Taps(graph, sites.taps);
-  const { embedded, positions } = addEmbedding(graph, config, each, taps);
-  const builder = new LinearBuilder(graph, linears, options.operators);
-  const { edits } = sites;
   const { operators } = options;
-  const streamOptions = { dModel, epsilon: config.normEpsilon, edits, taps, operators, linears: builder };
+  const sites = new Sites(graph, open, operators);
+  const each = new Positions(graph);
+  const { embedded, positions } = addEmbedding(graph, config, each, sites);
+  const builder = new LinearBuilder(graph, linears, options.operators);
+  const streamOptions = { dModel, epsilon: config.normEpsilon, sites, operators, linears: builder };
   const stream = new ResidualStream(graph, embedded, streamOptions);
   if (positions !== null) stream.add(positions);
   for (let block = 0; block < blocks; block++) {
-    addBlock(graph, stream, builder, config, { block, context, positions: each, taps, options });
+    addBlock(graph, stream, builder, config, { block, context, positions: each, sites, options });
   }
   const lastNorm = normWeights(graph, config.norm, 'model.norm', dModel);
-  const last = stream.normalized(`blocks.${blocks - 1}.hook_resid_post`, lastNorm);
-  taps.offerNorm('ln_final', stream.current, config);
-  const [missing] = [...stream.missing(), ...taps.missing()];
+  const made = stream.normalized(`blocks.${blocks - 1}.hook_resid_post`, lastNorm);
+  const last = sites.passNorm('ln_final', { x: stream.current, made, weights: lastNorm }, config);
+  const [missing] = sites.missing();
   if (missing !== undefined) {
     const reason = `'${missing}' is not a place of this model that can be opened like that, in its canonical spelling.`;
     throw new TillerError('hook_point_not_found', reason);

@@ -11,5 +11,4 @@ export {
 } from './names.ts';
 export { type ElementType, elementTypes, type GraphPort, OnnxGraph, weightPlaceholder } from './onnx.ts';
 export { rotaryTableValues } from './rotary.ts';
-export type { OpenSites } from './stream.ts';
-export { tapShapes } from './taps.ts';
+export type { OpenSites } from './sites.ts';

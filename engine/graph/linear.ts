@@ -1,4 +1,4 @@
-import { blockWidth, type LinearForm } from '../checkpoint/index.ts';
+import { blockWidth, type LinearForm, type TileForm, tileBits, tileShapes } from '../checkpoint/index.ts';
 import type { OperatorSet } from '../core/index.ts';
 import { linearArrays, ports } from './names.ts';
 import type { OnnxGraph } from './onnx.ts';
@@ -109,7 +109,8 @@ export class LinearBuilder {
   addPacked(layers: LinearLayers): readonly string[] {
     const form = this.options.forms.get(layers.group);
     if (form === undefined) return layers.weights.map((weight) => this.addDense(layers, weight));
-    return [form === 'int8' ? this.addInt8(layers) : this.addBlocks(layers, form)];
+    if (form === 'int8') return [this.addInt8(layers)];
+    return [form === 'blocks4' || form === 'blocks8' ? this.addBlocks(layers, form) : this.addTiles(layers, form)];
   }
 
   private addDense({ x, width }: LinearLayers, { name, weight, out }: LinearLayers['weights'][number]): string {
@@ -227,6 +228,19 @@ export class LinearBuilder {
       domain: 'com.microsoft',
     });
     return graph.node(name, 'Add', [scaled, shift]);
+  }
+
+  /** Weights as the checkpoint holds them, in float32 arithmetic: engine/kernels/product.cpp. */
+  private addTiles({ name, x, width, group, weights }: LinearLayers, form: TileForm): string {
+    const { graph } = this;
+    const outputs = weights.reduce((sum, weight) => sum + weight.out, 0);
+    const bits = tileBits[form];
+    const shapes = tileShapes(outputs, width, bits);
+    const arrays = linearArrays(group);
+    const inputs = [x, graph.weight(arrays.tiles, shapes.tiles, 'uint8')];
+    if (form !== 'tiles16') inputs.push(graph.weight(arrays.scales, shapes.scales));
+    if (form === 'tiles4') inputs.push(graph.weight(arrays.offsets, shapes.scales));
+    return graph.node(name, 'Product', inputs, { attributes: { bits, outputs }, domain: 'tiller' });
   }
 
   private sums(x: string, perRow: number, tokens: LinearLayers['tokens']): string {

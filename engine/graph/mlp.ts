@@ -3,13 +3,13 @@ import { addActivation } from './activation.ts';
 import { addGatedUnit } from './gated-unit.ts';
 import type { LinearBuilder } from './linear.ts';
 import type { OnnxGraph } from './onnx.ts';
-import type { Taps } from './taps.ts';
+import type { Sites } from './sites.ts';
 
 export interface MlpInputs {
   readonly block: number;
   /** The normalised stream, [B, S, d_model]. */
   readonly x: string;
-  readonly taps: Taps;
+  readonly sites: Sites;
   readonly operators: OperatorSet;
 }
 
@@ -18,18 +18,17 @@ export function addMlp(
   graph: OnnxGraph,
   linears: LinearBuilder,
   { mlpWidth, dModel, activation, biases, gatedMlp }: ModelConfig,
-  { block, x, taps, operators }: MlpInputs,
+  { block, x, sites, operators }: MlpInputs,
 ): string {
   const module = (name: string) => `model.layers.${block}.mlp.${name}_proj`;
   const hook = (name: string) => `blocks.${block}.mlp.hook_${name}`;
-  const tapped = taps.wants(hook('pre'), hook('pre_linear'), hook('post'));
+  const tapped = sites.wants(hook('pre'), hook('pre_linear'), hook('post'));
   // silu's own operator takes gate and up unscaled.
   const mayLeaveScale = gatedMlp && activation === 'silu' && !biases.mlp && !tapped;
   const linear = (name: string, pre: string) => {
     const place = { name: `blocks.${block}.mlp.${name}`, x, module: module(name), width: dModel, out: mlpWidth };
     const made = linears.addSingle({ ...place, bias: biases.mlp, mayFlatten: !tapped, mayLeaveScale });
-    taps.offer(hook(pre), made, mlpWidth);
-    return made;
+    return sites.pass(hook(pre), made, mlpWidth);
   };
   const activated = () => {
     const name = `blocks.${block}.mlp.post`;
@@ -40,7 +39,5 @@ export function addMlp(
     if (activation === 'silu') return addGatedUnit(graph, linears, { name, gate, up, reader, operators });
     return graph.node(name, 'Mul', [addActivation(graph, `${name}/activation`, gate, activation), up]);
   };
-  const hidden = activated();
-  taps.offer(hook('post'), hidden, mlpWidth);
-  return hidden;
+  return sites.pass(hook('post'), activated(), mlpWidth);
 }

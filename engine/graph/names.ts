@@ -60,6 +60,7 @@ export function linearArrays(group: string) {
   return {
     values: `${group}.values`,
     quants: `${group}.quants`,
+    tiles: `${group}.tiles`,
     scales: `${group}.scales`,
     offsets: `${group}.offsets`,
   } as const;

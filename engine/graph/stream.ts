@@ -3,20 +3,12 @@ import { addEdit, addEditPort } from './edit-port.ts';
 import type { LinearBuilder } from './linear.ts';
 import { addNorm, addSkipNorm, type NormWeights } from './norm.ts';
 import type { OnnxGraph } from './onnx.ts';
-import type { Taps } from './taps.ts';
-
-/** Hook points that a variant opens, canonical spelling. */
-export interface OpenSites {
-  readonly edits: ReadonlySet<string>;
-  readonly taps: ReadonlySet<string>;
-}
+import type { Sites } from './sites.ts';
 
 export interface StreamOptions {
   readonly dModel: number;
   readonly epsilon: number;
-  /** Hook points that edits may be made at. */
-  readonly edits: OpenSites['edits'];
-  readonly taps: Taps;
+  readonly sites: Sites;
   readonly operators: OperatorSet;
   /** Of the layers that write the stream and read its norms. */
   readonly linears: LinearBuilder;
@@ -27,12 +19,9 @@ export class ResidualStream {
   private readonly graph: OnnxGraph;
   private readonly dModel: number;
   private readonly epsilon: number;
-  private readonly edits: OpenSites['edits'];
-  private readonly taps: Taps;
+  private readonly sites: Sites;
   private readonly operators: OperatorSet;
   private readonly linears: LinearBuilder;
-  /** Hook points passed so far that the variant opens for edits. */
-  private readonly opened = new Set<string>();
   private value: string;
   private pending: string | null = null;
 
@@ -41,8 +30,7 @@ export class ResidualStream {
     this.value = value;
     this.dModel = options.dModel;
     this.epsilon = options.epsilon;
-    this.edits = options.edits;
-    this.taps = options.taps;
+    this.sites = options.sites;
     this.operators = options.operators;
     this.linears = options.linears;
   }
@@ -69,9 +57,8 @@ export class ResidualStream {
    * @param reader the group of linear layers that alone reads the result; null for anything else
    */
   normalized(hookPoint: string, norm: NormWeights, reader: string | null = null): string {
-    const edited = this.edits.has(hookPoint);
+    const edited = this.sites.edits(hookPoint);
     const name = `${hookPoint}/norm`;
-    if (edited) this.opened.add(hookPoint);
     if (this.operators === 'tiller') {
       if (edited) this.editAtOnce(hookPoint);
       this.normalizeOwn(hookPoint, name, norm, reader);
@@ -80,13 +67,8 @@ export class ResidualStream {
       this.normalize(hookPoint, name, norm);
       port?.readAfter(this.value);
     }
-    this.taps.offer(hookPoint, this.value, this.dModel);
+    this.sites.offer(hookPoint, this.value, this.dModel);
     return name;
-  }
-
-  /** Hook points that the variant should open for edits and that the decoder never passed. */
-  missing(): string[] {
-    return [...this.edits].filter((site) => !this.opened.has(site));
   }
 
   private editAtOnce(hookPoint: string): void {

@@ -11,5 +11,6 @@ const OperatorRecord *edit_record();
 const OperatorRecord *residual_norm_record();
 const OperatorRecord *quantise_record();
 const OperatorRecord *gated_record();
+const OperatorRecord *product_record();
 
 }  // namespace tiller

@@ -8,14 +8,14 @@ import type { NativeMemory } from './native-memory.ts';
  * their own: their steps take turns, and neither should write the other's edits again each time.
  */
 export class EditMemories {
-  private readonly dModel: number;
+  private readonly widthOf: (hookPoint: string) => number;
   private readonly memories = new Map<string, EditMemory>();
   private readonly outgrown: (hookPoint: string, memory: NativeMemory) => void;
   private last: StepEdits | null = null;
 
-  /** `outgrown` is told of memory that must be freed, after everything bound to that hook point's edits. */
-  constructor(dModel: number, outgrown: (hookPoint: string, memory: NativeMemory) => void) {
-    this.dModel = dModel;
+  /** `widthOf` says how many floats a token has at a hook point. `outgrown` is told of memory that must be freed, after everything bound to that hook point's edits. */
+  constructor(widthOf: (hookPoint: string) => number, outgrown: (hookPoint: string, memory: NativeMemory) => void) {
+    this.widthOf = widthOf;
     this.outgrown = outgrown;
   }
 
@@ -30,7 +30,7 @@ export class EditMemories {
     return Array.from(open, (hookPoint) => {
       let memory = this.memories.get(hookPoint);
       if (!memory) {
-        memory = new EditMemory(hookPoint, this.dModel);
+        memory = new EditMemory(hookPoint, this.widthOf(hookPoint));
         this.memories.set(hookPoint, memory);
       }
       const outgrown = memory.hold(edits.sites.get(hookPoint) ?? edits.none);

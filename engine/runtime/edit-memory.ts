@@ -24,7 +24,7 @@ export class EditMemory {
   readonly hookPoint: string;
   /** Where the edits given last stand. */
   layout: EditLayout | null = null;
-  private readonly dModel: number;
+  private readonly tokenWidth: number;
   /** The edits given last. */
   private site: SiteEdits | null = null;
   private memory: NativeMemory | null = null;
@@ -33,9 +33,9 @@ export class EditMemory {
   /** What has been written into each slot. */
   private held: (Edit | undefined)[] = [];
 
-  constructor(hookPoint: string, dModel: number) {
+  constructor(hookPoint: string, tokenWidth: number) {
     this.hookPoint = hookPoint;
-    this.dModel = dModel;
+    this.tokenWidth = tokenWidth;
   }
 
   /**
@@ -53,7 +53,7 @@ export class EditMemory {
       if (edit === null || held === edit || (held && sameArithmetic(held, edit))) continue;
       // Half written it would be neither.
       this.held[slot] = undefined;
-      writeSlot(this.tables as EditTables, slot, edit, this.dModel);
+      writeSlot(this.tables as EditTables, slot, edit, this.tokenWidth);
       this.held[slot] = edit;
     }
     this.layout = layout;
@@ -72,8 +72,8 @@ export class EditMemory {
     };
     const { read, write, parameters } = this.tables as EditTables;
     return new Map([
-      vector(port.read, read, [groups, width, this.dModel]),
-      vector(port.write, write, [groups, width, this.dModel]),
+      vector(port.read, read, [groups, width, this.tokenWidth]),
+      vector(port.write, write, [groups, width, this.tokenWidth]),
       ...editParameterNames.map((name) => vector(port.parameters[name], parameters[name], [groups, 1, width])),
     ]);
   }
@@ -86,9 +86,9 @@ export class EditMemory {
     const outgrown = this.memory;
     const capacity = Math.max(16, slots, 2 * this.capacity);
     const rowBytes = Math.ceil((capacity * 4) / alignment) * alignment;
-    const tableBytes = Math.ceil((capacity * this.dModel * 4) / alignment) * alignment;
+    const tableBytes = Math.ceil((capacity * this.tokenWidth * 4) / alignment) * alignment;
     const memory = NativeMemory.reserve(2 * tableBytes + editParameterNames.length * rowBytes);
-    const table = (at: number) => new Float32Array(memory.buffer, at * tableBytes, capacity * this.dModel);
+    const table = (at: number) => new Float32Array(memory.buffer, at * tableBytes, capacity * this.tokenWidth);
     const parameter = (at: number) => new Float32Array(memory.buffer, 2 * tableBytes + at * rowBytes, capacity);
     this.tables = {
       read: table(0),

@@ -3,6 +3,8 @@ import {
   type BlockStore,
   type Executor,
   type ExecutorStatistics,
+  hookPointShapes,
+  hookPointWidth,
   type ModelConfig,
   type RowResult,
   type StepPlan,
@@ -136,8 +138,10 @@ class OnnxExecutor implements Executor {
     this.prefixBlocks = new PrefixBlocks(this.cache);
     this.blocks = this.blockStore(this.prefixBlocks);
     this.steps = new StepCache(this.environment, this.cache, this.logits, config.vocabularySize);
+    const shapes = hookPointShapes(config);
+    const widthOf = (hookPoint: string) => hookPointWidth(shapes, hookPoint) ?? config.dModel;
     const edits = () =>
-      new EditMemories(config.dModel, (hookPoint, memory) => {
+      new EditMemories(widthOf, (hookPoint, memory) => {
         this.steps.drop({ hookPoint });
         memory.free();
       });

@@ -1,4 +1,4 @@
-import type { StoredLinears, TensorLocation, WeightsFile } from '../checkpoint/index.ts';
+import { type StoredLinears, type TensorLocation, tileBits, type WeightsFile } from '../checkpoint/index.ts';
 import { type ModelConfig, TillerError } from '../core/index.ts';
 import { type ElementType, rotaryTables, rotaryTableValues } from '../graph/index.ts';
 import type { Pointer } from './api.ts';
@@ -15,6 +15,8 @@ export class WeightStore {
   readonly prepacked: Pointer;
   private readonly environment: RuntimeEnvironment;
   private readonly memories: NativeMemory[] = [];
+  /** Files whose arrays are packed into copies of ONNX Runtime's own; the others are executed where they lie. */
+  private readonly packed = new Set<NativeMemory>();
   private readonly tensors = new Map<string, TensorView>();
 
   constructor(
@@ -37,13 +39,14 @@ export class WeightStore {
 
   private addFiles(weights: WeightsFile, stored: readonly StoredLinears[]): void {
     const files = new Map<string, NativeMemory>();
-    const add = (name: string, location: TensorLocation, type: ElementType) => {
+    const add = (name: string, location: TensorLocation, type: ElementType, packed: boolean) => {
       const { path, offset, byteLength, shape } = location;
       let file = files.get(path);
       if (!file) {
         file = NativeMemory.file(path);
         files.set(path, file);
         this.memories.push(file);
+        if (packed) this.packed.add(file);
       }
       // The file may have been replaced since it was looked at; beyond its end there is nothing to map.
       if (offset + byteLength > file.byteLength) {
@@ -51,8 +54,11 @@ export class WeightStore {
       }
       this.add(name, file, offset, byteLength, shape, type);
     };
-    for (const [name, location] of weights.tensors) add(name, location, 'float32');
-    for (const { arrays } of stored) for (const [name, { location, type }] of arrays) add(name, location, type);
+    for (const [name, location] of weights.tensors) add(name, location, 'float32', true);
+    for (const { arrays, forms } of stored) {
+      const packed = ![...forms.values()].some((form) => form in tileBits);
+      for (const [name, { location, type }] of arrays) add(name, location, type, packed);
+    }
   }
 
   private addRotaryTables(config: ModelConfig, context: number): void {
@@ -80,9 +86,12 @@ export class WeightStore {
     return selected;
   }
 
-  /** Lets the mapped originals' pages go, off the event loop; they come back when read. Nothing may be closed meanwhile. */
+  /**
+   * Lets the pages of mapped originals that were packed go, off the event loop; they come back when read. Nothing may be closed
+   * meanwhile.
+   */
   async dropOriginals(): Promise<void> {
-    for (const memory of this.memories) if (memory.readOnly) await memory.discardAside();
+    for (const memory of this.packed) await memory.discardAside();
   }
 
   /** Only after every session made with these weights is closed. */

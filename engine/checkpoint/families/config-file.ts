@@ -16,6 +16,7 @@ const harmlessEverywhere = new Set([
   ...['forced_eos_token_id', 'remove_invalid_values', 'exponential_decay_length_penalty', 'suppress_tokens'],
   ...['begin_suppress_tokens', 'cache_implementation', 'gradient_checkpointing', 'attn_implementation', 'name_or_path'],
   ...['unsloth_fixed', 'unsloth_version', 'transformers.js_config', 'is_llama_config', 'tie_encoder_decoder'],
+  ...['output_past', 'max_sequence_length'],
 ]);
 
 /** Features that no family here has: harmless with exactly these values. */

@@ -23,6 +23,7 @@ import {
   familyRow,
   goldenLogits,
   largestDifference,
+  logitsDifference,
   runInChunks,
 } from '../../harness/families.ts';
 import { operatorSets, temporaryCache } from '../../harness/kernels.ts';
@@ -106,6 +107,22 @@ describe.each(loads)('$folder with the operators of $operators', ({ folder, kern
     } finally {
       await blocks.close();
       await dense.close();
+    }
+  });
+
+  it('f32 as it is loaded to serve gives the logits of transformers', async () => {
+    const operators = kernels === null ? 'onnxruntime' : 'auto';
+    const how = { cacheDirectory, slots: 1, context: null, threads: 1, operators } as const;
+    const model = await loadModel({ path: familyPath(folder), ...how });
+    try {
+      expect(model.operators).toBe(kernels === null ? 'onnxruntime' : 'tiller');
+      for (const one of familyGolden(folder).cases) {
+        for (const size of [one.ids.length, 5]) {
+          expect(logitsDifference(await runInChunks(model.executor, one.ids, size), one), one.name).toBeLessThan(1e-4);
+        }
+      }
+    } finally {
+      await model.executor.close();
     }
   });
 

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpoint, prepareInt8Weights } from '../../../engine/checkpoint/index.ts';
-import type { Executor, ModelConfig } from '../../../engine/core/index.ts';
-import { tapShapes } from '../../../engine/graph/index.ts';
+import { type Executor, hookPointShapes, type ModelConfig } from '../../../engine/core/index.ts';
 import { openExecutor } from '../../../engine/runtime/index.ts';
 import {
   allHooks,
@@ -36,7 +35,7 @@ describe.each(loads)('$folder with the operators of $operators', ({ folder, kern
   afterAll(() => executor.close());
 
   it('lists exactly the hook points that transformers has, with their shapes', () => {
-    const shapes = tapShapes(config);
+    const shapes = hookPointShapes(config);
     expect([...new Set(hooks.values())].sort()).toEqual([...shapes.keys()].sort());
     for (const [name, canonical] of hooks) {
       expect(shapes.get(canonical), name).toEqual(long.hooks[name]?.shape.slice(1));

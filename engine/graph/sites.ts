@@ -1,0 +1,117 @@
+import { type ModelConfig, type OperatorSet, TillerError, whyNotEditable } from '../core/index.ts';
+import { addEdit, addEditPort } from './edit-port.ts';
+import { ports } from './names.ts';
+import type { NormWeights } from './norm.ts';
+import type { OnnxGraph } from './onnx.ts';
+
+/** Hook points that a variant opens, canonical spelling. */
+export interface OpenSites {
+  readonly edits: ReadonlySet<string>;
+  readonly taps: ReadonlySet<string>;
+}
+
+/** Hook points that no graph gives: what their names look like, and the reason. */
+const refused: readonly { readonly names: RegExp; readonly reason: string }[] = [
+  {
+    names: /^blocks\.\d+\.attn\.hook_(attn_scores|pattern)$/,
+    reason:
+      'attention makes its scores a few keys at a time and keeps none of them. Tap hook_rot_q and hook_rot_k instead.',
+  },
+];
+
+/** The hook points of one variant while its graph is being built: what is edited where, and what is given out besides logits. */
+export class Sites {
+  private readonly graph: OnnxGraph;
+  private readonly open: OpenSites;
+  private readonly operators: OperatorSet;
+  /** Hook points passed so far that the variant opens. */
+  private readonly passed = { edits: new Set<string>(), taps: new Set<string>() };
+
+  /** Throws `unsupported` for a tap that no graph can give exactly, `edit_not_applicable` for an edit that none can make. */
+  constructor(graph: OnnxGraph, open: OpenSites, operators: OperatorSet) {
+    this.graph = graph;
+    this.open = open;
+    this.operators = operators;
+    for (const name of [...open.taps, ...open.edits]) {
+      const refusal = refused.find(({ names }) => names.test(name));
+      if (refusal) throw new TillerError('unsupported', `'${name}' cannot be opened: ${refusal.reason}`);
+    }
+    for (const name of open.edits) {
+      const reason = whyNotEditable(name);
+      if (reason !== null) throw new TillerError('edit_not_applicable', `'${name}' cannot be edited: ${reason}.`);
+    }
+  }
+
+  /** Whether any of these is opened: whoever makes them must then make them whole, [B, S, width], with nothing left to be multiplied. */
+  wants(...names: readonly string[]): boolean {
+    return names.some((name) => this.open.taps.has(name) || this.open.edits.has(name));
+  }
+
+  /** Whether edits are made there; whoever asks makes them. */
+  edits(hookPoint: string): boolean {
+    if (!this.open.edits.has(hookPoint)) return false;
+    this.passed.edits.add(hookPoint);
+    return true;
+  }
+
+  /** Passes a tensor [B, S, width] by a hook point: edits it and gives it out, where the variant says so. Returns what goes on. */
+  pass(hookPoint: string, tensor: string, width: number): string {
+    const edited = this.edits(hookPoint) ? this.edited(hookPoint, tensor, width) : tensor;
+    this.offer(hookPoint, edited, width);
+    return edited;
+  }
+
+  /** Gives out a tensor [B, S, width], if it is wanted. */
+  offer(hookPoint: string, tensor: string, width: number): void {
+    if (!this.open.taps.has(hookPoint)) return;
+    this.passed.taps.add(hookPoint);
+    this.graph.node(`${hookPoint}/tap`, 'Identity', [tensor], { outputs: [ports.tap(hookPoint)] });
+    this.graph.output(ports.tap(hookPoint), 'float32', ['B', 'S', width]);
+  }
+
+  /**
+   * Passes the two hook points of a norm, TransformerLens' `hook_scale` and `hook_normalized`: √(mean square + ε) of what it reads, centred
+   * in a layer norm, and that divided by this, before gain and bias. Returns the norm's result: `made`, or what edits leave of it.
+   */
+  passNorm(
+    name: string,
+    { x, made, weights }: { readonly x: string; readonly made: string; readonly weights: NormWeights },
+    { norm, normEpsilon, dModel }: ModelConfig,
+  ): string {
+    const names = { scale: `${name}.hook_scale`, normalised: `${name}.hook_normalized` };
+    if (!this.wants(...Object.values(names))) return made;
+    const { graph } = this;
+    const mean = (part: string, of: string) =>
+      graph.node(`${name}/${part}`, 'ReduceMean', [of, graph.integers([-1])], { attributes: { keepdims: 1 } });
+    const centred = norm === 'rms' ? x : graph.node(`${name}/centred`, 'Sub', [x, mean('mean', x)]);
+    const square = graph.node(`${name}/square`, 'Mul', [centred, centred]);
+    const sum = graph.node(`${name}/sum`, 'Add', [mean('mean_square', square), graph.scalar(normEpsilon)]);
+    const scale = graph.node(`${name}/root`, 'Sqrt', [sum]);
+    this.offer(names.scale, scale, 1);
+    if (!this.wants(names.normalised)) return made;
+    const divided = graph.node(`${name}/divided`, 'Div', [centred, scale]);
+    const passed = this.pass(names.normalised, divided, dModel);
+    if (passed === divided) return made;
+    const gained = graph.node(`${name}/gained`, 'Mul', [passed, weights.weight]);
+    return weights.bias === null ? gained : graph.node(`${name}/shifted`, 'Add', [gained, weights.bias]);
+  }
+
+  /** Hook points that the variant should open and that the decoder never passed. */
+  missing(): string[] {
+    return [
+      ...[...this.open.edits].filter((name) => !this.passed.edits.has(name)),
+      ...[...this.open.taps].filter((name) => !this.passed.taps.has(name)),
+    ];
+  }
+
+  private edited(hookPoint: string, x: string, width: number): string {
+    const { graph } = this;
+    if (this.operators === 'tiller') {
+      return addEdit(graph, hookPoint, { value: x, pending: '', pendingScale: '' }, width);
+    }
+    const port = addEditPort(graph, hookPoint, x, width);
+    const edited = graph.node(hookPoint, 'Add', [x, port.delta]);
+    port.readAfter(edited);
+    return edited;
+  }
+}
