@@ -45,7 +45,9 @@ export function tokenBytes(path: string, json: TokenizerJson): TokenBytes {
   const tokens = new Map<number, Uint8Array>();
   for (const [token, id] of Object.entries(json.model.vocab))
     if (typeof id === 'number') tokens.set(id, bytesOf(token));
-  for (const { id, content } of json.added_tokens) tokens.set(id, utf8.encode(content));
+  // SentencePiece's decoder runs over added tokens too: Gemma's runs of spaces are such, written with U+2581.
+  const bytesOfAdded = pieces === null ? (content: string) => utf8.encode(content) : sentencePieceBytes;
+  for (const { id, content } of json.added_tokens) tokens.set(id, bytesOfAdded(content));
   return new TokenBytes(tokens, pieces?.stripsLeadingSpace ?? false);
 }
 
