@@ -6,6 +6,7 @@ import { matchedRoute, unknownRoute } from './http/not-found.ts';
 import { observeRequests } from './http/observe.ts';
 import { type AppEnv, createRouter, type Router } from './http/router.ts';
 import { registerFeatures } from './native/features.ts';
+import { registerHookPoints } from './native/hook-points.ts';
 import { registerModelCards } from './native/models.ts';
 import { registerChatCompletions } from './openai/chat-completions.ts';
 import { registerCompletions } from './openai/completions.ts';
@@ -38,6 +39,7 @@ export function createRoutes(services: Services): Router {
   registerDetokenize(app, services);
   registerFeatures(app, services);
   registerModelCards(app, services);
+  registerHookPoints(app, services);
   registerHealth(app, services);
   registerMetrics(app, services);
   registerDocument(app, services.version);

@@ -81,6 +81,8 @@ export interface ModelCard {
   readonly blocks: number;
   /** Attention and MLP are added to the stream at once: it has no place between them. */
   readonly parallelResidual?: boolean;
+  /** Its hook points in the model's order and in canonical spelling, with the shape of a token's value there. */
+  readonly hookPoints?: ReadonlyMap<string, readonly number[]>;
   readonly precision: string;
   /** Whose operators compute it: `tiller` or `onnxruntime`. */
   readonly operators: string;

@@ -4,7 +4,7 @@ import {
   type EditReport,
   type EditSpecification,
   mergeReports,
-  parseHookPoint,
+  resolveHookPoint,
   TillerError,
 } from '../engine/index.ts';
 import type { EditRequest, ModelCard, ResolvedSteering, SteeringBlock, SteeringRequest } from '../routes/services.ts';
@@ -18,6 +18,8 @@ export interface SteeringContext {
   /** Tokens of the shortest and of the longest prompt, where known: ranges and overlaps are checked against them. */
   readonly promptLengths: { readonly shortest: number; readonly longest: number } | null;
 }
+
+type InlineVector = Exclude<EditRequest['vector'], string | undefined>;
 
 /** A steering with every id looked up, and what metrics count of its edits, in their order. */
 export interface CountedSteering extends ResolvedSteering {
@@ -35,6 +37,7 @@ export function resolveSteering(request: SteeringRequest, context: SteeringConte
     dModel: card.dModel,
     blocks: card.blocks,
     parallelResidual: card.parallelResidual,
+    hookPoints: card.hookPoints,
     maxEdits,
     ...(promptLengths && { promptLength: promptLengths.shortest, longestPromptLength: promptLengths.longest }),
   });
@@ -57,9 +60,14 @@ export function noSuchProfile(name: string, param: string): TillerError {
 
 function specify(edit: EditRequest, { registry, card }: SteeringContext): EditSpecification {
   const { mode, number, unit, positions, skipSpecial, onlyIfActive, param } = edit;
-  // checked here, where the field it was named in is known
-  if (typeof edit.vector === 'object') parseHookPoint(edit.vector.hookPoint, card, `${param}.vector.hook_point`);
-  return { target: targetOf(edit, registry), mode, number, unit, positions, skipSpecial, onlyIfActive, param };
+  const vector = typeof edit.vector === 'object' ? named(edit.vector, card, `${param}.vector.hook_point`) : edit.vector;
+  const target = targetOf({ ...edit, vector }, registry);
+  return { target, mode, number, unit, positions, skipSpecial, onlyIfActive, param };
+}
+
+/** A vector with its hook point in canonical spelling; checked here, where the field it was named in is known. */
+function named(vector: InlineVector, card: ModelCard, param: string): InlineVector {
+  return { ...vector, hookPoint: resolveHookPoint(vector.hookPoint, card, param) };
 }
 
 function targetOf({ feature, vector, param }: EditRequest, registry: Registry) {

@@ -1,5 +1,5 @@
 import type { Engine, LoadedModel } from '../engine/index.ts';
-import { nearest, TillerError } from '../engine/index.ts';
+import { hookPointShapes, nearest, TillerError } from '../engine/index.ts';
 import type { ModelCapacity, ModelCard, ModelService, Services } from '../routes/services.ts';
 import type { Registry } from '../sae-registry/index.ts';
 import type { Config } from './config.ts';
@@ -104,6 +104,7 @@ export class AppServices implements Services {
 
 function modelService(ready: ReadyModel, maxEdits: number, requests: RequestObserver | null): ModelService {
   const { model, engine, registry } = ready;
+  let hookPoints: ModelCard['hookPoints'];
   const card: ModelCard = {
     id: ready.id,
     createdUnixSeconds: ready.loadedUnixSeconds,
@@ -112,6 +113,10 @@ function modelService(ready: ReadyModel, maxEdits: number, requests: RequestObse
     dModel: model.config.dModel,
     blocks: model.config.blocks,
     parallelResidual: model.config.parallelResidual,
+    get hookPoints() {
+      hookPoints ??= hookPointShapes(model.config);
+      return hookPoints;
+    },
     precision: model.precision,
     operators: model.operators,
     hash: model.hash,

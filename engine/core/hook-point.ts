@@ -18,9 +18,11 @@ export interface StreamPlaces {
   readonly blocks: number;
   /** Attention and MLP are added at once: no block has a `hook_resid_mid`. */
   readonly parallelResidual?: boolean;
+  /** All of the decoder's hook points with the shapes of a token's values (hook-point-shapes.ts); the stream's alone where it is not given. */
+  readonly hookPoints?: ReadonlyMap<string, readonly number[]>;
 }
 
-/** Every hook point this engine can tap (and, `hook_embed` aside, edit) in a model; a number stands for so many blocks. */
+/** Every place of the stream that this engine can tap (and, `hook_embed` aside, edit) in a model; a number stands for so many blocks. */
 export function listHookPoints(decoder: number | StreamPlaces): string[] {
   const { blocks, parallelResidual = false } = typeof decoder === 'number' ? { blocks: decoder } : decoder;
   const sites = streamSites.filter((site) => site !== 'hook_resid_mid' || !parallelResidual);
@@ -31,7 +33,8 @@ export function listHookPoints(decoder: number | StreamPlaces): string[] {
 
 /** Parses an address; throws `hook_point_not_found` with the nearest names. */
 export function parseHookPoint(name: string, decoder: number | StreamPlaces, param?: string): HookPoint {
-  const { blocks, parallelResidual = false } = typeof decoder === 'number' ? { blocks: decoder } : decoder;
+  const places: StreamPlaces = typeof decoder === 'number' ? { blocks: decoder } : decoder;
+  const { blocks, parallelResidual = false, hookPoints = new Map<string, readonly number[]>() } = places;
   if (name === 'hook_embed') return { site: 'hook_embed' };
   const match = /^blocks\.(\d+)\.(hook_resid_(?:pre|mid|post))$/.exec(name);
   const block = Number(match?.[1]);
@@ -40,7 +43,7 @@ export function parseHookPoint(name: string, decoder: number | StreamPlaces, par
     const why = missing ? ': its blocks add attention and MLP to the stream at once' : ` of ${blocks} blocks`;
     throw new TillerError('hook_point_not_found', `No hook point '${name}' in this model${why}.`, {
       param,
-      suggestions: nearest(name, listHookPoints(decoder)),
+      suggestions: nearest(name, [...listHookPoints(decoder), ...hookPoints.keys()]),
     });
   }
   return { site: match[2] as StreamSite, block };

@@ -6,6 +6,7 @@ export * from './engine.ts';
 export * from './engine-events.ts';
 export * from './errors.ts';
 export * from './hook-point.ts';
+export * from './hook-point-names.ts';
 export * from './hook-point-shapes.ts';
 export * from './model-config.ts';
 export * from './nearest.ts';

@@ -1,5 +1,7 @@
 import type { Edit } from '../core/edit.ts';
-import { canonicalHookPoint, formatHookPoint, parseHookPoint, type StreamPlaces } from '../core/hook-point.ts';
+import type { StreamPlaces } from '../core/hook-point.ts';
+import { resolveHookPoint } from '../core/hook-point-names.ts';
+import { hookPointWidth, whyNotEditable } from '../core/hook-point-shapes.ts';
 import { type EditSpecification, modeNumber } from '../core/steering.ts';
 import { refuseConflicts, spanAblations } from './conflicts.ts';
 import { directionsOf } from './directions.ts';
@@ -62,7 +64,8 @@ function compileEdit(
   const { target, mode, param, onlyIfActive } = specification;
   const hookPoint = editableHookPoint(specification, options);
   checkPositions(specification, options.promptLength);
-  const { read, write } = directionsOf(specification, options.dModel);
+  const width = hookPointWidth(options.hookPoints ?? new Map(), hookPoint) ?? options.dModel;
+  const { read, write } = directionsOf(specification, { hookPoint, width });
   const raw = rawNumber(specification);
   const readDotWrite = read === null ? 0 : dot(read.direction, write);
   if (mode === 'pin' && Math.abs(readDotWrite) < smallestPinProduct) {
@@ -89,9 +92,11 @@ function compileEdit(
 }
 
 function editableHookPoint({ target, param }: EditSpecification, places: StreamPlaces): string {
-  const point = parseHookPoint(target.hookPoint, places, param);
-  if (point.site === 'hook_embed') refuse('embeddingSite', param);
-  return formatHookPoint(canonicalHookPoint(point));
+  const hookPoint = resolveHookPoint(target.hookPoint, places, param);
+  if (hookPoint === 'hook_embed') refuse('embeddingSite', param);
+  const reason = whyNotEditable(hookPoint);
+  if (reason !== null) refuse('notEditable', param, { hookPoint, reason });
+  return hookPoint;
 }
 
 function checkPositions({ positions, param }: EditSpecification, promptLength: number | undefined): void {

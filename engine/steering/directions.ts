@@ -10,13 +10,19 @@ export interface Directions {
   readonly write: Float32Array;
 }
 
+/** Where an edit is made, in canonical spelling, and the floats that a token has there. */
+export interface EditedPlace {
+  readonly hookPoint: string;
+  readonly width: number;
+}
+
 /**
  * The directions of an edit: encoder and decoder rows of a feature, its unit decoder row where the mode works along that, or
  * a unit vector; a vector that is added as it is keeps its magnitude. `read` is null where nothing has to be read.
  */
-export function directionsOf(specification: EditSpecification, dModel: number): Directions {
+export function directionsOf(specification: EditSpecification, place: EditedPlace): Directions {
   const { target, mode, onlyIfActive, param } = specification;
-  checkDirections(target, dModel, param);
+  checkDirections(target, place, param);
   const row = modeTable[mode];
   if (target.kind === 'vector') {
     if (onlyIfActive) refuse('onlyIfActiveVector', `${param}.only_if_active`);
@@ -45,13 +51,13 @@ function alongUnit(direction: Float32Array, param: string): Directions {
   return { read: { direction: unit, bias: 0, threshold: Number.NEGATIVE_INFINITY }, write: unit };
 }
 
-function checkDirections(target: EditTarget, dModel: number, param: string): void {
+function checkDirections(target: EditTarget, { hookPoint, width }: EditedPlace, param: string): void {
   const rows =
     target.kind === 'vector'
       ? [target.direction]
       : [target.decoder, ...(target.encoder === null ? [] : [target.encoder.direction])];
   for (const row of rows) {
-    if (row.length !== dModel) refuse('wrongWidth', param, { width: row.length, dModel });
+    if (row.length !== width) refuse('wrongWidth', param, { length: row.length, hookPoint, width });
     const index = row.findIndex((value) => !Number.isFinite(value));
     if (index >= 0) refuse('directionNotFinite', param, { index });
   }

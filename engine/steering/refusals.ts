@@ -22,6 +22,10 @@ export const refusals = {
     message: () =>
       'hook_embed can be read but not edited. Edit blocks.0.hook_resid_pre, the stream that enters block 0.',
   },
+  notEditable: {
+    code: 'edit_not_applicable',
+    message: ({ hookPoint, reason }) => `No edit can be made at ${hookPoint}: ${reason}.`,
+  },
   numberMissing: {
     code: 'invalid_request',
     message: ({ mode, name }) => `Mode ${mode} needs a number. Give '${name}'.`,
@@ -55,8 +59,8 @@ export const refusals = {
   },
   wrongWidth: {
     code: 'edit_not_applicable',
-    message: ({ width, dModel }) =>
-      `The direction has ${width} floats, but the stream of this model is ${dModel} wide. Send ${dModel} floats.`,
+    message: ({ length, hookPoint, width }) =>
+      `The direction has ${length} floats, but ${hookPoint} of this model is ${width} wide. Send ${width} floats.`,
   },
   directionNotFinite: {
     code: 'edit_not_applicable',

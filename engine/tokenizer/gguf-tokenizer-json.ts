@@ -7,12 +7,14 @@ import { sentencePieceParts } from './sentence-piece-json.ts';
 const unknown = 2;
 const control = 3;
 const userDefined = 4;
+const unused = 5;
 
 /** A GGUF file's tokenizer as the tokenizer.json it was converted from. */
 export function tokenizerJsonFromGguf(path: string, gguf: GgufTokenizer): unknown {
   const { tokens, model, ...parts } = partsOf(path, gguf);
-  const vocab = Object.fromEntries(tokens.map((token, id) => [token, id]));
-  checkUnique(path, tokens, vocab);
+  const held = [...tokens.entries()].filter(([id, token]) => !isPadding(token, id, gguf));
+  const vocab = Object.fromEntries(held.map(([id, token]) => [token, id]));
+  checkUnique(path, held, vocab);
   return {
     version: '1.0',
     truncation: null,
@@ -49,8 +51,17 @@ function partsOf(path: string, gguf: GgufTokenizer) {
   };
 }
 
-function checkUnique(path: string, tokens: readonly string[], vocab: Readonly<Record<string, number>>): void {
-  for (const [id, token] of tokens.entries()) {
+/** llama.cpp's converter fills rows of the embedding that no token has with such. */
+function isPadding(token: string, id: number, { tokenTypes }: GgufTokenizer): boolean {
+  return tokenTypes[id] === unused && token === `[PAD${id}]`;
+}
+
+function checkUnique(
+  path: string,
+  tokens: readonly (readonly [number, string])[],
+  vocab: Readonly<Record<string, number>>,
+): void {
+  for (const [id, token] of tokens) {
     if (vocab[token] !== id) {
       throw new TillerError(
         'checkpoint_invalid',

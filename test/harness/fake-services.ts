@@ -1,4 +1,4 @@
-import { type Edit, nearest, TillerError } from '../../engine/core/index.ts';
+import { type Edit, hookPointShapes, nearest, plainFeatures, TillerError } from '../../engine/core/index.ts';
 import type {
   EditRequest,
   FeatureDetail,
@@ -12,6 +12,7 @@ import type {
   SteeringRequest,
 } from '../../routes/services.ts';
 import { FakeEngine, type FakeEngineOptions } from './fake-engine.ts';
+import { tinyConfig } from './tiny-model.ts';
 import { toyTemplate, toyTokenizer } from './toy-model.ts';
 
 export const modelId = 'toy-chat';
@@ -54,6 +55,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
     contextLength: options.contextLength ?? 512,
     dModel,
     blocks: 6,
+    hookPoints: hookPointShapes({ ...tinyConfig, ...plainFeatures({ blocks: 6, headDim: 16 }, 10_000), dModel }),
     precision: 'f32',
     operators: 'tiller',
     hash: '0123456789abcdef0123456789abcdef',

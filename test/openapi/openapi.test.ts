@@ -34,6 +34,7 @@ describe('the OpenAPI document', () => {
       'GET /api/v1/features/{model}/{source}/{index}',
       'GET /api/v1/models',
       'GET /api/v1/models/{model}',
+      'GET /api/v1/models/{model}/hook-points',
       'GET /healthz',
       'GET /metrics',
       'GET /openapi.json',

@@ -78,3 +78,33 @@ describe('what metrics count of a steering', () => {
     );
   });
 });
+
+describe('a vector’s hook point', () => {
+  const hookPoints = new Map([
+    ['blocks.1.hook_resid_post', [4]],
+    ['blocks.1.attn.hook_z', [2, 3]],
+    ['blocks.1.attn.hook_rot_q', [2, 3]],
+  ]);
+  const resolve = (place: string, data: Float32Array) => {
+    const context = { card: { ...card, hookPoints }, registry, maxEdits: 8, promptLengths: null };
+    return resolveSteering({ edits: [edit({ vector: { hookPoint: place, data } })] }, context).edits;
+  };
+
+  it('may be one of a sublayer, as wide as that is, and may be named as Hugging Face names its module', () => {
+    const wide = new Float32Array(6).fill(1);
+    expect(resolve('blocks.1.attn.hook_z', wide)).toMatchObject([{ hookPoint: 'blocks.1.attn.hook_z', write: wide }]);
+    expect(resolve('model.layers.1', direction)).toMatchObject([{ hookPoint }]);
+  });
+
+  it('is refused where it does not exist, where no edit can be made, and for a direction of another width', () => {
+    const refused = (place: string, data: Float32Array, problem: object) =>
+      expect(() => resolve(place, data)).toThrow(expect.objectContaining(problem));
+    refused('blocks.1.attn.hook_y', direction, {
+      code: 'hook_point_not_found',
+      param: 'steering.edits[0].vector.hook_point',
+      suggestions: expect.arrayContaining(['blocks.1.attn.hook_z']),
+    });
+    refused('blocks.1.attn.hook_rot_q', new Float32Array(6).fill(1), { code: 'edit_not_applicable' });
+    refused('blocks.1.attn.hook_z', direction, { code: 'edit_not_applicable' });
+  });
+});

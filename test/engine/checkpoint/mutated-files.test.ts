@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../../engine/checkpoint/index.ts';
 import { TillerError } from '../../../engine/core/index.ts';
+import { createTokenizer } from '../../../engine/tokenizer/index.ts';
 import { familyFolders, familyPath } from '../../harness/families.ts';
 import { temporaryFolder, tinyLlama } from './fixtures.ts';
 import { mutatedBytes, mutatedJson } from './mutations.ts';
@@ -36,6 +37,10 @@ async function openAndRead(path: string, bytes: number, outcome: Outcome): Promi
       }
     } finally {
       await checkpoint.close();
+    }
+    if (checkpoint.tokenizerFiles !== null) {
+      const tokenizer = await createTokenizer(checkpoint);
+      tokenizer.decode(tokenizer.encode('Why 12?', { addSpecialTokens: true }), { skipSpecial: false });
     }
     outcome.opened++;
   } catch (error) {
@@ -82,7 +87,7 @@ describe('a mutated checkpoint opens or is refused: never a crash, a hang, or me
     const originals = [
       { bytes: readFileSync(join(tinyLlama, 'gguf/tiny-llama.gguf')), header: 20_000 },
       ...['llama3', 'gpt_neox', 'gemma3'].map((name) => {
-        return { bytes: readFileSync(join(ggufFolder, `${name}.gguf`)), header: 3_000 };
+        return { bytes: readFileSync(join(ggufFolder, `${name}.gguf`)), header: 10_000 };
       }),
     ];
     const files = fc.oneof(

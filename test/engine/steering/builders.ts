@@ -2,7 +2,11 @@ import type { ArrayReading, Edit, EditSpecification, EditTarget } from '../../..
 import { applyEdits, type CompiledEdit, compileEdits } from '../../../engine/steering/index.ts';
 
 export const dModel = 4;
-export const options = { dModel, blocks: 3, maxEdits: 8 };
+const hookPoints: ReadonlyMap<string, readonly number[]> = new Map([
+  ['blocks.1.attn.hook_rot_q', [2, 3]],
+  ['blocks.1.attn.hook_z', [2, 3]],
+]);
+export const options = { dModel, blocks: 3, maxEdits: 8, hookPoints };
 
 type Feature = Extract<EditTarget, { kind: 'feature' }>;
 type Vector = Extract<EditTarget, { kind: 'vector' }>;

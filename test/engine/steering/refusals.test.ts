@@ -29,6 +29,13 @@ const cases: readonly Case[] = [
     e0,
     [specification(vector({ hookPoint: 'hook_embed' }), 'add', 1)],
   ],
+  [
+    'notEditable',
+    'edit_not_applicable',
+    /blocks.1.attn.hook_rot_q.* edit hook_q and hook_k instead/,
+    e0,
+    [specification(vector({ hookPoint: 'blocks.1.attn.hook_rot_q' }), 'add', 1)],
+  ],
   ['numberMissing', 'invalid_request', /'strength'/, `${e0}.strength`, [specification(feature(), 'add', null)]],
   ['numberMissing', 'invalid_request', /'value'/, `${e0}.value`, [specification(feature(), 'pin', null)]],
   ['numberMissing', 'invalid_request', /'factor'/, `${e0}.factor`, [specification(feature(), 'scale', null)]],

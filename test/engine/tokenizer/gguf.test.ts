@@ -1,20 +1,12 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
-import type { GgufTokenizer } from '../../../engine/checkpoint/index.ts';
+import type { Checkpoint, GgufTokenizer } from '../../../engine/checkpoint/index.ts';
 import { openCheckpoint } from '../../../engine/checkpoint/index.ts';
 import { createTokenizer } from '../../../engine/tokenizer/index.ts';
-import { type FamilyFolder, familyPath } from '../../harness/families.ts';
+import { type FamilyFolder, familyFolders, familyPath } from '../../harness/families.ts';
 import { refusal } from '../checkpoint/fixtures.ts';
 
-const schema = z.looseObject({
-  added_tokens: z.array(z.object({ id: z.number(), content: z.string(), special: z.boolean() })),
-  model: z.looseObject({
-    vocab: z.record(z.string(), z.number()),
-    merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])),
-  }),
-});
+const folder = resolve(import.meta.dirname, '../../fixtures/families-gguf');
 
 const texts = [
   'Why',
@@ -25,61 +17,27 @@ const texts = [
   '   ',
 ];
 
-/** What llama.cpp's converter writes of a tokenizer.json: for SentencePiece scores in place of merges, which were made from them. */
-function converted(name: FamilyFolder, model: string, pre: string | null, bos: number | null): GgufTokenizer {
-  const json = schema.parse(JSON.parse(readFileSync(join(familyPath(name), 'tokenizer.json'), 'utf8')));
-  const added = new Map(json.added_tokens.map(({ id, content, special }) => [id, { content, special }]));
-  const entries: [string, number][] = [
-    ...Object.entries(json.model.vocab),
-    ...[...added].map(([id, { content }]) => [content, id] as [string, number]),
-  ];
-  const tokens: string[] = [];
-  for (const [token, id] of entries) tokens[id] = token;
-  const merges = json.model.merges.map((merge) => (typeof merge === 'string' ? merge : merge.join(' ')));
-  const rank = new Map(merges.map((merge, index) => [merge.replace(' ', ''), index]));
-  const type = (id: number, token: string) => {
-    if (token === '<unk>') return 2;
-    if (added.has(id)) return added.get(id)?.special ? 3 : 4;
-    return model === 'llama' && /^<0x..>$/.test(token) ? 6 : 1;
-  };
-  return {
-    kind: 'gguf',
-    model,
-    preTokenizer: pre,
-    tokens,
-    tokenTypes: tokens.map((token, id) => type(id, token)),
-    merges: model === 'llama' ? [] : merges,
-    sentencePiece:
-      model === 'llama'
-        ? { scores: tokens.map((token) => -(rank.get(token) ?? 10_000)), addsSpace: name === 'mistral' }
-        : null,
-    bosTokenId: bos,
-    eosTokenId: null,
-    addBos: bos !== null,
-    addEos: false,
-  };
+/** A family's checkpoint as published, or as the GGUF file that was made of it; closed: tokenizers need no weights. */
+async function closed(path: string): Promise<Checkpoint> {
+  const checkpoint = await openCheckpoint(path);
+  await checkpoint.close();
+  return checkpoint;
+}
+
+async function ggufFiles(
+  name: FamilyFolder,
+): Promise<{ readonly checkpoint: Checkpoint; readonly files: GgufTokenizer }> {
+  const checkpoint = await closed(join(folder, `${name}.gguf`));
+  if (checkpoint.tokenizerFiles?.kind !== 'gguf') throw new Error('the file has no tokenizer');
+  return { checkpoint, files: checkpoint.tokenizerFiles };
 }
 
 describe('a GGUF tokenizer gives the ids of the tokenizer.json that it was made from', () => {
-  it.each<[FamilyFolder, string, string | null, number | null]>([
-    ['gpt2', 'gpt2', 'gpt-2', null],
-    ['gpt_neox', 'gpt2', 'olmo', null],
-    ['qwen2', 'gpt2', 'qwen2', null],
-    ['qwen3', 'gpt2', 'qwen2', null],
-    ['llama3', 'gpt2', 'llama-bpe', 282],
-    ['mistral', 'llama', 'default', 1],
-    ['gemma2', 'llama', 'default', 2],
-    ['gemma3', 'llama', 'default', 2],
-  ])('%s', async (name, model, pre, bos) => {
-    const published = await openCheckpoint(familyPath(name));
+  it.each(familyFolders)('%s', async (name) => {
+    const published = await closed(familyPath(name));
+    const { checkpoint } = await ggufFiles(name);
     const original = await createTokenizer(published);
-    const tokenizer = await createTokenizer({
-      ...published,
-      path: 'x.gguf',
-      config: published.config,
-      tokenizerFiles: converted(name, model, pre, bos),
-    });
-    await published.close();
+    const tokenizer = await createTokenizer(checkpoint);
     for (const text of texts) {
       for (const addSpecialTokens of [true, false]) {
         const ids = [...original.encode(text, { addSpecialTokens })];
@@ -88,34 +46,45 @@ describe('a GGUF tokenizer gives the ids of the tokenizer.json that it was made 
       }
     }
     expect(tokenizer.specialTokenIds).toEqual(original.specialTokenIds);
+    expect(tokenizer.vocabularySize).toBe(original.vocabularySize);
+    expect(checkpoint.config.bosTokenId).toBe(published.config.bosTokenId);
+    expect(published.config.eosTokenIds).toEqual(expect.arrayContaining([...checkpoint.config.eosTokenIds]));
+    expect(checkpoint.chatTemplate).toBe(published.chatTemplate);
   });
 
   it('takes a word that is a token for it where the pre-tokenizer says so, and merges where not', async () => {
     // 'ab' is a token that no merge leads to.
-    const files = (pre: string): GgufTokenizer => {
-      return { ...converted('llama3', 'gpt2', pre, null), tokens: ['a', 'b', 'ab'], tokenTypes: [1, 1, 1], merges: [] };
-    };
-    const published = await openCheckpoint(familyPath('llama3'));
-    await published.close();
-    const encode = async (pre: string) => {
-      const tokenizer = await createTokenizer({ path: 'x', config: published.config, tokenizerFiles: files(pre) });
+    const { checkpoint, files } = await ggufFiles('llama3');
+    const encode = async (preTokenizer: string) => {
+      const few = { tokens: ['a', 'b', 'ab'], tokenTypes: [1, 1, 1], merges: [], addBos: false };
+      const tokenizer = await createTokenizer({
+        ...only(checkpoint),
+        tokenizerFiles: { ...files, ...few, preTokenizer },
+      });
       return [...tokenizer.encode('ab', { addSpecialTokens: false })];
     };
     expect(await encode('llama-bpe')).toEqual([2]);
     expect(await encode('qwen2')).toEqual([0, 1]);
   });
 
+  it('puts spaces back into tokens that a user defined, and merges them before all others', async () => {
+    const { checkpoint, files } = await ggufFiles('gemma2');
+    const few = {
+      tokens: ['<unk>', '\u2581', 'a', '\u2581a', '  '],
+      tokenTypes: [2, 1, 1, 1, 4],
+      sentencePiece: { scores: [0, -9, -9, -1, -1000], addsSpace: false },
+      addBos: false,
+    };
+    const tokenizer = await createTokenizer({ ...only(checkpoint), tokenizerFiles: { ...files, ...few } });
+    expect([...tokenizer.encode('  a', { addSpecialTokens: false })]).toEqual([4, 2]);
+    expect([...tokenizer.encode(' a', { addSpecialTokens: false })]).toEqual([3]);
+    expect(tokenizer.decode([4, 2], { skipSpecial: false })).toBe('  a');
+  });
+
   it('is refused where its kind is not known, or scores are missing', async () => {
-    const published = await openCheckpoint(familyPath('gemma2'));
-    await published.close();
-    const open = (files: Partial<GgufTokenizer>) =>
-      refusal(
-        createTokenizer({
-          path: 'x',
-          config: published.config,
-          tokenizerFiles: { ...converted('gemma2', 'llama', null, 2), ...files },
-        }),
-      );
+    const { checkpoint, files } = await ggufFiles('gemma2');
+    const open = (change: Partial<GgufTokenizer>) =>
+      refusal(createTokenizer({ ...only(checkpoint), tokenizerFiles: { ...files, ...change } }));
     expect((await open({ model: 'bert' })).message).toContain("model 'bert'");
     expect((await open({ model: 'gpt2', preTokenizer: 'tekken' })).message).toContain("pre-tokenizer 'tekken'");
     expect((await open({ sentencePiece: { scores: [1], addsSpace: true } })).message).toContain(
@@ -123,3 +92,7 @@ describe('a GGUF tokenizer gives the ids of the tokenizer.json that it was made 
     );
   });
 });
+
+function only({ path, config }: Checkpoint) {
+  return { path, config };
+}
