@@ -73,7 +73,7 @@ export const serveSettings = {
   model: setting(
     '--model <name|path>',
     'TILLER_MODEL',
-    'a model of the catalog, or a file or folder',
+    'a model of the catalog, a file or folder, or owner/name[@revision][:gguf] of the Hugging Face Hub',
     text,
     defaultModelName,
   ),

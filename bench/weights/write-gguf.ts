@@ -1,8 +1,10 @@
 import { access, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { writeAtomically } from '../../engine/checkpoint/atomic-file.ts';
-import { huggingFaceName, interleavedHeads } from '../../engine/checkpoint/gguf-names.ts';
+import { sourceTensors } from '../../engine/checkpoint/families/index.ts';
+import { ggufFamilyOf } from '../../engine/checkpoint/gguf-families/index.ts';
 import { type Checkpoint, openCheckpoint } from '../../engine/checkpoint/index.ts';
+import { interleavedHeads } from '../../engine/checkpoint/interleaved-rows.ts';
 import { elementCount } from '../../engine/checkpoint/tensor.ts';
 import { encodedBytes, encodeWeights, type StoredType, storedTypes } from './encode-weights.ts';
 import { headerBytes, readHeaderBytes } from './gguf-header.ts';
@@ -59,11 +61,17 @@ function storedAs(type: StoredType, name: string, shape: readonly number[]): Sto
 /** A tensor's float32 values in the order of rows that llama.cpp expects. */
 async function readAsStored(checkpoint: Checkpoint, { name, shape }: Plan): Promise<Float32Array> {
   const values = new Float32Array(elementCount(shape));
-  const weight = huggingFaceName(name);
+  const weight = weightOf(checkpoint, name);
   await checkpoint.readFloat32(weight, values);
-  const { heads, keyValueHeads } = checkpoint.config;
-  const interleaved = interleavedHeads(weight, heads, keyValueHeads);
+  const interleaved = interleavedHeads(weight, checkpoint.config);
   return interleaved === null ? values : interleave(values, shape[0] / interleaved, shape[1]);
+}
+
+/** The weight that a llama file calls so. */
+function weightOf(checkpoint: Checkpoint, name: string): string {
+  const { weights } = ggufFamilyOf(checkpoint.path, 'llama');
+  for (const [weight, { from }] of sourceTensors(weights, checkpoint.config)) if (from === name) return weight;
+  throw new Error(`${name} is not a tensor of a llama file.`);
 }
 
 /** Row t·D/2 + j of a head of D rows goes to row 2·j + t, t in {0, 1} (`permute` in llama.cpp's convert_hf_to_gguf.py). */

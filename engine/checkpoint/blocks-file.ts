@@ -11,7 +11,7 @@ type BlockForm = 'blocks4' | 'blocks8';
 type BlockArray = 'quants' | 'scales' | 'offsets';
 
 /** Stored types that are executed as they are. */
-const formsByType: Readonly<Record<string, BlockForm>> = { Q4_1: 'blocks4', Q8_0: 'blocks8' };
+const formsByType: Readonly<Record<string, BlockForm>> = { Q4_0: 'blocks4', Q4_1: 'blocks4', Q8_0: 'blocks8' };
 const arraysByForm = { blocks4: ['quants', 'scales', 'offsets'], blocks8: ['quants', 'scales'] } as const;
 
 interface BlockPart extends CachePart {

@@ -19,7 +19,7 @@ export interface Checkpoint {
   readFloat32(name: string, into: Float32Array): Promise<void>;
   /** The same in pieces of about 4 MiB, in order. A piece's values are overwritten when the next one is asked for. */
   readPieces(name: string): AsyncIterable<TensorPiece>;
-  /** A matrix that is stored in Q4_1 as its blocks; null for any other type. */
+  /** A matrix that is stored in Q4_1 or Q4_0 as its blocks; null for any other type. */
   readFourBitBlocks(name: string): Promise<FourBitBlocks | null>;
   /** The same of a matrix that is stored in Q8_0. */
   readEightBitBlocks(name: string): Promise<EightBitBlocks | null>;
@@ -58,7 +58,7 @@ export type TokenizerFiles =
 /** The `tokenizer.ggml.*` metadata of a GGUF file. */
 export interface GgufTokenizer {
   readonly kind: 'gguf';
-  /** `gpt2` is byte-level BPE. */
+  /** `gpt2` is byte-level BPE, `llama` SentencePiece's. */
   readonly model: string;
   /** Name of the pre-tokenizer in llama.cpp, e.g. `smollm`. */
   readonly preTokenizer: string | null;
@@ -67,6 +67,13 @@ export interface GgufTokenizer {
   readonly tokenTypes: readonly number[];
   /** `left right` */
   readonly merges: readonly string[];
+  /** What tokenizers of model `llama` have besides; null for others. */
+  readonly sentencePiece: {
+    /** One for each token; better ones are larger. */
+    readonly scores: readonly number[];
+    /** A space is put before every text. */
+    readonly addsSpace: boolean;
+  } | null;
   readonly bosTokenId: number | null;
   readonly eosTokenId: number | null;
   readonly addBos: boolean;

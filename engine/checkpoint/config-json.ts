@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type ModelConfig, TillerError } from '../core/index.ts';
 import { checkedConfig } from './check-config.ts';
 import { ConfigFile, type Family, familyNames, familyOfType } from './families/index.ts';
+import { schemaIssues } from './schema-issues.ts';
 
 const tokenIds = z.union([z.number(), z.array(z.number())]).nullish();
 const tokensSchema = z.looseObject({ eos_token_id: tokenIds });
@@ -28,10 +29,10 @@ export function configFromJson(
     );
   }
   const parsed = configSchema.safeParse(configJson);
-  if (!parsed.success) throw new TillerError('checkpoint_invalid', `${path}: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) throw new TillerError('checkpoint_invalid', `${path}: ${schemaIssues(parsed.error)}`);
   const generation = tokensSchema.safeParse(generationJson ?? {});
   if (!generation.success) {
-    throw new TillerError('checkpoint_invalid', `generation_config.json: ${z.prettifyError(generation.error)}`);
+    throw new TillerError('checkpoint_invalid', `generation_config.json: ${schemaIssues(generation.error)}`);
   }
   const json = parsed.data;
   const ends = [generation.data.eos_token_id, json.eos_token_id, json.text_config?.eos_token_id].flatMap(list);

@@ -1,7 +1,7 @@
 import { TillerError } from '../core/index.ts';
-import { halfToFloat } from './dequantise.ts';
 import { blockWidth } from './four-bit-blocks.ts';
-import { storedRow } from './gguf-names.ts';
+import { halfToFloat } from './half-float.ts';
+import { storedRow } from './interleaved-rows.ts';
 import type { LocalFile } from './local-file.ts';
 import { blockLayouts, type StoredTensor } from './tensor.ts';
 

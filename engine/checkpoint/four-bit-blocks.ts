@@ -1,13 +1,13 @@
 import { TillerError } from '../core/index.ts';
-import { halfToFloat } from './dequantise.ts';
-import { storedRow } from './gguf-names.ts';
+import { halfAt } from './half-float.ts';
+import { storedRow } from './interleaved-rows.ts';
 import type { LocalFile } from './local-file.ts';
 import { blockLayouts, type StoredTensor } from './tensor.ts';
 
 /**
- * A Q4_1 matrix [rows, width] taken apart, its weights unchanged: ggml stores w = d·q + m for blocks of 32 with q in 0…15 and
- * d, m in float16. Here w = scale·(q − 8) + offset, with offset = m + 8·d in float32, so that the first part is what ONNX
- * Runtime's MatMulNBits computes and the second a product of block sums.
+ * A Q4_1 or Q4_0 matrix [rows, width] taken apart, its weights unchanged: ggml stores w = d·q + m for blocks of 32 with q in 0…15 and
+ * d, m in float16, or, in Q4_0, w = d·(q − 8). Here w = scale·(q − 8) + offset, with offset = m + 8·d in float32 (0 in Q4_0), so that
+ * the first part is what ONNX Runtime's MatMulNBits computes and the second a product of block sums.
  */
 export interface FourBitBlocks {
   readonly rows: number;
@@ -25,9 +25,10 @@ export const blockWidth = 32;
 const quantBytes = blockWidth / 2;
 const zeroPoint = 8;
 
-/** Reads a Q4_1 matrix whole, with Hugging Face's order of rows; null for any other type. */
+/** Reads a Q4_1 or Q4_0 matrix whole, with Hugging Face's order of rows; null for any other type. */
 export async function readFourBitBlocks(file: LocalFile, tensor: StoredTensor): Promise<FourBitBlocks | null> {
-  if (tensor.type !== 'Q4_1' || tensor.shape.length !== 2) return null;
+  const { type } = tensor;
+  if ((type !== 'Q4_1' && type !== 'Q4_0') || tensor.shape.length !== 2) return null;
   const [rows = 0, width = 0] = tensor.shape;
   const encoded = new Uint8Array(tensor.byteLength);
   await file.read(tensor.offset, encoded);
@@ -44,18 +45,17 @@ export async function readFourBitBlocks(file: LocalFile, tensor: StoredTensor): 
   for (let row = 0; row < rows; row++) {
     const stored = headDim === null ? row : storedRow(row, headDim);
     for (let b = 0; b < perRow; b++)
-      takeApart(encoded, (stored * perRow + b) * blockLayouts.Q4_1.bytes, blocks, row * perRow + b);
+      takeApart(type, encoded, (stored * perRow + b) * blockLayouts[type].bytes, blocks, row * perRow + b);
   }
   return blocks;
 }
 
-/** One block: float16 d, float16 m, then 16 bytes with element i in the low half of byte i and i + 16 in the high half. */
-function takeApart(encoded: Uint8Array, at: number, blocks: FourBitBlocks, to: number): void {
-  const scale = halfToFloat((encoded[at] as number) | ((encoded[at + 1] as number) << 8));
-  const minimum = halfToFloat((encoded[at + 2] as number) | ((encoded[at + 3] as number) << 8));
+/** One block: float16 d, in Q4_1 float16 m, then 16 bytes with element i in the low half of byte i and i + 16 in the high half. */
+function takeApart(type: 'Q4_0' | 'Q4_1', encoded: Uint8Array, at: number, blocks: FourBitBlocks, to: number): void {
+  const scale = halfAt(encoded, at);
   blocks.scales[to] = scale;
-  blocks.offsets[to] = minimum + zeroPoint * scale;
-  const quants = at + 4;
+  blocks.offsets[to] = type === 'Q4_0' ? 0 : halfAt(encoded, at + 2) + zeroPoint * scale;
+  const quants = at + (type === 'Q4_0' ? 2 : 4);
   for (let i = 0; i < quantBytes; i++) {
     // Bytes 2i and 2i + 1 hold elements 2i and 2i + 1 in their low halves, and those 16 further on in their high halves.
     const even = encoded[quants + ((2 * i) % quantBytes)] as number;

@@ -98,7 +98,7 @@ function parseEntry(reader: GgufReader, index: number, seen: Set<string>, alignm
   if (!isReadable(type)) {
     throw new TillerError(
       'checkpoint_unsupported',
-      `Tensor '${name}' is of type ${type}, which is not read until a later version. ${Object.keys(blockLayouts).join(', ')} are.`,
+      `Tensor '${name}' is of type ${type}, which is not read; ${Object.keys(blockLayouts).join(', ')} are. Quantise the model again to one of these.`,
     );
   }
   const block = blockLayouts[type];

@@ -46,6 +46,10 @@ export class GgufMetadata {
     return this.#array(key, 'numbers', (value) => typeof value === 'number');
   }
 
+  booleans(key: string): readonly boolean[] | undefined {
+    return this.#array(key, 'booleans', (value) => typeof value === 'boolean');
+  }
+
   #typed<T extends GgufValue>(key: string, what: string, is: (value: GgufValue) => value is T): T | undefined {
     const value = this.#values.get(key);
     if (value === undefined || is(value)) return value;
@@ -59,7 +63,8 @@ export class GgufMetadata {
   ): readonly T[] | undefined {
     const value = this.#values.get(key);
     if (value === undefined) return undefined;
-    if (Array.isArray(value) && value.every(is)) return value;
+    const elements = typeof value === 'object' ? value.values() : null;
+    if (elements?.every(is)) return elements;
     throw new TillerError('checkpoint_invalid', `${this.path}: metadata '${key}' is not an array of ${what}.`);
   }
 }

@@ -1,9 +1,15 @@
 import { TillerError } from '../core/index.ts';
 import { maxMetadataArrayLength, maxNameBytes } from './limits.ts';
 
-/** A metadata value. Arrays hold one type; 64-bit integers beyond 2^53 stay bigint. */
+/** A metadata value; 64-bit integers beyond 2^53 stay bigint. */
 export type GgufScalar = number | bigint | boolean | string;
-export type GgufValue = GgufScalar | readonly GgufScalar[];
+export type GgufValue = GgufScalar | GgufArray;
+
+/** An array of one type that stays as bytes until somebody asks: most are never looked at, and as values they take several times as much. */
+export interface GgufArray {
+  readonly length: number;
+  values(): GgufScalar[];
+}
 
 /** Thrown inside the reader when the header goes on beyond the bytes at hand. Never leaves gguf-header.ts. */
 export class HeaderGoesOn extends Error {}
@@ -24,7 +30,8 @@ const typeNames = [
   'float64',
 ] as const;
 const arrayType = 9;
-/** Least bytes that a value of each type takes: what bounds an array before it is read. */
+const stringType = 8;
+/** Least bytes that a value of each type takes, all that it takes but for strings: what bounds an array before it is read. */
 const leastBytes = [1, 1, 2, 2, 4, 4, 4, 1, 8, 12, 8, 8, 8];
 
 /**
@@ -86,9 +93,20 @@ export class GgufReader {
       throw this.invalid(`metadata array '${key}' claims ${length} elements, more than the file can hold`);
     }
     if (this.#at + least > this.#bytes.length) throw new HeaderGoesOn();
-    const values: GgufScalar[] = [];
-    for (let i = 0; i < length; i++) values.push(this.#scalar(elementType, key));
-    return values;
+    const start = this.#at;
+    if (elementType === stringType) this.#skipStrings(length, key);
+    else this.#take(least);
+    return { length, values: () => this.#elements(start, elementType, length, key) };
+  }
+
+  #elements(start: number, type: number, length: number, key: string): GgufScalar[] {
+    const reader = new GgufReader(this.#bytes, this.#fileSize, this.#path);
+    reader.#at = start;
+    return Array.from({ length }, () => reader.#scalar(type, key));
+  }
+
+  #skipStrings(count: number, key: string): void {
+    for (let i = 0; i < count; i++) this.#take(this.count(`the length of metadata '${key}'`, this.#fileSize));
   }
 
   invalid(what: string): TillerError {

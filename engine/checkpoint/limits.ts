@@ -1,3 +1,5 @@
+import type { JsonBounds } from './json-bounds.ts';
+
 /**
  * Bounds on what a checkpoint file may claim. A real model stays far below each of them; a hostile header that exceeds one
  * is refused before anything is allocated for it.
@@ -5,10 +7,19 @@
 
 /** Bytes of a GGUF header. Vocabularies of 262,144 tokens with their merges take about 20 MB. */
 export const maxGgufHeaderBytes = 128 * 2 ** 20;
-/** Bytes of a safetensors header: the limit of the safetensors library itself. */
-export const maxSafetensorsHeaderBytes = 100_000_000;
-/** Bytes of a JSON file beside the weights. The largest tokenizer.json in use is about 35 MB. */
-export const maxJsonBytes = 128 * 2 ** 20;
+/** A safetensors header: 65,536 tensors of 256 bytes each; the library's own limit is 100 MB. Metadata may hold more JSON as text. */
+export const safetensorsHeaderBounds: JsonBounds = {
+  bytes: 16 * 2 ** 20,
+  depth: 8,
+  containers: 2 ** 18,
+  commas: 2 ** 20,
+};
+/** tokenizer.json: the largest in use has about 35 MB, half a million merges among them. */
+export const tokenizerBounds: JsonBounds = { bytes: 128 * 2 ** 20, depth: 64, containers: 2 ** 22, commas: 2 ** 24 };
+/** tokenizer_config.json and the index of shards: the largest in use have about 1 MB. */
+export const tableBounds: JsonBounds = { bytes: 32 * 2 ** 20, depth: 32, containers: 2 ** 18, commas: 2 ** 20 };
+/** config.json and generation_config.json have a few kilobytes; labels of classifiers make some longer. */
+export const configBounds: JsonBounds = { bytes: 2 ** 20, depth: 32, containers: 2 ** 12, commas: 2 ** 16 };
 /** Tensors in one file. Dense models have about a dozen per block. */
 export const maxTensors = 65_536;
 /** Metadata keys of a GGUF file. Files in use have fewer than 100. */

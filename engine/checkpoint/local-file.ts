@@ -1,6 +1,6 @@
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { TillerError } from '../core/index.ts';
-import { maxJsonBytes } from './limits.ts';
+import { exceededBound, type JsonBounds } from './json-bounds.ts';
 
 /** A file read at offsets. Reads beyond its end are `checkpoint_invalid`. */
 export class LocalFile {
@@ -48,16 +48,21 @@ export class LocalFile {
   }
 }
 
-/** A JSON file beside the weights, parsed but not yet checked; undefined where there is none. */
-export async function readJson(path: string): Promise<unknown> {
+/** A JSON file beside the weights, within bounds, parsed but not yet checked; undefined where there is none. */
+export async function readJson(path: string, bounds: JsonBounds): Promise<unknown> {
   const stats = await stat(path).catch(() => undefined);
   if (stats === undefined) return undefined;
   if (!stats.isFile()) throw new TillerError('checkpoint_invalid', `${path} is not a regular file.`);
-  if (stats.size > maxJsonBytes) {
-    throw new TillerError('checkpoint_invalid', `${path} has ${stats.size} bytes; at most ${maxJsonBytes} are read.`);
+  if (stats.size > bounds.bytes) {
+    throw new TillerError('checkpoint_invalid', `${path} has ${stats.size} bytes; at most ${bounds.bytes} are read.`);
   }
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw new TillerError('checkpoint_invalid', `Cannot read ${path}: ${reason(error)}.`, { cause: error });
+  });
+  const exceeded = exceededBound(bytes, bounds);
+  if (exceeded !== null) throw new TillerError('checkpoint_invalid', `${path} ${exceeded}.`);
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
+    return JSON.parse(bytes.toString('utf8'));
   } catch (error) {
     throw new TillerError('checkpoint_invalid', `${path} is not JSON: ${reason(error)}.`, { cause: error });
   }

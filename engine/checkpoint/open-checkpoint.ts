@@ -1,8 +1,9 @@
-import { stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { TillerError } from '../core/index.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { openGguf } from './gguf-checkpoint.ts';
+import { isPickledWeights, refusePickledWeights } from './pickled-weights.ts';
 import { ggufFilesOf, openSafetensorsFile, openSafetensorsFolder } from './safetensors-checkpoint.ts';
 
 /**
@@ -19,6 +20,7 @@ export async function openCheckpoint(name: string): Promise<Checkpoint> {
   const lower = path.toLowerCase();
   if (lower.endsWith('.gguf')) return openGguf(path);
   if (lower.endsWith('.safetensors')) return openSafetensorsFile(path);
+  if (isPickledWeights(basename(path))) throw refusePickledWeights(dirname(path), basename(path));
   throw new TillerError('checkpoint_unsupported', `${path} is neither a .gguf nor a .safetensors file.`);
 }
 
@@ -32,6 +34,8 @@ async function openFolder(path: string): Promise<Checkpoint> {
     return openSafetensorsFolder(path);
   const [first, ...others] = await ggufFilesOf(path);
   if (first === undefined) {
+    const pickled = (await readdir(path)).sort().find(isPickledWeights);
+    if (pickled !== undefined) throw refusePickledWeights(path, pickled);
     throw new TillerError(
       'checkpoint_invalid',
       `The folder ${path} holds neither model.safetensors, its index, nor a .gguf file.`,

@@ -1,55 +1,30 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { z } from 'zod';
 import { type ModelConfig, TillerError } from '../core/index.ts';
 import type { Checkpoint, TokenizerFiles } from './checkpoint.ts';
 import { configFromJson } from './config-json.ts';
 import { type Family, sourceName, sourceTensors } from './families/index.ts';
 import { isReadable } from './gguf-types.ts';
 import { chatTemplateFromFolder, prependedToken, tokenizerEndTokens } from './huggingface-files.ts';
-import { maxShards } from './limits.ts';
+import { configBounds, tableBounds, tokenizerBounds } from './limits.ts';
 import { LocalFile, readJson } from './local-file.ts';
 import { OpenedCheckpoint } from './opened-checkpoint.ts';
 import { readSafetensorsHeader, type SafetensorsEntry } from './safetensors-header.ts';
+import { parseSafetensorsIndex, safetensorsIndexName } from './safetensors-index.ts';
 import { checkTensors } from './select-tensors.ts';
 import type { StoredTensor } from './tensor.ts';
 
-const indexName = 'model.safetensors.index.json';
-
 /** Opens a Hugging Face folder: config.json with model.safetensors, or with its shards and their index. */
 export async function openSafetensorsFolder(folder: string): Promise<Checkpoint> {
-  const index = await readJson(join(folder, indexName));
+  const index = await readJson(join(folder, safetensorsIndexName), tableBounds);
   if (index === undefined) return openFiles(folder, folder, ['model.safetensors'], undefined);
-  const placement = parseIndex(join(folder, indexName), index);
+  const placement = parseSafetensorsIndex(join(folder, safetensorsIndexName), index);
   return openFiles(folder, folder, [...new Set(placement.values())].sort(), placement);
 }
 
 /** Opens one .safetensors file; config.json and the tokenizer are looked for beside it. */
 export function openSafetensorsFile(path: string): Promise<Checkpoint> {
   return openFiles(path, dirname(path), [basename(path)], undefined);
-}
-
-const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
-
-/** Tensor name → shard file name. Shards lie in the folder itself: a name with a path in it is refused. */
-function parseIndex(path: string, json: unknown): Map<string, string> {
-  const parsed = indexSchema.safeParse(json);
-  if (!parsed.success) throw new TillerError('checkpoint_invalid', `${path}: ${z.prettifyError(parsed.error)}`);
-  const placement = new Map(Object.entries(parsed.data.weight_map));
-  const shards = new Set(placement.values());
-  if (shards.size > maxShards) {
-    throw new TillerError('checkpoint_invalid', `${path} names ${shards.size} shards; at most ${maxShards} are read.`);
-  }
-  for (const shard of shards) {
-    if (!/^[\w.-]+\.safetensors$/.test(shard)) {
-      throw new TillerError(
-        'checkpoint_invalid',
-        `${path} names the shard '${shard}', which is not a plain file name.`,
-      );
-    }
-  }
-  if (shards.size === 0) throw new TillerError('checkpoint_invalid', `${path} names no shards.`);
-  return placement;
 }
 
 async function openFiles(
@@ -75,19 +50,19 @@ async function read(
   sharding: { readonly names: readonly string[]; readonly placement: ReadonlyMap<string, string> } | undefined,
 ): Promise<Checkpoint> {
   const configPath = join(folder, 'config.json');
-  const configJson = await readJson(configPath);
+  const configJson = await readJson(configPath, configBounds);
   if (configJson === undefined) {
     throw new TillerError(
       'checkpoint_invalid',
       `${configPath} is missing: a safetensors checkpoint needs it beside the weights.`,
     );
   }
-  const tokenizer = await readJson(join(folder, 'tokenizer.json'));
-  const tokenizerConfig = (await readJson(join(folder, 'tokenizer_config.json'))) ?? null;
+  const tokenizer = await readJson(join(folder, 'tokenizer.json'), tokenizerBounds);
+  const tokenizerConfig = (await readJson(join(folder, 'tokenizer_config.json'), tableBounds)) ?? null;
   const { family, config } = configFromJson(
     configPath,
     configJson,
-    await readJson(join(folder, 'generation_config.json')),
+    await readJson(join(folder, 'generation_config.json'), configBounds),
     {
       bosTokenId: prependedToken(tokenizer),
       eosTokenIds: tokenizerEndTokens(tokenizer, tokenizerConfig),
@@ -171,7 +146,7 @@ function checkPlacement(
     if (tensor === undefined || names[tensor.file] !== shard) {
       throw new TillerError(
         'checkpoint_invalid',
-        `${path}: ${indexName} says tensor '${name}' is in ${shard}; it is not.`,
+        `${path}: ${safetensorsIndexName} says tensor '${name}' is in ${shard}; it is not.`,
       );
     }
   }

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { duplicateKey } from '../core/duplicate-key.ts';
 import { TillerError } from '../core/index.ts';
-import { maxDimensions, maxNameBytes, maxSafetensorsHeaderBytes, maxTensorElements, maxTensors } from './limits.ts';
+import { exceededBound } from './json-bounds.ts';
+import { maxDimensions, maxNameBytes, maxTensorElements, maxTensors, safetensorsHeaderBounds } from './limits.ts';
 import type { LocalFile } from './local-file.ts';
+import { schemaIssues } from './schema-issues.ts';
 import { elementCount } from './tensor.ts';
 
 /** A tensor as the header describes it. `offset` counts from the start of the file; `dtype` is safetensors' word. */
@@ -58,11 +60,13 @@ export async function readSafetensorsHeader(file: LocalFile): Promise<Safetensor
   if (file.size < 8) throw invalid(file, 'it is shorter than the eight bytes of its header length');
   await file.read(0, prefix);
   const length = Number(new DataView(prefix.buffer).getBigUint64(0, true));
-  if (length > file.size - 8 || length > maxSafetensorsHeaderBytes) {
+  if (length > file.size - 8 || length > safetensorsHeaderBounds.bytes) {
     throw invalid(file, `its header claims ${length} bytes (the file has ${file.size}). Is it a safetensors file?`);
   }
   const bytes = new Uint8Array(length);
   await file.read(8, bytes);
+  const exceeded = exceededBound(bytes, safetensorsHeaderBounds);
+  if (exceeded !== null) throw invalid(file, `its header ${exceeded}`);
   const { __metadata__: metadata = {}, ...tensors } = parseHeader(file, bytes);
   const checkedMetadata = metadataSchema.safeParse(metadata);
   if (!checkedMetadata.success) throw invalid(file, '__metadata__ is not an object of strings');
@@ -94,7 +98,7 @@ function parseHeader(file: LocalFile, bytes: Uint8Array): Record<string, unknown
 
 function parseEntry(file: LocalFile, name: string, value: unknown, start: number): SafetensorsEntry {
   const entry = entrySchema.safeParse(value);
-  if (!entry.success) throw invalid(file, `tensor '${name}' has a malformed entry: ${z.prettifyError(entry.error)}`);
+  if (!entry.success) throw invalid(file, `tensor '${name}' has a malformed entry: ${schemaIssues(entry.error)}`);
   if (Buffer.byteLength(name) > maxNameBytes) throw invalid(file, 'it has a tensor with an absurdly long name');
   const { dtype, shape, data_offsets: range } = entry.data;
   const bits = Object.hasOwn(dtypeBits, dtype) ? dtypeBits[dtype] : undefined;

@@ -1,6 +1,6 @@
 import { TillerError } from '../core/index.ts';
 import { dequantise } from './dequantise.ts';
-import { storedRow } from './gguf-names.ts';
+import { storedRow } from './interleaved-rows.ts';
 import type { LocalFile } from './local-file.ts';
 import { readTaken } from './taken-reader.ts';
 import { blockLayouts, elementCount, type StoredTensor, type TensorPiece } from './tensor.ts';
@@ -57,7 +57,7 @@ function headStep(tensor: StoredTensor, heads: number): number {
   return head * Math.max(1, Math.floor(pieceElements / head));
 }
 
-/** Puts the rows of q or k back where Hugging Face has them (gguf-names.ts, `storedRow`). */
+/** Puts the rows of q or k back where Hugging Face has them (interleaved-rows.ts, `storedRow`). */
 function undoInterleave(from: Float32Array, to: Float32Array, headDim: number, width: number): void {
   const rows = from.length / width;
   for (let row = 0; row < rows; row++) {

@@ -1,13 +1,19 @@
-/** Element types that this version reads. Q4_1 and Q8_0 are ggml's blocks of 32. */
-export type TensorType = 'F32' | 'F16' | 'BF16' | 'Q4_1' | 'Q8_0';
+/** Element types that are read: floats, ggml's blocks of 32 (Q4_0 … Q8_0) and of 256 (Q4_K …); block-layouts/ has one file for each. */
+export type TensorType = 'F32' | 'F16' | 'BF16' | 'Q4_0' | 'Q4_1' | 'Q5_0' | 'Q5_1' | 'Q8_0' | 'Q4_K' | 'Q5_K' | 'Q6_K';
 
 /** Elements and bytes of one block of each type. */
 export const blockLayouts: Readonly<Record<TensorType, { readonly elements: number; readonly bytes: number }>> = {
   F32: { elements: 1, bytes: 4 },
   F16: { elements: 1, bytes: 2 },
   BF16: { elements: 1, bytes: 2 },
+  Q4_0: { elements: 32, bytes: 18 },
   Q4_1: { elements: 32, bytes: 20 },
+  Q5_0: { elements: 32, bytes: 22 },
+  Q5_1: { elements: 32, bytes: 24 },
   Q8_0: { elements: 32, bytes: 34 },
+  Q4_K: { elements: 256, bytes: 144 },
+  Q5_K: { elements: 256, bytes: 176 },
+  Q6_K: { elements: 256, bytes: 210 },
 };
 
 /** One weight of a checkpoint. */
@@ -31,7 +37,7 @@ export interface StoredTensor extends TensorInfo {
   readonly offset: number;
   /**
    * Set where llama.cpp's converter reordered the rows of q or k for its rotary embedding: the rows of each of `heads` heads are to
-   * be put back (gguf-names.ts).
+   * be put back (interleaved-rows.ts).
    */
   readonly interleavedHeads: number | null;
 }

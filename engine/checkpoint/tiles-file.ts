@@ -18,7 +18,12 @@ import {
 const formatVersion = 1;
 
 /** Stored types whose weights Product takes as they are. */
-const formsByType: Partial<Record<TensorType, TileForm>> = { Q4_1: 'tiles4', Q8_0: 'tiles8', BF16: 'tiles16' };
+const formsByType: Partial<Record<TensorType, TileForm>> = {
+  Q4_0: 'tiles4',
+  Q4_1: 'tiles4',
+  Q8_0: 'tiles8',
+  BF16: 'tiles16',
+};
 export const tileBits: Readonly<Record<TileForm, TileBits>> = { tiles4: 4, tiles8: 8, tiles16: 16 };
 
 type TileArray = 'tiles' | 'scales' | 'offsets';

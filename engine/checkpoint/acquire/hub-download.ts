@@ -4,8 +4,10 @@ import { TillerError } from '../../core/index.ts';
 import type { HubSource } from './catalog.ts';
 import { formatBytes, rootMessage } from './describe.ts';
 import { requireSpace } from './disk-space.ts';
+import { mismatch } from './expected-file.ts';
+import { explainHubAnswer, hubBase, hubHeaders } from './hub-answer.ts';
 import { defaultTimeouts, type FetchContext } from './options.ts';
-import { mismatch, ReceivedFile } from './received-file.ts';
+import { ReceivedFile } from './received-file.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** Next to a partial file: what it is a part of. */
@@ -30,7 +32,7 @@ export async function downloadFromHub(source: HubSource, context: FetchContext):
   for (let request = 1; ; request++) {
     const before = await sizeOf(context.partialPath);
     try {
-      return await downloadOnce(url, context);
+      return await downloadOnce(source, url, context);
     } catch (error) {
       if (error instanceof CannotResume && request < mostRequests) {
         await dropPartial(context.partialPath);
@@ -51,9 +53,8 @@ export async function downloadFromHub(source: HubSource, context: FetchContext):
 
 /** Address of a file (https://huggingface.co/docs/hub: `/<repository>/resolve/<revision>/<path>`). */
 export function hubUrl(source: HubSource, endpoint: string | null): string {
-  const base = (endpoint ?? 'https://huggingface.co').replace(/\/+$/, '');
   const path = source.file.split('/').map(encodeURIComponent).join('/');
-  return `${base}/${source.repository}/resolve/${encodeURIComponent(source.revision)}/${path}`;
+  return `${hubBase({ endpoint })}/${source.repository}/resolve/${encodeURIComponent(source.revision)}/${path}`;
 }
 
 function giveUp(error: Interrupted, bytes: number, context: FetchContext): unknown {
@@ -62,7 +63,7 @@ function giveUp(error: Interrupted, bytes: number, context: FetchContext): unkno
   return new TillerError('model_unavailable', `${error.message}${kept}`, { cause: error });
 }
 
-async function downloadOnce(url: string, context: FetchContext): Promise<void> {
+async function downloadOnce(source: HubSource, url: string, context: FetchContext): Promise<void> {
   const { expected, partialPath } = context;
   const kept = await resumable(url, context);
   if (kept?.bytes === expected.bytes) return finish(await openReceived(context, kept.bytes), context);
@@ -70,7 +71,7 @@ async function downloadOnce(url: string, context: FetchContext): Promise<void> {
   await requireSpace(context.folder, expected.bytes - (kept?.bytes ?? 0), context.freeBytes);
   const watchdog = new Watchdog(context.signal);
   try {
-    const response = await request(url, kept, watchdog, context);
+    const response = await request(source, url, kept, watchdog, context);
     const keep = checkAnswer(response, kept, context);
     const etag = strongEtag(response);
     if (keep === 0) await rm(stateOf(partialPath), { force: true });
@@ -85,13 +86,13 @@ async function downloadOnce(url: string, context: FetchContext): Promise<void> {
 
 /** Sends the request; throws `model_unavailable` when there is no answer in time or the answer is not the file. */
 async function request(
+  source: HubSource,
   url: string,
   kept: { readonly bytes: number; readonly etag: string } | null,
   watchdog: Watchdog,
   context: FetchContext,
 ): Promise<Response> {
-  const headers: Record<string, string> = { 'accept-encoding': 'identity', 'user-agent': 'tiller' };
-  if (context.hub?.token) headers.authorization = `Bearer ${context.hub.token}`;
+  const headers = hubHeaders(context.hub);
   if (kept) Object.assign(headers, { range: `bytes=${kept.bytes}-`, 'if-range': kept.etag });
   const patience = context.timeouts?.answer ?? defaultTimeouts.answer;
   watchdog.restart(patience, `no answer within ${patience / 1000} s`);
@@ -104,14 +105,10 @@ async function request(
   if (response.status === 200 || response.status === 206) return response;
   await response.body?.cancel().catch(() => undefined);
   if (response.status === 416 && kept) throw new CannotResume();
-  throw new TillerError('model_unavailable', `${new URL(url).host} answered ${explainStatus(response, context)}`);
-}
-
-function explainStatus(response: Response, context: FetchContext): string {
-  const status = `${response.status} ${response.statusText}`.trim();
-  if (response.status === 404) return `${status}: no such repository, revision or file`;
-  if (response.status !== 401 && response.status !== 403) return status;
-  return `${status}: ${context.hub?.token ? 'HF_TOKEN does not give access' : 'set HF_TOKEN if access is restricted'}`;
+  throw new TillerError(
+    'model_unavailable',
+    `${new URL(url).host} answered ${explainHubAnswer(response, source.repository, context.hub)}`,
+  );
 }
 
 /** How many bytes of the partial file the answer continues; throws when the answer cannot be the file. */
@@ -135,7 +132,7 @@ function checkAnswer(
   const length = response.headers.get('content-length');
   if (length !== null && !response.headers.has('content-encoding') && Number(length) !== expected.bytes) {
     void response.body?.cancel().catch(() => undefined);
-    throw mismatch({ bytes: Number(length), sha256: null }, expected);
+    throw mismatch({ bytes: Number(length), digest: null }, expected);
   }
   if (kept) context.onNotice?.('Hugging Face Hub: the file cannot be resumed there; starting again.');
   return 0;

@@ -1,7 +1,7 @@
-export { type AcquiredModel, acquireModel } from './acquire.ts';
+export { acquireModel } from './acquire.ts';
 export { type CatalogModel, type CatalogSource, catalog, defaultModelName, findCatalogModel } from './catalog.ts';
 export { formatBytes } from './describe.ts';
 export { freeBytes } from './disk-space.ts';
 export { type CacheEntry, existingFolder, inspectCache } from './model-cache.ts';
-export type { AcquireOptions } from './options.ts';
+export type { AcquiredModel, AcquireOptions } from './options.ts';
 export { runPython } from './python-process.ts';

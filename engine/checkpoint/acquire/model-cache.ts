@@ -1,13 +1,15 @@
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { ProgressListener, TillerError } from '../../core/index.ts';
 import { type CatalogModel, catalog } from './catalog.ts';
-import { hashFile, mismatch } from './received-file.ts';
+import { digestOf, type ExpectedFile, mismatch } from './expected-file.ts';
+import { hashFile } from './received-file.ts';
 
 /** Left next to a file when its bytes were last hashed and right. */
 const verificationMark = z.object({
-  sha256: z.string(),
+  sha256: z.string().optional(),
+  gitBlob: z.string().optional(),
   bytes: z.number(),
   /** Modification time of the file at that moment: a file touched since is hashed again. */
   modifiedMilliseconds: z.number(),
@@ -21,9 +23,18 @@ export interface CachePlace {
   readonly markPath: string;
 }
 
+/** A file by its name in the cache or in a repository. */
+export interface NamedFile extends ExpectedFile {
+  readonly name: string;
+}
+
 export function cachePlace(cacheDirectory: string, model: CatalogModel): CachePlace {
-  const folder = join(cacheDirectory, 'models', model.name);
-  const path = join(folder, model.file.name);
+  return placeIn(join(cacheDirectory, 'models', model.name), model.file.name);
+}
+
+/** The place of a file in a folder of the cache. */
+export function placeIn(folder: string, name: string): CachePlace {
+  const path = join(folder, name);
   return { folder, path, partialPath: `${path}.partial`, markPath: `${path}.verified.json` };
 }
 
@@ -33,35 +44,37 @@ export function cachePlace(cacheDirectory: string, model: CatalogModel): CachePl
  */
 export async function lookUp(
   place: CachePlace,
-  expected: CatalogModel['file'],
+  expected: NamedFile,
   options: { readonly rehash?: boolean; readonly onProgress?: ProgressListener; readonly signal?: AbortSignal } = {},
 ): Promise<'hit' | 'miss' | TillerError> {
   const found = await stat(place.path).catch(() => null);
   if (!found) return 'miss';
-  if (found.size !== expected.bytes) return mismatch({ bytes: found.size, sha256: null }, expected);
+  if (found.size !== expected.bytes) return mismatch({ bytes: found.size, digest: null }, expected);
   if (!options.rehash && (await markIsValid(place, expected, found.mtimeMs))) return 'hit';
   let done = 0;
-  const sha256 = await hashFile(
+  const digest = await hashFile(
     place.path,
+    expected,
     (bytes) => {
       done += bytes;
       options.onProgress?.({ label: `Verifying ${expected.name}`, done, total: expected.bytes, unit: 'bytes' });
     },
     options.signal,
   );
-  if (sha256 !== expected.sha256) return mismatch({ bytes: found.size, sha256 }, expected);
+  if (digest !== digestOf(expected).hex) return mismatch({ bytes: found.size, digest }, expected);
   // A read-only cache stays usable; it is only hashed again next time.
   await writeMark(place, expected).catch(() => undefined);
   return 'hit';
 }
 
-async function markIsValid(place: CachePlace, expected: CatalogModel['file'], modified: number): Promise<boolean> {
+async function markIsValid(place: CachePlace, expected: ExpectedFile, modified: number): Promise<boolean> {
   const text = await readFile(place.markPath, 'utf8').catch(() => null);
   if (text === null) return false;
   const mark = verificationMark.safeParse(parseJson(text));
   return (
     mark.success &&
     mark.data.sha256 === expected.sha256 &&
+    mark.data.gitBlob === expected.gitBlob &&
     mark.data.bytes === expected.bytes &&
     mark.data.modifiedMilliseconds === modified
   );
@@ -75,14 +88,14 @@ function parseJson(text: string): unknown {
   }
 }
 
-async function writeMark(place: CachePlace, expected: CatalogModel['file']): Promise<void> {
+async function writeMark(place: CachePlace, { sha256, gitBlob, bytes }: ExpectedFile): Promise<void> {
   const { mtimeMs } = await stat(place.path);
-  const mark = { sha256: expected.sha256, bytes: expected.bytes, modifiedMilliseconds: mtimeMs };
+  const mark = { sha256, gitBlob, bytes, modifiedMilliseconds: mtimeMs };
   await writeFile(place.markPath, `${JSON.stringify(mark)}\n`);
 }
 
 /** Moves a verified file (already brought to the disk) into its place in one step, and leaves the mark. */
-export async function publish(place: CachePlace, received: string, expected: CatalogModel['file']): Promise<void> {
+export async function publish(place: CachePlace, received: string, expected: ExpectedFile): Promise<void> {
   await rename(received, place.path);
   await syncFolder(place.folder);
   await writeMark(place, expected);
@@ -108,10 +121,6 @@ export async function removeLeftovers(place: CachePlace): Promise<void> {
 
 /** Start of the name of a folder that holds one source's temporary files. */
 export const workFolderPrefix = '.work-';
-
-export async function makeFolder(place: CachePlace): Promise<void> {
-  await mkdir(place.folder, { recursive: true });
-}
 
 export async function removeCached(place: CachePlace): Promise<void> {
   await rm(place.path, { force: true });

@@ -2,7 +2,19 @@ import type { spawn } from 'node:child_process';
 import type { ProgressListener } from '../../core/index.ts';
 import type { CatalogModel } from './catalog.ts';
 import type { FreeBytes } from './disk-space.ts';
+import type { NamedFile } from './model-cache.ts';
 import type { OpenFile } from './received-file.ts';
+
+export interface AcquiredModel {
+  /**
+   * The catalog's name; for a repository of the Hub its name without the owner
+   * (`pythia-70m@step143000`), for a file of one that was asked for the file's; for a local path that is no file of the catalog, its base name without `.gguf` or `.safetensors`.
+   */
+  readonly name: string;
+  /** Absolute path of the file or folder. */
+  readonly path: string;
+  readonly source: 'local' | 'cache' | 'hub' | 'python_package';
+}
 
 export interface AcquireOptions {
   /** Root of the cache; a model's file lies in `<cacheDirectory>/models/<name>/<file>`. */
@@ -56,7 +68,7 @@ export const defaultTimeouts: Timeouts = { answer: 5_000, idle: 20_000, staleLoc
 export interface FetchContext extends AcquireOptions {
   /** The request's own signal and the loss of the lock together. */
   readonly signal: AbortSignal;
-  readonly expected: CatalogModel['file'];
+  readonly expected: NamedFile;
   /** Where an incomplete file grows; the same path in every run, so that it can be resumed. */
   readonly partialPath: string;
   /** Folder of the model in the cache. */

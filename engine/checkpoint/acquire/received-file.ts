@@ -1,21 +1,20 @@
-import { createHash, type Hash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { TillerError } from '../../core/index.ts';
+import { digestOf, type ExpectedFile, hashFor, mismatch } from './expected-file.ts';
 
 /** Opens a file for writing; tests inject a disk that fills up. */
 export type OpenFile = (path: string, flags: string) => Promise<Pick<FileHandle, 'write' | 'sync' | 'close'>>;
 
-/** What a file must turn out to be. */
-export interface ExpectedFile {
-  readonly bytes: number;
-  /** Hexadecimal. */
-  readonly sha256: string;
-}
-
-/** sha256 of a whole file in hexadecimal, read in pieces. `onBytes` hears the size of each. */
-export async function hashFile(path: string, onBytes?: (bytes: number) => void, signal?: AbortSignal): Promise<string> {
-  return (await feed(createHash('sha256'), path, onBytes, signal)).digest('hex');
+/** The digest of a whole file, of the kind that is known of the expected one, read in pieces. `onBytes` hears the size of each. */
+export async function hashFile(
+  path: string,
+  expected: ExpectedFile,
+  onBytes?: (bytes: number) => void,
+  signal?: AbortSignal,
+): Promise<string> {
+  return (await feed(hashFor(expected), path, onBytes, signal)).digest('hex');
 }
 
 async function feed(hash: Hash, path: string, onBytes?: (n: number) => void, signal?: AbortSignal): Promise<Hash> {
@@ -54,7 +53,7 @@ export class ReceivedFile {
     options: { readonly keep?: number; readonly openFile?: OpenFile } = {},
   ): Promise<ReceivedFile> {
     const keep = options.keep ?? 0;
-    const hash = createHash('sha256');
+    const hash = hashFor(expected);
     if (keep > 0) await feed(hash, path);
     const handle = await (options.openFile ?? open)(path, keep > 0 ? 'a' : 'w');
     return new ReceivedFile(path, expected, { handle, hash, bytes: keep });
@@ -87,24 +86,11 @@ export class ReceivedFile {
     }
   }
 
-  /** After `close`: throws `checksum_mismatch`, and removes the file, unless size and sha256 are the expected ones. */
+  /** After `close`: throws `checksum_mismatch`, and removes the file, unless size and digest are the expected ones. */
   async verify(): Promise<void> {
-    const sha256 = this.#hash.digest('hex');
-    if (this.#bytes === this.#expected.bytes && sha256 === this.#expected.sha256) return;
+    const digest = this.#hash.digest('hex');
+    if (this.#bytes === this.#expected.bytes && digest === digestOf(this.#expected).hex) return;
     await rm(this.path, { force: true });
-    throw mismatch({ bytes: this.#bytes, sha256 }, this.#expected);
+    throw mismatch({ bytes: this.#bytes, digest }, this.#expected);
   }
-}
-
-/** What is wrong, in words. */
-export function mismatch(
-  got: { readonly bytes: number; readonly sha256: string | null },
-  expected: ExpectedFile,
-): TillerError {
-  return new TillerError(
-    'checksum_mismatch',
-    got.bytes === expected.bytes
-      ? `its sha256 is ${got.sha256}, expected ${expected.sha256}`
-      : `it holds ${got.bytes} bytes, expected ${expected.bytes}`,
-  );
 }

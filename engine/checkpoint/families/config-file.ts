@@ -1,5 +1,6 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { TillerError } from '../../core/index.ts';
+import { schemaIssues } from '../schema-issues.ts';
 
 /** Keys that every configuration may have and that do not change what the model computes: transformers' PretrainedConfig, and tools' notes. */
 const harmlessEverywhere = new Set([
@@ -53,7 +54,7 @@ export class ConfigFile {
   read<Shape extends z.ZodRawShape>(schema: z.ZodObject<Shape>, others: OtherKeys = {}): z.output<z.ZodObject<Shape>> {
     const parsed = schema.safeParse(this.json);
     if (!parsed.success) {
-      throw new TillerError('checkpoint_invalid', `${this.path}: ${z.prettifyError(parsed.error)}`);
+      throw new TillerError('checkpoint_invalid', `${this.path}: ${schemaIssues(parsed.error)}`);
     }
     const harmless = new Set(others.harmless);
     const only = { ...onlyEverywhere, ...others.only };

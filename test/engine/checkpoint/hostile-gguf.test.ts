@@ -1,10 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../../engine/checkpoint/index.ts';
-import { TillerError } from '../../../engine/core/index.ts';
-import { folderWith, refusal, temporaryFolder, tinyLlama } from './fixtures.ts';
+import { folderWith, refusal } from './fixtures.ts';
 import { type GgufParts, ggufBytes, metadata, string, tinyDataBytes, tinyMetadata, tinyTensors } from './gguf-bytes.ts';
 
 const whole: GgufParts = { metadata: tinyMetadata(), tensors: tinyTensors(), data: tinyDataBytes };
@@ -68,20 +65,37 @@ describe('a hostile GGUF file is refused', () => {
       { tensors: tensors(gate, { dims: [32, 16] }) },
       'has the shape [16, 32], the configuration wants [32, 32]',
     ],
-    ['missing tensor', { tensors: tinyTensors().slice(0, -1) }, "lacks tensor 'model.norm.weight'"],
-    [
-      'two spellings of one tensor',
-      {
-        tensors: [...tinyTensors(), { ...tinyTensors()[1], name: 'blk.00.attn_norm.weight', offset: tinyDataBytes }],
-        data: tinyDataBytes + 128,
-      },
-      "two tensors for 'model.layers.0.input_layernorm.weight'",
-    ],
+    ['missing tensor', { tensors: tinyTensors().slice(0, -1) }, "lacks tensor 'output_norm.weight'"],
     [
       'vocabulary against the embedding',
       more(metadata.uint32('llama.vocab_size', 65)),
       "'token_embd.weight' has 64 rows",
     ],
+    [
+      'fewer rotary divisors than pairs',
+      {
+        tensors: [...tinyTensors(), { name: 'rope_freqs.weight', dims: [8], type: 0, offset: tinyDataBytes }],
+        data: tinyDataBytes + 32,
+      },
+      "'rope_freqs.weight' has 8 divisors for 32 rotated dimensions",
+    ],
+    [
+      'rotary divisors of zero',
+      {
+        tensors: [...tinyTensors(), { name: 'rope_freqs.weight', dims: [16], type: 0, offset: tinyDataBytes }],
+        data: tinyDataBytes + 64,
+      },
+      "'rope_freqs.weight' divides by 0",
+    ],
+    [
+      'rotary divisors of an absurd shape',
+      {
+        tensors: [...tinyTensors(), { name: 'rope_freqs.weight', dims: [8, 8], type: 0, offset: tinyDataBytes }],
+        data: tinyDataBytes + 256,
+      },
+      "'rope_freqs.weight' has the shape [8, 8]",
+    ],
+    ['a fractional window', more(metadata.float32('llama.attention.sliding_window', 0.5)), 'sliding_window is 0.5'],
     ['missing metadata', { metadata: tinyMetadata().slice(0, -1) }, 'layer_norm_rms_epsilon'],
     [
       'metadata of the wrong type',
@@ -106,28 +120,25 @@ describe('a hostile GGUF file is refused', () => {
   });
 
   it.each<[string, Partial<GgufParts>, string]>([
-    [
-      'Q4_K',
-      { tensors: tensors(gate, { type: 12 }) },
-      `'${gate}' is of type Q4_K, which is not read until a later version`,
-    ],
+    ['IQ4_XS', { tensors: tensors(gate, { type: 23 }) }, `'${gate}' is of type IQ4_XS, which is not read`],
     ['big endian', { version: 0x03000000 }, 'Big-endian'],
     ['version 1', { version: 1 }, 'version 1'],
     [
       'another architecture',
-      { metadata: [metadata.string('general.architecture', 'gemma3'), ...tinyMetadata().slice(1)] },
-      "'gemma3'. This version runs: llama",
+      { metadata: [metadata.string('general.architecture', 'mamba'), ...tinyMetadata().slice(1)] },
+      "'mamba'. This version runs: llama, qwen2,",
     ],
     ['rotary scaling', more(metadata.string('llama.rope.scaling.type', 'yarn')), 'llama.rope.scaling.type (yarn)'],
     ['experts', more(metadata.uint32('llama.expert_count', 8)), 'llama.expert_count (8)'],
     [
-      'rotary factors',
+      'another spelling of a tensor',
       {
-        tensors: [...tinyTensors(), { name: 'rope_freqs.weight', dims: [8], type: 0, offset: tinyDataBytes }],
-        data: tinyDataBytes + 32,
+        tensors: [...tinyTensors(), { ...tinyTensors()[1], name: 'blk.00.attn_norm.weight', offset: tinyDataBytes }],
+        data: tinyDataBytes + 128,
       },
-      'rope_freqs.weight',
+      "tensor 'blk.00.attn_norm.weight' (32 weights) has no place",
     ],
+    ['a scaling factor without a type', more(metadata.float32('llama.rope.scaling.factor', 4)), 'without a type'],
     [
       'biases',
       {
@@ -139,7 +150,7 @@ describe('a hostile GGUF file is refused', () => {
     [
       'partial rotary',
       more(metadata.uint32('llama.rope.dimension_count', 16)),
-      'rope.dimension_count 16 in heads of 32',
+      'rope.dimension_count 16 where 32 is expected',
     ],
     ['split', more(metadata.uint32('split.count', 2)), 'split GGUF'],
     ['nested arrays', more(metadata.array('x', 9, 1, Buffer.alloc(16))), 'array of arrays'],
@@ -147,32 +158,5 @@ describe('a hostile GGUF file is refused', () => {
     const error = await refusal(open(parts));
     expect(error.message).toContain(words);
     expect(error.code).toBe('checkpoint_unsupported');
-  });
-});
-
-describe('a damaged GGUF file', () => {
-  it('opens or is refused, whatever bytes of its header change or are cut off', async () => {
-    const original = await readFile(join(tinyLlama, 'gguf/tiny-llama.gguf'));
-    const path = join(await temporaryFolder(), 'x.gguf');
-    const at = fc.oneof(fc.nat(600), fc.nat(20_000));
-    const changes = fc.array(fc.tuple(at, fc.oneof(fc.nat(255), fc.constant(255))), { minLength: 1, maxLength: 4 });
-    const cut = fc.oneof(
-      { weight: 3, arbitrary: fc.constant(original.length) },
-      { weight: 1, arbitrary: fc.nat(original.length) },
-    );
-    let refused = 0;
-    const property = fc.asyncProperty(changes, cut, async (edits, length) => {
-      const bytes = Buffer.from(original.subarray(0, length));
-      for (const [index, value] of edits) if (index < length) bytes[index] = value;
-      await writeFile(path, bytes);
-      try {
-        await (await openCheckpoint(path)).close();
-      } catch (error) {
-        expect(error).toBeInstanceOf(TillerError);
-        refused++;
-      }
-    });
-    await fc.assert(property, { numRuns: 400 });
-    expect(refused).toBeGreaterThan(50);
   });
 });

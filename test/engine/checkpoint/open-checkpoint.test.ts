@@ -2,7 +2,7 @@ import { cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Checkpoint, openCheckpoint, openTensorFile } from '../../../engine/checkpoint/index.ts';
-import { refusal, temporaryFolder, tinyLlama } from './fixtures.ts';
+import { folderWith, refusal, temporaryFolder, tinyLlama } from './fixtures.ts';
 
 async function all(checkpoint: Checkpoint): Promise<Map<string, Float32Array>> {
   const tensors = new Map<string, Float32Array>();
@@ -121,6 +121,16 @@ describe('what is not a checkpoint', () => {
     const folder = await temporaryFolder();
     for (const name of ['a.gguf', 'b.gguf']) await cp(join(tinyLlama, 'gguf/tiny-llama.gguf'), join(folder, name));
     expect((await refusal(openCheckpoint(folder))).message).toContain('a.gguf, b.gguf');
+  });
+
+  it('refuses pickled weights, as a folder and as a file, with the line that converts them', async () => {
+    const folder = await folderWith({ 'config.json': {}, 'pytorch_model-00001-of-00002.bin': 'x' });
+    for (const path of [folder, join(folder, 'pytorch_model-00001-of-00002.bin')]) {
+      const error = await refusal(openCheckpoint(path));
+      expect(error.code).toBe('checkpoint_unsupported');
+      expect(error.message).toContain('runs whatever code is in it');
+      expect(error.message).toContain(`M.from_pretrained('${folder}').save_pretrained('converted')`);
+    }
   });
 
   it('refuses weights without their config.json, and shards that are gone', async () => {

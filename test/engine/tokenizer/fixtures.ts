@@ -43,7 +43,7 @@ export function smollm2(): TokenizerSource {
   return {
     path: 'SmolLM2-135M-Instruct.Q4_1.gguf',
     config: configOf(49_152),
-    tokenizerFiles: { kind: 'gguf', addEos: false, ...metadata },
+    tokenizerFiles: { kind: 'gguf', addEos: false, sentencePiece: null, ...metadata },
     chatTemplate,
   };
 }
@@ -79,6 +79,11 @@ function configOf(vocabularySize: number): ModelConfig {
     bosTokenId: null,
     eosTokenIds: [],
   };
+}
+
+/** A file of test/fixtures/tokenizers, parsed: `gemma` is a tokenizer with every part of Gemma's, `gemma-golden` what it gives. */
+export function familyTokenizer(name: string): unknown {
+  return JSON.parse(readFileSync(join(fixtures, 'tokenizers', `${name}.json`), 'utf8'));
 }
 
 /** tiny-llama's tokenizer.json, parsed. */
