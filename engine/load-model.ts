@@ -64,8 +64,8 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     const { config } = checkpoint;
     const { tokenizer, encoder } = await openTokenizer(checkpoint);
     const chatTemplate = createChatTemplate(checkpoint);
-    const precision = await resolvePrecision(options.precision ?? 'f32', checkpoint, threads);
     const kernels = await kernelsFor(options);
+    const precision = await resolvePrecision(options.precision ?? 'f32', checkpoint, threads, kernels.library);
     // Where inputs are rounded to 8 bits anyway, 11 bits of keys and values lose nothing more, and are read in half the time.
     const keyValueType: KeyValueType = precision === 'f32' || kernels.library === null ? 'float32' : 'float16';
     const needs = needsOf(config, weights, keyValueType);

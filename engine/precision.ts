@@ -1,5 +1,6 @@
 import {
   type Checkpoint,
+  commonTileForm,
   hasBlocks,
   prepareBlockWeights,
   prepareInt8Weights,
@@ -18,24 +19,37 @@ import { checkInt8, type ExecutorOptions, type Int8Check } from './runtime/index
 /** int8 is chosen by itself only where it is so many times faster than float32. */
 const worthwhileSpeedUp = 1.3;
 
-/** The rule of `auto`: int8 where it is exact in its sums and worthwhile, else the checkpoint's own blocks, else f32. */
-export function choosePrecision({ exact, speedUp }: Int8Check, hasBlocks: boolean): Precision {
+/**
+ * The rule of `auto`: int8 where it is exact in its sums and worthwhile; else f32 where Tiller's own operator reads the checkpoint's
+ * weights as they are; else the checkpoint's own blocks; else f32.
+ */
+export function choosePrecision(
+  { exact, speedUp }: Int8Check,
+  checkpoint: { readonly asItIs: boolean; readonly hasBlocks: boolean },
+): Precision {
   if (exact && speedUp >= worthwhileSpeedUp) return 'int8';
-  return hasBlocks ? 'blocks' : 'f32';
+  return checkpoint.hasBlocks && !checkpoint.asItIs ? 'blocks' : 'f32';
 }
 
 /**
  * The precision to load with. Throws `runtime_unavailable` for `int8` where the processor's 8-bit sums saturate: the replies would be
  * wrong without any sign of it.
+ *
+ * @param kernels the library of Tiller's own operators; null without
  */
 export async function resolvePrecision(
   choice: PrecisionChoice,
   checkpoint: Checkpoint,
   threads: number,
+  kernels: string | null,
 ): Promise<Precision> {
   if (choice !== 'int8' && choice !== 'auto') return choice;
-  const check = await checkInt8(threads);
-  if (choice === 'auto') return choosePrecision(check, hasBlocks(checkpoint));
+  const form = commonTileForm(checkpoint);
+  const rival = kernels === null || form === null ? null : { kernels, form };
+  const check = await checkInt8(threads, rival);
+  if (choice === 'auto') {
+    return choosePrecision(check, { asItIs: rival !== null, hasBlocks: hasBlocks(checkpoint) });
+  }
   if (check.exact) return choice;
   const message =
     "This processor's 8-bit products saturate, so int8 would compute wrong sums. Use f32, blocks or auto.";

@@ -15,5 +15,5 @@ export {
 export type { TensorInfo, TensorPiece, TensorType } from './tensor.ts';
 export { openTensorFile, type TensorFile } from './tensor-file.ts';
 export { tileShapes } from './tile-layout.ts';
-export { prepareTileWeights, tileBits } from './tiles-file.ts';
+export { commonTileForm, prepareTileWeights, tileBits } from './tiles-file.ts';
 export { prepareFloat32Weights, type WeightsFile } from './weights-file.ts';

@@ -88,6 +88,17 @@ export async function prepareTileWeights(
   return { forms, arrays };
 }
 
+/** The form in which most groups of linear layers would be laid out; null where none is. */
+export function commonTileForm(checkpoint: Checkpoint): TileForm | null {
+  const counts = new Map<TileForm, number>();
+  for (const group of linearGroups(checkpoint.config)) {
+    const form = tileParts(checkpoint, group)[0]?.form;
+    if (form) counts.set(form, (counts.get(form) ?? 0) + 1);
+  }
+  const [most] = [...counts].sort(([, a], [, b]) => b - a);
+  return most?.[0] ?? null;
+}
+
 function tileParts(checkpoint: Checkpoint, group: LinearGroup): TilePart[] {
   const infos = group.weights.map((name) => checkpoint.tensors.get(name));
   const [form, ...others] = new Set(infos.map((info) => info && formsByType[info.type]));

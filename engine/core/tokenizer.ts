@@ -5,7 +5,7 @@ export interface Tokenizer {
   readonly specialTokenIds: ReadonlySet<number>;
   /**
    * Token ids of `text`. Special tokens spelled out in the text become their ids. `addSpecialTokens` lets the tokenizer
-   * prepend what it itself prepends (nothing, for many models).
+   * prepend what it itself prepends (nothing, for many models), once: a text that begins with it already gets no second.
    */
   encode(text: string, options: { readonly addSpecialTokens: boolean }): Int32Array;
   decode(ids: ArrayLike<number>, options: { readonly skipSpecial: boolean }): string;
@@ -43,8 +43,18 @@ export interface ChatMessage {
   readonly content: string;
 }
 
+export interface ChatTemplateOptions {
+  /** Whether the text ends where the assistant's answer begins. */
+  readonly addGenerationPrompt: boolean;
+  /** Values of variables that the template has of its own (`enable_thinking`). */
+  readonly variables?: Readonly<Record<string, unknown>>;
+}
+
 /** A model's chat template. */
 export interface ChatTemplate {
-  /** The conversation as one string, ready for `encode` with addSpecialTokens false. */
-  render(messages: readonly ChatMessage[], options: { readonly addGenerationPrompt: boolean }): string;
+  /**
+   * The conversation as one string, ready for `encode` with addSpecialTokens false. Throws `invalid_request` for conversations that
+   * the template refuses, and for variables that it does not have or that are not the caller's.
+   */
+  render(messages: readonly ChatMessage[], options: ChatTemplateOptions): string;
 }

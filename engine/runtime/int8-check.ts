@@ -1,3 +1,4 @@
+import { type TileForm, tileBits, tileShapes } from '../checkpoint/index.ts';
 import { type ElementType, OnnxGraph } from '../graph/index.ts';
 import type { Pointer } from './api.ts';
 import { RuntimeEnvironment } from './environment.ts';
@@ -16,16 +17,24 @@ export interface Int8Check {
   readonly speedUp: number;
 }
 
+/** How float32 products would be computed: by Tiller's own operator over weights in tiles; else by ONNX Runtime over float32. */
+export interface Float32Rival {
+  /** The library of own operators. */
+  readonly kernels: string;
+  readonly form: TileForm;
+}
+
 /**
  * Tries 8-bit matrix products on this processor. Some x86 processors (those without VNNI) add pairs of products in 16 bits and
  * saturate, which gives wrong sums for large weights without any error (ONNX Runtime's documentation, "Quantize ONNX models", on
  * U8S8): there int8 must not be used.
  */
-export async function checkInt8(threads: number): Promise<Int8Check> {
+export async function checkInt8(threads: number, rival: Float32Rival | null): Promise<Int8Check> {
   const environment = RuntimeEnvironment.acquire({ threads });
   try {
     const integers = await tryGraph(environment, integerGraph(), 'uint8', 255);
-    const floats = await tryGraph(environment, floatGraph(), 'float32', 255);
+    const float = rival ? productGraph(rival.form) : floatGraph();
+    const floats = await tryGraph(environment, float, 'float32', 255, rival?.kernels);
     // 255 · 127 · width, far from what 16 bits hold; a float32 holds it exactly.
     const exact = integers.output.every((value) => value === 255 * 127 * sizes.width);
     const milliseconds = { integers: [] as number[], floats: [] as number[] };
@@ -63,12 +72,36 @@ function floatGraph(): Uint8Array {
   return graph.serialize('float');
 }
 
+function productGraph(form: TileForm): Uint8Array {
+  const { width, out } = sizes;
+  const graph = new OnnxGraph();
+  graph.input('x', 'float32', ['M', width]);
+  const shapes = tileShapes(out, width, tileBits[form]);
+  const count = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
+  const numbers = (name: string) => {
+    const values = new Uint8Array(new Float32Array(count(shapes.scales)).fill(1).buffer);
+    return graph.constant(name, 'float32', shapes.scales, values);
+  };
+  const inputs = ['x', graph.constant('tiles', 'uint8', shapes.tiles, new Uint8Array(count(shapes.tiles)))];
+  if (form !== 'tiles16') inputs.push(numbers('scales'));
+  if (form === 'tiles4') inputs.push(numbers('offsets'));
+  graph.node('y', 'Product', inputs, { attributes: { bits: tileBits[form], outputs: out }, domain: 'tiller' });
+  graph.output('y', 'float32', ['M', out]);
+  return graph.serialize('product');
+}
+
 /** A session over inputs that all hold `value`, with the output of its first run. */
-async function tryGraph(environment: RuntimeEnvironment, graph: Uint8Array, type: ElementType, value: number) {
+async function tryGraph(
+  environment: RuntimeEnvironment,
+  graph: Uint8Array,
+  type: ElementType,
+  value: number,
+  kernels: string | null = null,
+) {
   const { tokens, width, out } = sizes;
   const { api } = environment;
   const prepacked: Pointer = api.create('CreatePrepackedWeightsContainer');
-  const session = await Session.create(environment, graph, new Map(), prepacked, null);
+  const session = await Session.create(environment, graph, new Map(), prepacked, kernels);
   const memory = NativeMemory.reserve(tokens * (width + out) * 4);
   const inputBytes = tokens * width * (type === 'uint8' ? 1 : 4);
   const at = tokens * width * 4;

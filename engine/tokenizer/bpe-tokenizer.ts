@@ -1,5 +1,6 @@
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { type DetokenizeStream, TillerError, type Tokenizer } from '../core/index.ts';
+import { startToken, withoutDoubledStart } from './single-start.js';
 import { type TokenBytes, tokenBytes } from './token-bytes.ts';
 import type { TokenizerJson } from './tokenizer-json.ts';
 import { Utf8DetokenizeStream } from './utf8-stream.ts';
@@ -20,6 +21,8 @@ interface Encoder {
 export class BpeTokenizer implements Tokenizer {
   readonly vocabularySize: number;
   readonly specialTokenIds: ReadonlySet<number>;
+  /** What the tokenizer itself puts before every text; null where it puts nothing. */
+  readonly startToken: number | null;
   readonly #library: Encoder;
   readonly #bytes: TokenBytes;
 
@@ -36,10 +39,16 @@ export class BpeTokenizer implements Tokenizer {
         cause: error,
       });
     }
+    this.startToken = startToken(this.#encode('a', false), this.#encode('a', true));
   }
 
-  encode(text: string, options: { readonly addSpecialTokens: boolean }): Int32Array {
-    const { ids } = this.#library.encode(text, { add_special_tokens: options.addSpecialTokens });
+  encode(text: string, { addSpecialTokens }: { readonly addSpecialTokens: boolean }): Int32Array {
+    const ids = this.#encode(text, addSpecialTokens);
+    return addSpecialTokens ? withoutDoubledStart(ids, this.startToken) : ids;
+  }
+
+  #encode(text: string, addSpecialTokens: boolean): Int32Array<ArrayBuffer> {
+    const { ids } = this.#library.encode(text, { add_special_tokens: addSpecialTokens });
     return Int32Array.from(ids.filter((id) => id !== undefined));
   }
 

@@ -1,6 +1,7 @@
 import { Template } from '@huggingface/jinja';
 import { type Checkpoint, namedTokens } from '../checkpoint/index.ts';
-import { type ChatMessage, type ChatTemplate, TillerError } from '../core/index.ts';
+import { type ChatMessage, type ChatTemplate, type ChatTemplateOptions, TillerError } from '../core/index.ts';
+import { TemplateVariables } from './template-variables.ts';
 
 /** The checkpoint's chat template; null where it has none. Throws `checkpoint_invalid` where it is not Jinja. */
 export function createChatTemplate(
@@ -8,7 +9,7 @@ export function createChatTemplate(
 ): ChatTemplate | null {
   if (checkpoint.chatTemplate === null) return null;
   try {
-    return new JinjaChatTemplate(new Template(checkpoint.chatTemplate), markers(checkpoint));
+    return new JinjaChatTemplate(checkpoint.chatTemplate, markers(checkpoint));
   } catch (error) {
     throw new TillerError(
       'checkpoint_invalid',
@@ -32,16 +33,21 @@ interface Markers {
  */
 class JinjaChatTemplate implements ChatTemplate {
   readonly #template: Template;
+  readonly #variables: TemplateVariables;
   readonly #markers: Markers;
 
-  constructor(template: Template, markers: Markers) {
-    this.#template = template;
+  constructor(source: string, markers: Markers) {
+    this.#template = new Template(source);
+    this.#variables = new TemplateVariables(source);
     this.#markers = markers;
   }
 
-  render(messages: readonly ChatMessage[], options: { readonly addGenerationPrompt: boolean }): string {
+  render(messages: readonly ChatMessage[], options: ChatTemplateOptions): string {
+    const variables = options.variables ?? {};
+    this.#variables.check(variables);
     try {
       return this.#template.render({
+        ...variables,
         messages: messages.map(({ role, content }) => ({ role, content })),
         add_generation_prompt: options.addGenerationPrompt,
         bos_token: this.#markers.bos ?? '',

@@ -3,6 +3,7 @@ import { type PromptEncoder, TillerError, type Tokenizer } from '../core/index.t
 import { BpeTokenizer } from './bpe-tokenizer.ts';
 import { exactPreTokenizer } from './exact-pre-tokenizer.ts';
 import { tokenizerJsonFromGguf } from './gguf-tokenizer-json.ts';
+import { knownNormalizer } from './known-normalizer.ts';
 import { ThreadEncoder } from './thread-encoder.ts';
 import { parseTokenizerJson } from './tokenizer-json.ts';
 
@@ -32,12 +33,12 @@ export async function openTokenizer(
   const json = parseTokenizerJson(path, given, config.vocabularySize);
   const forLibrary = {
     ...json,
-    pre_tokenizer: exactPreTokenizer(json),
-    normalizer: json.normalizer ?? null,
+    pre_tokenizer: exactPreTokenizer(path, json),
+    normalizer: knownNormalizer(path, json.normalizer),
     post_processor: json.post_processor ?? null,
     decoder: json.decoder ?? null,
   };
   const tokenizer = new BpeTokenizer(path, json, forLibrary, tokenizerConfig);
-  const source = JSON.stringify({ tokenizer: forLibrary, config: tokenizerConfig });
+  const source = () => JSON.stringify({ tokenizer: forLibrary, config: tokenizerConfig, start: tokenizer.startToken });
   return { tokenizer, encoder: new ThreadEncoder(tokenizer, source) };
 }

@@ -5,15 +5,17 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Tokenizer } from '@huggingface/tokenizers';
+import { withoutDoubledStart } from './single-start.js';
 
-/** @type {{ tokenizer: Record<string, unknown>, config: Record<string, unknown> }} */
+/** @type {{ tokenizer: Record<string, unknown>, config: Record<string, unknown>, start: number | null }} */
 const source = JSON.parse(workerData);
 const library = new Tokenizer(source.tokenizer, source.config);
 
 /** @param {{ text: string, addSpecialTokens: boolean }} job */
 function encode({ text, addSpecialTokens }) {
   const { ids } = library.encode(text, { add_special_tokens: addSpecialTokens });
-  return Int32Array.from(ids.filter((/** @type {number | undefined} */ id) => id !== undefined));
+  const tokenIds = Int32Array.from(ids.filter((/** @type {number | undefined} */ id) => id !== undefined));
+  return addSpecialTokens ? withoutDoubledStart(tokenIds, source.start) : tokenIds;
 }
 
 parentPort?.on('message', (job) => {

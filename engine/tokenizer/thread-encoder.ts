@@ -39,11 +39,11 @@ export class ThreadEncoder implements PromptEncoder {
   #current: Job | null = null;
   #closed = false;
 
-  /** @param source JSON of what encode-worker.js builds its tokenizer from */
+  /** @param source JSON of what encode-worker.js builds its tokenizer from, tens of megabytes; asked for where a thread starts */
   constructor(
     tokenizer: Tokenizer,
-    source: string,
-    start: () => EncodingThread = () => new Worker(workerFile, { workerData: source, name: 'tokenizer' }),
+    source: () => string,
+    start: () => EncodingThread = () => new Worker(workerFile, { workerData: source(), name: 'tokenizer' }),
   ) {
     this.#tokenizer = tokenizer;
     this.#start = start;

@@ -2,7 +2,8 @@ import { TillerError } from '../core/index.ts';
 import { byteOfCharacter } from './byte-level.ts';
 import type { Component, TokenizerJson } from './tokenizer-json.ts';
 
-const utf8 = new TextEncoder();
+/** From a pool: a `TextEncoder` would take memory of its own for each of a quarter of a million tokens. */
+const utf8 = (text: string): Uint8Array => Buffer.from(text, 'utf8');
 
 /** The exact bytes of every token, in one buffer. */
 export class TokenBytes {
@@ -13,13 +14,14 @@ export class TokenBytes {
   readonly #bytes: Uint8Array;
   readonly #starts: Uint32Array;
 
-  constructor(tokens: ReadonlyMap<number, Uint8Array>, stripsLeadingSpace: boolean) {
+  /** `tokens`: bytes by id, with holes. */
+  constructor(tokens: readonly (Uint8Array | undefined)[], stripsLeadingSpace: boolean) {
     this.stripsLeadingSpace = stripsLeadingSpace;
-    this.size = [...tokens.keys()].reduce((largest, id) => Math.max(largest, id), -1) + 1;
+    this.size = tokens.length;
     this.#starts = new Uint32Array(this.size + 1);
-    for (let id = 0; id < this.size; id++) this.#starts[id + 1] = this.#starts[id] + (tokens.get(id)?.length ?? 0);
+    for (let id = 0; id < this.size; id++) this.#starts[id + 1] = this.#starts[id] + (tokens[id]?.length ?? 0);
     this.#bytes = new Uint8Array(this.#starts[this.size]);
-    for (const [id, bytes] of tokens) this.#bytes.set(bytes, this.#starts[id]);
+    for (let id = 0; id < this.size; id++) this.#bytes.set(tokens[id] ?? [], this.#starts[id]);
   }
 
   /** A view; empty for an id that no token has (padding rows of the embedding). */
@@ -42,12 +44,11 @@ export function tokenBytes(path: string, json: TokenizerJson): TokenBytes {
     );
   }
   const bytesOf = pieces === null ? byteLevelBytes : sentencePieceBytes;
-  const tokens = new Map<number, Uint8Array>();
-  for (const [token, id] of Object.entries(json.model.vocab))
-    if (typeof id === 'number') tokens.set(id, bytesOf(token));
-  // SentencePiece's decoder runs over added tokens too: Gemma's runs of spaces are such, written with U+2581.
-  const bytesOfAdded = pieces === null ? (content: string) => utf8.encode(content) : sentencePieceBytes;
-  for (const { id, content } of json.added_tokens) tokens.set(id, bytesOfAdded(content));
+  const tokens: (Uint8Array | undefined)[] = [];
+  for (const [token, id] of Object.entries(json.model.vocab)) if (typeof id === 'number') tokens[id] = bytesOf(token);
+  // SentencePiece's decoder works on added tokens too (Gemma's runs of U+2581 are spaces); ByteLevel's leaves them
+  const bytesOfAdded = pieces === null ? utf8 : sentencePieceBytes;
+  for (const { id, content } of json.added_tokens) tokens[id] = bytesOfAdded(content);
   return new TokenBytes(tokens, pieces?.stripsLeadingSpace ?? false);
 }
 
@@ -57,7 +58,7 @@ function byteLevelBytes(token: string): Uint8Array {
   const bytes = new Uint8Array(token.length);
   for (let i = 0; i < token.length; i++) {
     const byte = table.get(token[i]);
-    if (byte === undefined) return utf8.encode(token);
+    if (byte === undefined) return utf8(token);
     bytes[i] = byte;
   }
   return bytes;
@@ -65,8 +66,8 @@ function byteLevelBytes(token: string): Uint8Array {
 
 /** `<0x0A>` is a byte; elsewhere U+2581 is a space. */
 function sentencePieceBytes(token: string): Uint8Array {
-  const byte = /^<0x([0-9A-Fa-f]{2})>$/.exec(token);
-  return byte ? Uint8Array.of(Number.parseInt(byte[1], 16)) : utf8.encode(token.replaceAll('\u2581', ' '));
+  const byte = token.startsWith('<0x') ? /^<0x([0-9A-Fa-f]{2})>$/.exec(token) : null;
+  return byte ? Uint8Array.of(Number.parseInt(byte[1], 16)) : utf8(token.replaceAll('\u2581', ' '));
 }
 
 /** The decoder of converted SentencePiece BPE models, step by step; null where it is anything else. */

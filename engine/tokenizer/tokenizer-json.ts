@@ -14,6 +14,17 @@ const vocabulary = z.custom<Record<string, unknown>>(
 );
 const component = z.looseObject({ type: z.string() });
 
+/** Half a million of them in the largest vocabularies: checked by hand too. */
+const merges = z.custom<(string | [string, string])[]>(
+  (value) => Array.isArray(value) && value.every(isMerge),
+  "each merge is 'left right' or [left, right]",
+);
+
+function isMerge(merge: unknown): boolean {
+  if (!Array.isArray(merge)) return typeof merge === 'string';
+  return merge.length === 2 && typeof merge[0] === 'string' && typeof merge[1] === 'string';
+}
+
 const schema = z.looseObject({
   added_tokens: z.array(addedToken).default([]),
   normalizer: component.nullish(),
@@ -23,7 +34,7 @@ const schema = z.looseObject({
   model: z.looseObject({
     type: z.string().optional(),
     vocab: vocabulary,
-    merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])).default([]),
+    merges: merges.default([]),
     byte_fallback: z.boolean().nullish(),
   }),
 });
@@ -31,6 +42,10 @@ const schema = z.looseObject({
 /** The parts of a tokenizer.json that Tiller itself reads; the rest is kept for the library. */
 export type TokenizerJson = z.infer<typeof schema>;
 export type Component = z.infer<typeof component>;
+
+export function isComponent(value: unknown): value is Component {
+  return component.safeParse(value).success;
+}
 
 /**
  * Checks a tokenizer.json. Only BPE models are taken: Unigram and WordPiece are refused by name. Token ids must lie within the

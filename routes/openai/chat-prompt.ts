@@ -18,6 +18,8 @@ export interface ChatPromptOptions {
   readonly add_generation_prompt?: boolean | null;
   /** Default false. */
   readonly continue_final_message?: boolean | null;
+  /** Values of variables that the template has of its own (`enable_thinking`). */
+  readonly chat_template_kwargs?: Readonly<Record<string, unknown>> | null;
   /** Whether the tokenizer may prepend what it itself prepends; the template's text has it already, so default false. */
   readonly addSpecialTokens?: boolean;
   /** Gives up encoding. */
@@ -26,7 +28,7 @@ export interface ChatPromptOptions {
 
 /**
  * Renders and encodes a conversation. Throws `unsupported` for a model without a chat template, `invalid_request` for option
- * pairs that contradict each other and for what the template itself refuses, `context_length_exceeded` for what cannot fit
+ * pairs that contradict each other, for variables that the template does not have and for what the template itself refuses, `context_length_exceeded` for what cannot fit
  * the context, before it is rendered or encoded.
  */
 export async function toChatPrompt(
@@ -48,7 +50,9 @@ export async function toChatPrompt(
     });
   }
   refuseTooManyMessages(messages, model);
-  const render = (conversation: readonly ChatMessage[]) => template.render(conversation, { addGenerationPrompt });
+  const variables = options.chat_template_kwargs ?? {};
+  const render = (conversation: readonly ChatMessage[]) =>
+    template.render(conversation, { addGenerationPrompt, variables });
   const whole = renderOrRefuse(() => render(messages));
   const text = continued ? whole.slice(0, contentSpans(render, messages, whole).at(-1)?.end) : whole;
   refuseFarTooLong(text, model, 'messages');

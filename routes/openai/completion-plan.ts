@@ -132,8 +132,10 @@ async function fromText(
   const { tokenizer } = model;
   refuseFarTooLong(text, model, param);
   const tokenIds = await model.encode(text, { addSpecialTokens: true, signal });
-  // what it prepends to nothing, it prepends to anything
-  const textBegins = tokenizer.encode('', { addSpecialTokens: true }).length;
+  // what it prepends to nothing, it prepends to anything, but for a start that the text has already
+  const prepended = tokenizer.encode('', { addSpecialTokens: true });
+  const isThere = prepended.length > 0 && text.startsWith(tokenizer.tokenText(prepended[0]));
+  const textBegins = prepended.length - (isThere ? 1 : 0);
   return { tokenIds, text, textBegins };
 }
 

@@ -9,7 +9,7 @@ import { openAiErrorShape } from './errors.ts';
 import { resolveModel } from './generation.ts';
 import { refuseFarTooLong } from './least-tokens.ts';
 import { toChatMessages } from './messages.ts';
-import { chatMessageSchema } from './schemas/chat.ts';
+import { chatMessageSchema, templateVariablesSchema } from './schemas/chat.ts';
 
 const requestSchema = z
   .looseObject({
@@ -21,6 +21,7 @@ const requestSchema = z
     }),
     add_generation_prompt: z.boolean().nullish(),
     continue_final_message: z.boolean().nullish(),
+    chat_template_kwargs: templateVariablesSchema,
     return_token_strs: z.boolean().nullish(),
   })
   .openapi('TokenizeRequest');

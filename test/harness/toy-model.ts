@@ -20,12 +20,13 @@ export function toyTokenizer(prependBegin = false): Tokenizer {
     vocabularySize,
     specialTokenIds: new Set(Object.values(specials)),
     encode: (text, { addSpecialTokens }) => {
-      const ids = text
+      const ids: number[] = text
         .split(/(<\|im_start\|>|<\|im_end\|>|<\|begin\|>)/)
         .flatMap((part) =>
           part in specials ? [specials[part as keyof typeof specials]] : [...new TextEncoder().encode(part)],
         );
-      return Int32Array.from(prependBegin && addSpecialTokens ? [specials['<|begin|>'], ...ids] : ids);
+      const begin = specials['<|begin|>'];
+      return Int32Array.from(prependBegin && addSpecialTokens && ids[0] !== begin ? [begin, ...ids] : ids);
     },
     decode: (ids, { skipSpecial }) => decode(ids, skipSpecial),
     tokenText: (id) => new TextDecoder().decode(bytesOf(id)),

@@ -14,6 +14,11 @@ export const chatMessageSchema = z
   })
   .openapi('ChatMessage');
 
+/** Only variables that the template mentions are taken: another would have no effect. */
+export const templateVariablesSchema = z.record(z.string(), z.unknown()).nullish().openapi({
+  description: 'Variables of the model\'s chat template, as in vLLM: `{"enable_thinking": false}` for Qwen 3.',
+});
+
 export const chatRequestSchema = z
   .looseObject({
     ...generationFields,
@@ -26,6 +31,7 @@ export const chatRequestSchema = z
     continue_final_message: z.boolean().nullish().openapi({
       description: 'Go on with the last message instead of answering it; needs `add_generation_prompt: false`.',
     }),
+    chat_template_kwargs: templateVariablesSchema,
     ...acceptedFields,
     parallel_tool_calls: acceptedFields.metadata,
     ...refusedFields,

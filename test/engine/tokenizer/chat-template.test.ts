@@ -73,6 +73,24 @@ describe('chat templates', () => {
     expect(error.message).toContain('Start with a system message');
   });
 
+  it('take variables of their own, and refuse those that would have no effect or are not for the caller', () => {
+    const template = templateOf(
+      '{% if enable_thinking is defined and not enable_thinking %}quick {% endif %}{{ effort }}',
+    );
+    const render = (variables: Readonly<Record<string, unknown>>) => () =>
+      template.render(hello, { addGenerationPrompt: true, variables });
+    expect(render({ enable_thinking: false, effort: 'low' })()).toBe('quick low');
+    expect(render({ enable_thinking: true })()).toBe('');
+    expect(thrown(render({ enable_thinkin: true }))).toMatchObject({
+      code: 'invalid_request',
+      param: 'chat_template_kwargs.enable_thinkin',
+      suggestions: expect.arrayContaining(['enable_thinking']),
+    });
+    for (const name of ['messages', 'tools', 'bos_token', 'add_generation_prompt', 'strftime_now']) {
+      expect(thrown(render({ [name]: 'x' })), name).toMatchObject({ param: `chat_template_kwargs.${name}` });
+    }
+  });
+
   it('are null where there is none, and refused where they are not Jinja', () => {
     expect(createChatTemplate(huggingFace({}))).toBeNull();
     expect(thrown(() => templateOf('{% if %}')).code).toBe('checkpoint_invalid');

@@ -104,6 +104,31 @@ describe('refusals', () => {
     ['no decoder', { ...json, decoder: null }, 'checkpoint_unsupported', "'none'"],
     ['unknown pre-tokenizer', { ...json, pre_tokenizer: { type: 'Magic' } }, 'checkpoint_unsupported', 'Magic'],
     [
+      'pre-tokenizer that the library has but does its own way, deep in a sequence',
+      { ...json, pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'Whitespace' }] } },
+      'checkpoint_unsupported',
+      "pre-tokenizer 'Whitespace'",
+    ],
+    [
+      'split that the library would take for another',
+      { ...json, pre_tokenizer: { type: 'Split', pattern: { String: '-' }, behavior: 'Contiguous', invert: false } },
+      'checkpoint_unsupported',
+      "behavior 'Contiguous'",
+    ],
+    ['sequence of nothing', { ...json, pre_tokenizer: { type: 'Sequence' } }, 'checkpoint_invalid', 'pretokenizers'],
+    [
+      'split without a pattern',
+      { ...json, pre_tokenizer: { type: 'Split', behavior: 'Isolated' } },
+      'checkpoint_invalid',
+      'Split',
+    ],
+    [
+      'unknown normalizer, deep in a sequence',
+      { ...json, normalizer: { type: 'Sequence', normalizers: [{ type: 'NFC' }, { type: 'Precompiled' }] } },
+      'checkpoint_unsupported',
+      "normalizer 'Precompiled'",
+    ],
+    [
       'single_word',
       { ...json, added_tokens: [{ id: 1, content: 'x', single_word: true }] },
       'checkpoint_unsupported',

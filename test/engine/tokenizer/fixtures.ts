@@ -81,6 +81,11 @@ function configOf(vocabularySize: number): ModelConfig {
   };
 }
 
+/** A file of test/fixtures/tokenizers, parsed: `gemma` is a tokenizer with every part of Gemma's, `gemma-golden` what it gives. */
+export function familyTokenizer(name: string): unknown {
+  return JSON.parse(readFileSync(join(fixtures, 'tokenizers', `${name}.json`), 'utf8'));
+}
+
 /** tiny-llama's tokenizer.json, parsed. */
 export function tinyTokenizerJson(): Record<string, unknown> {
   const text = readFileSync(join(tinyLlama, 'f32/tokenizer.json'), 'utf8');

@@ -57,11 +57,15 @@ class ScriptedThread implements EncodingThread {
 function scripted() {
   const threads: ScriptedThread[] = [];
   const { asked, tokenizer } = inline();
-  const encoder = new ThreadEncoder(tokenizer, '', () => {
-    const thread = new ScriptedThread();
-    threads.push(thread);
-    return thread;
-  });
+  const encoder = new ThreadEncoder(
+    tokenizer,
+    () => '',
+    () => {
+      const thread = new ScriptedThread();
+      threads.push(thread);
+      return thread;
+    },
+  );
   open.push(encoder);
   return { threads, asked, encoder };
 }

@@ -21,7 +21,7 @@ describe('misspellingOf', () => {
     expect(misspellingOf(field, known, distance)).toBe(meant);
   });
 
-  it.each(['k', 'foo', 'chat_template_kwargs', 'verbosity', 'reasoning_effort', 'thinking', 'cache_salt', 'priority'])(
+  it.each(['k', 'foo', 'verbosity', 'reasoning_effort', 'thinking', 'cache_salt', 'priority'])(
     '%s looks like nothing of ours',
     (field) => {
       expect(misspellingOf(field, known, distance)).toBeNull();

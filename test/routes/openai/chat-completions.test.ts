@@ -204,6 +204,25 @@ describe('an answer', () => {
     expect(text.endsWith('<|im_start|>assistant\nOnce upon')).toBe(true);
   });
 
+  it("gives the template its own variables, in the spans' renderings too", async () => {
+    const given: unknown[] = [];
+    const fake = fakeApp({
+      chatTemplate: {
+        render: (turns, { variables }) => {
+          given.push(variables);
+          return turns.map(({ content }) => content).join('');
+        },
+      },
+    });
+    const body = { messages, chat_template_kwargs: { enable_thinking: false }, add_generation_prompt: false };
+    await answer(await fake.post(path, { ...body, continue_final_message: true }));
+    expect((await fake.post('/tokenize', body)).status).toBe(200);
+    await answer(await fake.post(path, { messages }));
+    const thinking = { enable_thinking: false };
+    expect(given).toEqual([thinking, thinking, thinking, {}]);
+    expect((await fake.post(path, { messages, chat_template_kwargs: [] })).status).toBe(400);
+  });
+
   it("tells a template's own refusal as a bad request", async () => {
     const fake = fakeApp({
       chatTemplate: {

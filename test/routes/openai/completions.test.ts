@@ -122,6 +122,14 @@ describe('echo', () => {
     expect(choices[0]?.logprobs?.text_offset).toEqual([0, 0, 1]);
   });
 
+  it('keeps a start that the text itself has, of which the tokenizer made no second', async () => {
+    const fake = fakeApp({ prependBegin: true });
+    const { choices } = await ask({ prompt: '<|begin|>ab', echo: true, logprobs: 0, max_tokens: 0 }, fake);
+    expect(choices[0]?.text).toBe('<|begin|>ab');
+    expect(choices[0]?.logprobs?.tokens).toEqual(['<|begin|>', 'a', 'b']);
+    expect(choices[0]?.logprobs?.text_offset).toEqual([0, 9, 10]);
+  });
+
   it('spells token ids as text', async () => {
     const { choices } = await ask({ prompt: [[specials['<|im_start|>'], 97]], echo: true, max_tokens: 1 });
     expect(choices[0]).toMatchObject({ text: '<|im_start|>ay', logprobs: null });
