@@ -5,6 +5,7 @@ import { resultsDirectory } from './checkout.ts';
 import { demoResults } from './demo/results.ts';
 import { enduranceResults } from './endurance/results.ts';
 import { engineResults } from './engine/results.ts';
+import { modelsResults } from './models/results.ts';
 import { prefixResults } from './prefix/results.ts';
 import { qualityResults } from './quality/results.ts';
 import { serviceResults } from './service/results.ts';
@@ -23,6 +24,7 @@ const schemas = {
   startup: startupResults,
   demo: demoResults,
   quality: qualityResults,
+  models: modelsResults,
 } as const;
 export type ResultName = keyof typeof schemas;
 export type Results = { readonly [Name in ResultName]: z.infer<(typeof schemas)[Name]> };
@@ -58,6 +60,7 @@ export function readResults(): KeptResults {
     startup: read('startup', startupResults),
     demo: read('demo', demoResults),
     quality: read('quality', qualityResults),
+    models: read('models', modelsResults),
   };
 }
 

@@ -42,6 +42,11 @@ export class WorkerProcess {
     return schema.parse(answer.value);
   }
 
+  get pid(): number {
+    if (this.#child.pid === undefined) throw new Error(`${this.name} could not be started`);
+    return this.#child.pid;
+  }
+
   /** Processor time per wall time between requests, in cores. */
   get idleShare(): number {
     return this.#idleWall === 0 ? 0 : Math.max(0, this.#idleCpu / (this.#idleWall / 1000));

@@ -1,4 +1,11 @@
-import { openCheckpoint, prepareFloat32Weights, type WeightsFile } from './checkpoint/index.ts';
+import {
+  type Checkpoint,
+  elementCount,
+  noStoredLinears,
+  openCheckpoint,
+  prepareFloat32Weights,
+  unreadWeights,
+} from './checkpoint/index.ts';
 import type { ChatTemplate, Executor, ModelConfig, ProgressListener, PromptEncoder, Tokenizer } from './core/index.ts';
 import type { OperatorChoice, OperatorSet } from './core/operators.ts';
 import type { Precision, PrecisionChoice } from './core/precision.ts';
@@ -55,12 +62,11 @@ export interface LoadedModel {
   readonly chatTemplate: ChatTemplate | null;
 }
 
-/** Opens a checkpoint, prepares its float32 weights once, and builds the variant that traffic without steering needs. */
+/** Opens a checkpoint, prepares what its graphs read of its weights once, and builds the variant that traffic without steering needs. */
 export async function loadModel(options: LoadModelOptions): Promise<LoadedModel> {
   const checkpoint = await openCheckpoint(options.path);
   try {
     const { cacheDirectory, onProgress, threads, warmUp } = options;
-    const weights = await prepareFloat32Weights(checkpoint, { cacheDirectory, onProgress });
     const { config } = checkpoint;
     const { tokenizer, encoder } = await openTokenizer(checkpoint);
     const chatTemplate = createChatTemplate(checkpoint);
@@ -68,11 +74,20 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     const precision = await resolvePrecision(options.precision ?? 'f32', checkpoint, threads, kernels.library);
     // Where inputs are rounded to 8 bits anyway, 11 bits of keys and values lose nothing more, and are read in half the time.
     const keyValueType: KeyValueType = precision === 'f32' || kernels.library === null ? 'float32' : 'float16';
-    const needs = needsOf(config, weights, keyValueType);
+    const needs = needsOf(checkpoint, keyValueType);
     const slots = typeof options.slots === 'number' ? options.slots : options.slots(needs);
     const context = Math.min(options.context ?? config.contextLength, config.contextLength);
     const operators = kernels.library === null ? 'onnxruntime' : 'tiller';
     const linears = await prepareLinears(precision, checkpoint, operators, { cacheDirectory, onProgress });
+    const steps = [
+      linears.linears?.stored ?? noStoredLinears,
+      ...(linears.oneTokenLinears ? [linears.oneTokenLinears.stored] : []),
+    ];
+    const weights = await prepareFloat32Weights(checkpoint, {
+      cacheDirectory,
+      onProgress,
+      without: unreadWeights(config, steps),
+    });
     const how = { slots, context, threads, warmUp, kernels: kernels.library, keyValueType };
     const executor = await openExecutor({ config, weights, ...linears, ...how });
     return {
@@ -97,9 +112,9 @@ async function kernelsFor({ operators, cacheDirectory }: LoadModelOptions): Prom
   return compileKernels(cacheDirectory);
 }
 
-function needsOf(config: ModelConfig, weights: WeightsFile, keyValueType: KeyValueType): ModelNeeds {
+function needsOf({ config, tensors }: Checkpoint, keyValueType: KeyValueType): ModelNeeds {
   const { blocks, keyValueHeads, headDim, contextLength } = config;
-  const weightBytes = Array.from(weights.tensors.values()).reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const weightBytes = Array.from(tensors.values()).reduce((sum, { shape }) => sum + elementCount(shape) * 4, 0);
   const numberBytes = keyValueType === 'float32' ? 4 : 2;
   return { weightBytes, tokenBytes: 2 * blocks * keyValueHeads * headDim * numberBytes, contextLength };
 }

@@ -12,12 +12,14 @@ export interface BenchModelOptions {
   /** Not given: the default. */
   readonly warmUp?: string;
   readonly prefixCacheBytes?: string;
+  readonly keyValueBytes?: string;
 }
 
 /** A model just as `tiller serve` would open it with these flags, whatever the environment says. */
 export function openBenchModel(options: BenchModelOptions): Promise<ReadyModel> {
-  const { model, cacheDirectory, precision, threads, rows, context, warmUp, prefixCacheBytes } = options;
+  const { model, cacheDirectory, precision, threads, rows, context, warmUp, prefixCacheBytes, keyValueBytes } = options;
   const numbers = { threads: String(threads), maxRows: String(rows), context: String(context) };
-  const flags = { model, cacheDir: cacheDirectory, precision, offline: true, warmUp, prefixCacheBytes, ...numbers };
+  const memory = { prefixCacheBytes, keyValueBytes };
+  const flags = { model, cacheDir: cacheDirectory, precision, offline: true, warmUp, ...memory, ...numbers };
   return openModel(loadConfig(flags, {}));
 }

@@ -33,6 +33,8 @@ export const workerRequest = z.discriminatedUnion('op', [
   loadRequest.extend({
     /** `none`: no graph with edits is built before somebody steers. Not given: what a server does. */
     warmUp: z.string().optional(),
+    /** Not given: a part of the machine's memory, which large models leave little of. */
+    keyValueBytes: z.string().optional(),
   }),
   /** Token ids of a text's beginning, and of a question in the model's chat form. */
   z.object({ op: z.literal('tokens'), text: z.string(), question: z.string() }),

@@ -1,9 +1,11 @@
 import { join } from 'node:path';
-import type { ProgressListener } from '../core/index.ts';
+import { type ProgressListener, TillerError } from '../core/index.ts';
+import type { SequentialWriter } from './atomic-file.ts';
 import { type CachePart, prepareCacheFile } from './cache-file.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { blockWidth } from './four-bit-blocks.ts';
 import { type LinearGroup, linearGroups } from './linear-groups.ts';
+import { rowRanges } from './row-pieces.ts';
 import type { LinearForm, StoredArray, StoredLinears } from './stored-linears.ts';
 
 const formatVersion = 2;
@@ -13,6 +15,11 @@ type BlockArray = 'quants' | 'scales' | 'offsets';
 /** Stored types that are executed as they are. */
 const formsByType: Readonly<Record<string, BlockForm>> = { Q4_0: 'blocks4', Q4_1: 'blocks4', Q8_0: 'blocks8' };
 const arraysByForm = { blocks4: ['quants', 'scales', 'offsets'], blocks8: ['quants', 'scales'] } as const;
+
+interface BlockNumbers {
+  readonly scales: Float32Array | null;
+  readonly offsets: Float32Array | null;
+}
 
 interface BlockPart extends CachePart {
   readonly group: LinearGroup;
@@ -34,7 +41,8 @@ export async function prepareBlockWeights(
   if (parts.length === 0) return { forms, arrays };
   const { cacheDirectory, onProgress } = options;
   const hash = await checkpoint.contentHash({ cacheDirectory });
-  let current: { readonly group: LinearGroup; readonly matrices: readonly BlockMatrix[] } | null = null;
+  /** Of the group whose quants were written last. */
+  let numbers: BlockNumbers = { scales: null, offsets: null };
   const locations = await prepareCacheFile({
     folder: join(cacheDirectory, 'weights'),
     name: `${hash}.blocks.v${formatVersion}`,
@@ -43,12 +51,13 @@ export async function prepareBlockWeights(
     parts,
     label: 'Laying out quantised weights',
     onProgress,
-    write: async ({ group, form, array }, file) => {
-      if (current?.group !== group) current = { group, matrices: await readGroup(checkpoint, group, form) };
-      for (const matrix of current.matrices) {
-        const values = matrix[array];
-        if (values) await file.write(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    write: async (part, file, report) => {
+      if (part.array === 'quants') {
+        numbers = await writeQuants(checkpoint, part, file, report);
+        return;
       }
+      const values = numbers[part.array];
+      if (values) await file.write(new Uint8Array(values.buffer));
     },
   });
   for (const { name, group, form, array } of parts) {
@@ -83,14 +92,32 @@ function blockParts(checkpoint: Checkpoint, group: LinearGroup): BlockPart[] {
   }));
 }
 
-type BlockMatrix = Partial<Record<BlockArray, Uint8Array | Float32Array>>;
-
-async function readGroup(checkpoint: Checkpoint, group: LinearGroup, form: BlockForm): Promise<BlockMatrix[]> {
-  const matrices: BlockMatrix[] = [];
+/**
+ * Writes the quants of a group's matrices below each other, a million weights at a time, and gives their scales and offsets, which are
+ * written after them.
+ */
+async function writeQuants(
+  checkpoint: Checkpoint,
+  { group, form, shape }: BlockPart,
+  file: SequentialWriter,
+  report: () => void,
+): Promise<BlockNumbers> {
+  const [rows = 0, perRow = 0] = shape;
+  const scales = new Float32Array(rows * perRow);
+  const offsets = form === 'blocks4' ? new Float32Array(rows * perRow) : null;
+  let at = 0;
   for (const name of group.weights) {
-    const matrix: BlockMatrix | null =
-      form === 'blocks4' ? await checkpoint.readFourBitBlocks(name) : await checkpoint.readEightBitBlocks(name);
-    if (matrix) matrices.push(matrix);
+    const [ofMatrix = 0] = checkpoint.tensors.get(name)?.shape ?? [];
+    for (const range of rowRanges(ofMatrix, perRow * blockWidth)) {
+      const four = form === 'blocks4' ? await checkpoint.readFourBitBlocks(name, range) : null;
+      const read = four ?? (await checkpoint.readEightBitBlocks(name, range));
+      if (!read) throw new TillerError('internal', `${name} is not stored in blocks.`);
+      await file.write(read.quants);
+      scales.set(read.scales, at);
+      if (four) offsets?.set(four.offsets, at);
+      at += read.scales.length;
+      report();
+    }
   }
-  return matrices;
+  return { scales, offsets };
 }

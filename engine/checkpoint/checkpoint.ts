@@ -1,6 +1,7 @@
 import type { ModelConfig } from '../core/index.ts';
 import type { EightBitBlocks } from './eight-bit-blocks.ts';
 import type { FourBitBlocks } from './four-bit-blocks.ts';
+import type { RowRange } from './row-pieces.ts';
 import type { TensorInfo, TensorPiece } from './tensor.ts';
 
 /** Weights, configuration and tokenizer of one model on disk, opened for reading. */
@@ -19,10 +20,10 @@ export interface Checkpoint {
   readFloat32(name: string, into: Float32Array): Promise<void>;
   /** The same in pieces of about 4 MiB, in order. A piece's values are overwritten when the next one is asked for. */
   readPieces(name: string): AsyncIterable<TensorPiece>;
-  /** A matrix that is stored in Q4_1 or Q4_0 as its blocks; null for any other type. */
-  readFourBitBlocks(name: string): Promise<FourBitBlocks | null>;
+  /** A matrix, or some rows of it, that is stored in Q4_1 or Q4_0 as its blocks; null for any other type. */
+  readFourBitBlocks(name: string, rows?: RowRange): Promise<FourBitBlocks | null>;
   /** The same of a matrix that is stored in Q8_0. */
-  readEightBitBlocks(name: string): Promise<EightBitBlocks | null>;
+  readEightBitBlocks(name: string, rows?: RowRange): Promise<EightBitBlocks | null>;
   /**
    * Where the weights lie on disk as plain little-endian float32, ready to be mapped; null unless all of them do (F32 safetensors whose
    * offsets are multiples of four).

@@ -1,8 +1,9 @@
 import { TillerError } from '../core/index.ts';
 import { blockWidth } from './four-bit-blocks.ts';
 import { halfToFloat } from './half-float.ts';
-import { storedRow } from './interleaved-rows.ts';
 import type { LocalFile } from './local-file.ts';
+import type { RowRange } from './row-pieces.ts';
+import { readStoredRows } from './stored-rows.ts';
 import { blockLayouts, type StoredTensor } from './tensor.ts';
 
 /**
@@ -21,20 +22,22 @@ export interface EightBitBlocks {
 /** Turns a signed byte into an unsigned one that is 128 larger. */
 const signBit = 0x80;
 
-/** Reads a Q8_0 matrix whole, with Hugging Face's order of rows; null for any other type. */
-export async function readEightBitBlocks(file: LocalFile, tensor: StoredTensor): Promise<EightBitBlocks | null> {
+/** Reads a Q8_0 matrix, or some of its rows, with Hugging Face's order of rows; null for any other type. */
+export async function readEightBitBlocks(
+  file: LocalFile,
+  tensor: StoredTensor,
+  range?: RowRange,
+): Promise<EightBitBlocks | null> {
   if (tensor.type !== 'Q8_0' || tensor.shape.length !== 2) return null;
-  const [rows = 0, width = 0] = tensor.shape;
-  const encoded = new Uint8Array(tensor.byteLength);
-  await file.read(tensor.offset, encoded);
+  const [, width = 0] = tensor.shape;
   const perRow = width / blockWidth;
   if (!Number.isInteger(perRow)) throw new TillerError('internal', `${tensor.name} has rows of broken blocks.`);
+  const { first, count: rows, encoded, storedAt } = await readStoredRows(file, tensor, range);
   const quants = new Uint8Array(rows * width);
   const scales = new Float32Array(rows * perRow);
-  const headDim = tensor.interleavedHeads === null ? null : rows / tensor.interleavedHeads;
   const { bytes } = blockLayouts.Q8_0;
   for (let row = 0; row < rows; row++) {
-    const stored = headDim === null ? row : storedRow(row, headDim);
+    const stored = storedAt(first + row);
     for (let b = 0; b < perRow; b++) {
       const at = (stored * perRow + b) * bytes;
       const to = row * perRow + b;

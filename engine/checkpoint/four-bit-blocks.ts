@@ -1,7 +1,8 @@
 import { TillerError } from '../core/index.ts';
 import { halfAt } from './half-float.ts';
-import { storedRow } from './interleaved-rows.ts';
 import type { LocalFile } from './local-file.ts';
+import type { RowRange } from './row-pieces.ts';
+import { readStoredRows } from './stored-rows.ts';
 import { blockLayouts, type StoredTensor } from './tensor.ts';
 
 /**
@@ -25,15 +26,18 @@ export const blockWidth = 32;
 const quantBytes = blockWidth / 2;
 const zeroPoint = 8;
 
-/** Reads a Q4_1 or Q4_0 matrix whole, with Hugging Face's order of rows; null for any other type. */
-export async function readFourBitBlocks(file: LocalFile, tensor: StoredTensor): Promise<FourBitBlocks | null> {
+/** Reads a Q4_1 or Q4_0 matrix, or some of its rows, with Hugging Face's order of rows; null for any other type. */
+export async function readFourBitBlocks(
+  file: LocalFile,
+  tensor: StoredTensor,
+  range?: RowRange,
+): Promise<FourBitBlocks | null> {
   const { type } = tensor;
   if ((type !== 'Q4_1' && type !== 'Q4_0') || tensor.shape.length !== 2) return null;
-  const [rows = 0, width = 0] = tensor.shape;
-  const encoded = new Uint8Array(tensor.byteLength);
-  await file.read(tensor.offset, encoded);
+  const [, width = 0] = tensor.shape;
   const perRow = width / blockWidth;
   if (!Number.isInteger(perRow)) throw new TillerError('internal', `${tensor.name} has rows of broken blocks.`);
+  const { first, count: rows, encoded, storedAt } = await readStoredRows(file, tensor, range);
   const blocks: FourBitBlocks = {
     rows,
     width,
@@ -41,9 +45,8 @@ export async function readFourBitBlocks(file: LocalFile, tensor: StoredTensor): 
     scales: new Float32Array(rows * perRow),
     offsets: new Float32Array(rows * perRow),
   };
-  const headDim = tensor.interleavedHeads === null ? null : rows / tensor.interleavedHeads;
   for (let row = 0; row < rows; row++) {
-    const stored = headDim === null ? row : storedRow(row, headDim);
+    const stored = storedAt(first + row);
     for (let b = 0; b < perRow; b++)
       takeApart(type, encoded, (stored * perRow + b) * blockLayouts[type].bytes, blocks, row * perRow + b);
   }

@@ -11,9 +11,11 @@ export {
   type StoredArray,
   type StoredLinears,
   type TileForm,
+  unreadWeights,
 } from './stored-linears.ts';
-export type { TensorInfo, TensorPiece, TensorType } from './tensor.ts';
+export { elementCount, type TensorInfo, type TensorPiece, type TensorType } from './tensor.ts';
 export { openTensorFile, type TensorFile } from './tensor-file.ts';
 export { tileShapes } from './tile-layout.ts';
-export { commonTileForm, prepareTileWeights, tileBits } from './tiles-file.ts';
+export { commonTileForm, prepareTileWeights } from './tiles-file.ts';
 export { prepareFloat32Weights, type WeightsFile } from './weights-file.ts';
+export { tileBits } from './write-tiles.ts';

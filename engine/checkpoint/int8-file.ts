@@ -4,8 +4,9 @@ import { type CachePart, prepareCacheFile } from './cache-file.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { quantiseRows } from './int8-rows.ts';
 import { type LinearGroup, linearGroups } from './linear-groups.ts';
+import { readRowPieces } from './row-pieces.ts';
 import type { LinearForm, StoredArray, StoredLinears } from './stored-linears.ts';
-import { elementCount, takenRecipe } from './tensor.ts';
+import { takenRecipe } from './tensor.ts';
 
 const formatVersion = 1;
 
@@ -64,16 +65,15 @@ function int8Parts(checkpoint: Checkpoint, group: LinearGroup): Int8Part[] {
   return [part('values', [width, rows], width * rows), part('scales', [rows], rows * 4)];
 }
 
-/** The group's matrices below each other, quantised. */
+/** The group's matrices below each other, quantised; float32 is held of a few rows only. */
 async function quantise(checkpoint: Checkpoint, group: LinearGroup, rows: number, width: number) {
   const matrix = { values: new Int8Array(width * rows), scales: new Float32Array(rows) };
   let firstRow = 0;
   for (const name of group.weights) {
-    const elements = elementCount(checkpoint.tensors.get(name)?.shape ?? [0]);
-    const weights = new Float32Array(elements);
-    await checkpoint.readFloat32(name, weights);
-    quantiseRows(weights, { firstRow, rows, width }, matrix);
-    firstRow += elements / width;
+    for await (const { first, values } of readRowPieces(checkpoint, name)) {
+      quantiseRows(values, { firstRow: firstRow + first, rows, width }, matrix);
+    }
+    firstRow += checkpoint.tensors.get(name)?.shape[0] ?? 0;
   }
   return matrix;
 }

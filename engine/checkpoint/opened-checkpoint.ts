@@ -4,6 +4,7 @@ import { contentHash } from './content-hash.ts';
 import { type EightBitBlocks, readEightBitBlocks } from './eight-bit-blocks.ts';
 import { type FourBitBlocks, readFourBitBlocks } from './four-bit-blocks.ts';
 import type { LocalFile } from './local-file.ts';
+import type { RowRange } from './row-pieces.ts';
 import type { StoredTensor, TensorPiece } from './tensor.ts';
 import { readInto, readPieces } from './tensor-reader.ts';
 
@@ -49,14 +50,14 @@ export class OpenedCheckpoint implements Checkpoint {
     return readInto(this.#files[tensor.file], tensor, into);
   }
 
-  readFourBitBlocks(name: string): Promise<FourBitBlocks | null> {
+  readFourBitBlocks(name: string, rows?: RowRange): Promise<FourBitBlocks | null> {
     const tensor = this.#tensor(name);
-    return readFourBitBlocks(this.#files[tensor.file], tensor);
+    return readFourBitBlocks(this.#files[tensor.file], tensor, rows);
   }
 
-  readEightBitBlocks(name: string): Promise<EightBitBlocks | null> {
+  readEightBitBlocks(name: string, rows?: RowRange): Promise<EightBitBlocks | null> {
     const tensor = this.#tensor(name);
-    return readEightBitBlocks(this.#files[tensor.file], tensor);
+    return readEightBitBlocks(this.#files[tensor.file], tensor, rows);
   }
 
   get inPlace(): ReadonlyMap<string, TensorLocation> | null {

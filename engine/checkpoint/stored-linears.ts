@@ -1,4 +1,6 @@
+import type { ModelConfig } from '../core/index.ts';
 import type { TensorLocation } from './checkpoint.ts';
+import { linearGroups } from './linear-groups.ts';
 
 /**
  * How a linear layer's weights are stored, besides plain float32:
@@ -33,3 +35,17 @@ export interface StoredLinears {
 
 /** Nothing stored in a form of its own: everything is float32. */
 export const noStoredLinears: StoredLinears = { forms: new Map(), arrays: new Map() };
+
+/**
+ * Matrices that no graph reads as float32, because all of the given sets store them in a form of their own. A tied embedding is always
+ * read, by rows. None where nothing is given.
+ */
+export function unreadWeights(config: ModelConfig, sets: readonly StoredLinears[]): Set<string> {
+  const unread = new Set<string>();
+  if (sets.length === 0) return unread;
+  for (const { name, weights } of linearGroups(config)) {
+    if (sets.every(({ forms }) => forms.has(name))) for (const weight of weights) unread.add(weight);
+  }
+  unread.delete('model.embed_tokens.weight');
+  return unread;
+}

@@ -5,15 +5,8 @@ import type { Checkpoint } from './checkpoint.ts';
 import { type LinearGroup, linearGroups } from './linear-groups.ts';
 import type { LinearForm, StoredArray, StoredLinears, TileForm } from './stored-linears.ts';
 import { elementCount, type TensorType, takenRecipe } from './tensor.ts';
-import {
-  placeEightBits,
-  placeFourBits,
-  placeNumbers,
-  scaleIndex,
-  type TileBits,
-  tileInputs,
-  tileShapes,
-} from './tile-layout.ts';
+import { tileInputs, tileShapes } from './tile-layout.ts';
+import { type TileNumbers, tileBits, writeTiles } from './write-tiles.ts';
 
 const formatVersion = 1;
 
@@ -24,7 +17,6 @@ const formsByType: Partial<Record<TensorType, TileForm>> = {
   Q8_0: 'tiles8',
   BF16: 'tiles16',
 };
-export const tileBits: Readonly<Record<TileForm, TileBits>> = { tiles4: 4, tiles8: 8, tiles16: 16 };
 
 type TileArray = 'tiles' | 'scales' | 'offsets';
 const arraysByForm: Readonly<Record<TileForm, readonly TileArray[]>> = {
@@ -39,13 +31,6 @@ interface TilePart extends CachePart {
   readonly array: TileArray;
   readonly outputs: number;
   readonly width: number;
-}
-
-/** A group's matrices below each other. */
-interface Tiles {
-  readonly tiles: Uint32Array;
-  readonly scales: Float32Array | null;
-  readonly offsets: Float32Array | null;
 }
 
 /**
@@ -63,7 +48,8 @@ export async function prepareTileWeights(
   if (parts.length === 0) return { forms, arrays };
   const { cacheDirectory, onProgress } = options;
   const hash = await checkpoint.contentHash({ cacheDirectory });
-  let current: { readonly group: LinearGroup; readonly made: Tiles } | null = null;
+  /** Of the group whose tiles were written last. */
+  let numbers: TileNumbers = { scales: null, offsets: null };
   const locations = await prepareCacheFile({
     folder: join(cacheDirectory, 'weights'),
     name: `${hash}.tiles.v${formatVersion}`,
@@ -73,9 +59,12 @@ export async function prepareTileWeights(
     parts,
     label: 'Laying out weights',
     onProgress,
-    write: async (part, file) => {
-      if (current?.group !== part.group) current = { group: part.group, made: await layOut(checkpoint, part) };
-      const values = current.made[part.array];
+    write: async ({ array, group, form, outputs, width }, file, report) => {
+      if (array === 'tiles') {
+        numbers = await writeTiles(checkpoint, { weights: group.weights, form, outputs, width }, file, report);
+        return;
+      }
+      const values = numbers[array];
       if (values) await file.write(new Uint8Array(values.buffer));
     },
   });
@@ -111,50 +100,4 @@ function tileParts(checkpoint: Checkpoint, group: LinearGroup): TilePart[] {
     const byteLength = elementCount(shape) * (array === 'tiles' ? 1 : 4);
     return { name: `${group.name}.${array}`, group, form, array, outputs, width, shape, byteLength };
   });
-}
-
-async function layOut(checkpoint: Checkpoint, { group, form, outputs, width }: TilePart): Promise<Tiles> {
-  const blocks = width / tileInputs;
-  const shapes = tileShapes(outputs, width, tileBits[form]);
-  const numbers = () => new Float32Array(elementCount(shapes.scales));
-  const made = {
-    tiles: new Uint32Array(elementCount(shapes.tiles) / 4),
-    scales: form === 'tiles16' ? null : numbers(),
-    offsets: form === 'tiles4' ? numbers() : null,
-  };
-  let first = 0;
-  for (const name of group.weights) {
-    first += await placeMatrix(checkpoint, name, made, first, blocks);
-  }
-  return made;
-}
-
-/** Puts one matrix where its outputs belong, from `first` on; returns how many it has. */
-async function placeMatrix(
-  checkpoint: Checkpoint,
-  name: string,
-  { tiles, scales, offsets }: Tiles,
-  first: number,
-  blocks: number,
-): Promise<number> {
-  const four = offsets && (await checkpoint.readFourBitBlocks(name));
-  const eight = !offsets && scales && (await checkpoint.readEightBitBlocks(name));
-  const blocked = four || eight;
-  const rows = checkpoint.tensors.get(name)?.shape[0] ?? 0;
-  const plain = blocked ? null : new Float32Array(rows * blocks * tileInputs);
-  if (plain) await checkpoint.readFloat32(name, plain);
-  const bits = plain && new Uint32Array(plain.buffer);
-  for (let row = 0; row < rows; row++) {
-    for (let block = 0; block < blocks; block++) {
-      const from = row * blocks + block;
-      const output = first + row;
-      if (bits) placeNumbers(tiles, output, block, blocks, bits, from * tileInputs);
-      else if (four) placeFourBits(tiles, output, block, blocks, four.quants, from * (tileInputs / 2));
-      else if (eight) placeEightBits(tiles, output, block, blocks, eight.quants, from * tileInputs);
-      const at = scaleIndex(output, block, blocks);
-      if (scales && blocked) scales[at] = blocked.scales[from] as number;
-      if (offsets && four) offsets[at] = four.offsets[from] as number;
-    }
-  }
-  return rows;
 }

@@ -118,8 +118,8 @@ function pick(checkpoint: Checkpoint): Checkpoint {
     inPlace,
     readPieces: (name) => checkpoint.readPieces(name),
     readFloat32: (name, into) => checkpoint.readFloat32(name, into),
-    readFourBitBlocks: (name) => checkpoint.readFourBitBlocks(name),
-    readEightBitBlocks: (name) => checkpoint.readEightBitBlocks(name),
+    readFourBitBlocks: (name, rows) => checkpoint.readFourBitBlocks(name, rows),
+    readEightBitBlocks: (name, rows) => checkpoint.readEightBitBlocks(name, rows),
     contentHash: (options) => checkpoint.contentHash(options),
     close: () => checkpoint.close(),
   };
