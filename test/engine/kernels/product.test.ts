@@ -130,9 +130,9 @@ describe.each(ways)('Product, $way', ({ plain }) => {
         [0, 1],
         [130, 147],
         [7, 40],
-      [20, 24],
-      [60, 65],
-      [60, 66],
+        [20, 24],
+        [60, 65],
+        [60, 66],
         [146, 147],
       ] as const) {
         const some = await product(x.slice(from * of.width, to * of.width), of, weights, plain);
