@@ -30,7 +30,8 @@ function survivors(logits: readonly number[], p: SamplingParameters): { id: numb
   kept = normalise(kept);
   let before = 0;
   kept = kept.filter((one) => {
-    const keep = before < p.topP || before === 0;
+    // at 1 nothing is cut, even where what comes before rounds to 1
+    const keep = p.topP >= 1 || before < p.topP || before === 0;
     before += one.probability;
     return keep;
   });
