@@ -29,6 +29,8 @@ export interface Capacity {
   readonly contextLength: number;
   /** Threads that compute. */
   readonly cores: number;
+  /** Models that share the memory; 1 where nothing is said. */
+  readonly models?: number;
 }
 
 export interface MemoryLimits {
@@ -45,14 +47,15 @@ export interface MemoryLimits {
 /**
  * Limits for a machine: a quarter of the memory that the model leaves goes to keys and values, but no more than fills every
  * row twice over, and at least what a row of 512 tokens needs; half of it may be prefixes. 32 rows, fewer where there are
- * fewer than two cores or where memory has no room for 512 tokens a row. Memory is taken as it is needed, never at once.
+ * fewer than two cores or where memory has no room for 512 tokens a row. Memory is taken as it is needed, never
+ * at once. Of several models each has its part of that quarter.
  */
 export function defaultLimits(capacity: Capacity): MemoryLimits {
-  const { memoryBytes, weightBytes, tokenBytes, contextLength, cores } = capacity;
+  const { memoryBytes, weightBytes, tokenBytes, contextLength, cores, models = 1 } = capacity;
   const left = Math.max(0, memoryBytes - weightBytes * residentWeightFactor);
   const most = 2 * mostRows * contextLength * tokenBytes;
   const least = tokensPerRow * tokenBytes;
-  const keyValueBytes = Math.floor(Math.max(least, Math.min(left * keyValueShare, most)));
+  const keyValueBytes = Math.floor(Math.max(least, Math.min((left * keyValueShare) / models, most)));
   return {
     maxRows: rowsFor(keyValueBytes, capacity, cores),
     context: contextLength,
@@ -93,6 +96,22 @@ export function resolveLimits(settings: LimitSettings, capacity: Capacity): Memo
     keyValueBytes,
     prefixCacheBytes,
   };
+}
+
+/** Share of the machine's memory that several models may take together where nobody says. */
+const budgetShare = 0.8;
+
+/** What all loaded models may need together; null: no limit, as for a single model of which nothing is said. */
+export function memoryBudget(
+  { memoryBudgetBytes, models }: Pick<Config, 'memoryBudgetBytes' | 'models'>,
+  memoryBytes: number,
+): number | null {
+  return memoryBudgetBytes ?? (models.length > 1 ? Math.floor(memoryBytes * budgetShare) : null);
+}
+
+/** What a model needs of memory: its weights with all that is made of them, and keys and values up to their limit. */
+export function neededBytes(weightBytes: number, { keyValueBytes }: Pick<MemoryLimits, 'keyValueBytes'>): number {
+  return Math.ceil(weightBytes * residentWeightFactor) + keyValueBytes;
 }
 
 /** The machine's part of a capacity. `available` is what is free now. A container's limit counts where there is one. */
