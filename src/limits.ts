@@ -126,13 +126,19 @@ export function readMachine(): {
 }
 
 /** The limits in a sentence, for the log and `tiller doctor`: what they are and where they come from. */
-export function explainLimits(settings: LimitSettings, limits: MemoryLimits, tokenBytes: number): string {
+export function explainLimits(
+  settings: LimitSettings & Partial<Pick<Config, 'models'>>,
+  limits: MemoryLimits,
+  tokenBytes: number,
+): string {
+  const models = settings.models?.length ?? 1;
+  const quarter = `a quarter of the memory left${models > 1 ? `, shared by ${models} models` : ''}`;
   const from = (value: unknown, otherwise: string) => (value === null ? otherwise : 'as configured');
   const tokens = (bytes: number) => Math.floor(bytes / tokenBytes).toLocaleString('en');
   return [
     `${limits.maxRows} rows (${from(settings.maxRows, 'by cores and memory')})`,
     `${limits.context} tokens a row (${from(settings.context, "the model's own limit")})`,
-    `${tokens(limits.keyValueBytes)} tokens of keys and values in all (${from(settings.keyValueBytes, 'a quarter of the memory left')})`,
+    `${tokens(limits.keyValueBytes)} tokens of keys and values in all (${from(settings.keyValueBytes, quarter)})`,
     limits.prefixCacheBytes === 0
       ? 'no prefix cache (as configured)'
       : `${tokens(limits.prefixCacheBytes)} of them for prefixes (${from(settings.prefixCacheBytes, 'half')})`,

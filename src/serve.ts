@@ -30,11 +30,14 @@ export async function runServe(config: Config): Promise<void> {
     unexpected: (error, { requestId, route }) => log.error({ err: error, requestId, route }, 'unexpected error'),
   });
   const display = createProgressDisplay(process.stderr);
-  const { onProgress, onNotice } = display;
-  const observe: OpenModelOptions['observe'] = (id) => metrics.of(id).observer;
+  let ready: ReadyModel | undefined;
+  // progress is drawn for whoever waits at the start; what is loaded later is told to the log
+  const told = (): OpenModelOptions =>
+    ready ? { onNotice: (line) => log.warn(line) } : { onProgress: display.onProgress, onNotice: display.onNotice };
+  const observe = (id: string) => metrics.of(id).observer;
   const pool = await createModelPool(config, {
-    open: async (one, signal) => services.served(await openModel(one, { onProgress, onNotice, signal, observe })),
-    measure: (one, signal) => measureModel(one, { onProgress, onNotice, signal }),
+    open: async (one, signal) => services.served(await openModel(one, { ...told(), signal, observe })),
+    measure: (one, signal) => measureModel(one, { ...told(), signal }),
     onChange: ({ model, state, reason }) => log.info({ model, reason }, state),
   });
   services.offer(pool);
@@ -50,6 +53,7 @@ export async function runServe(config: Config): Promise<void> {
       log.info({ signal, inFlight: server.inFlight() }, 'shutting down');
       services.stopping = true;
       loading.abort(new Error(`stopped by ${signal}`));
+      pool.stopLoading();
       const drain = async (milliseconds: number) => {
         await Promise.all(pool.loaded().map(({ model }) => model.engine.drain(milliseconds)));
       };
@@ -65,7 +69,6 @@ export async function runServe(config: Config): Promise<void> {
   });
 
   const started = performance.now();
-  let ready: ReadyModel | undefined;
   try {
     ready = (await pool.load(pool.list()[0]?.name ?? '', loading.signal)).value?.model;
   } catch (error) {

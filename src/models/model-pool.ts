@@ -192,9 +192,14 @@ export class ModelPool<Value extends Loaded> {
     return entry;
   }
 
+  /** Ends the loads under way, and begins no more. */
+  stopLoading(): void {
+    this.#closing.abort(new TillerError('draining', 'The service is shutting down.'));
+  }
+
   /** Ends loads and closes every model. */
   async close(): Promise<void> {
-    this.#closing.abort(new TillerError('draining', 'The service is shutting down.'));
+    this.stopLoading();
     await this.#turn.catch(() => undefined);
     for (const entry of this.#entries) {
       await entry.unloading;

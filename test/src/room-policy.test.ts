@@ -1,6 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { planRoom, type Resident } from '../../src/models/room-policy.ts';
-import { randomNumbers } from '../harness/tiny-model.ts';
 
 const resident = (name: string, bytes: number, lastUsed: number, busy = false): Resident => ({
   name,
@@ -39,24 +39,24 @@ describe('room for a model', () => {
   });
 
   it('holds over random cases: within the budget, nobody busy, nobody for nothing', () => {
-    const next = randomNumbers(7);
-    const whole = (most: number) => Math.floor((next() + 0.5) * most);
-    for (let run = 0; run < 5000; run++) {
-      const residents = Array.from({ length: whole(6) }, (_, index) =>
-        resident(`m${index}`, 1 + whole(50), whole(100), next() < -0.2),
-      );
-      const budget = 1 + whole(200);
-      const needed = 1 + whole(120);
-      const plan = planRoom(residents, needed, budget);
-      const sum = (some: readonly Resident[]) => some.reduce((total, { bytes }) => total + bytes, 0);
-      const busy = residents.filter((one) => one.busy);
-      expect(plan.fits).toBe(sum(busy) + needed <= budget);
-      if (!plan.fits) continue;
-      const going = residents.filter(({ name }) => plan.unload.includes(name));
-      const used = sum(residents) - sum(going) + needed;
-      expect(going.some((one) => one.busy)).toBe(false);
-      expect(used).toBeLessThanOrEqual(budget);
-      for (const one of going) expect(used + one.bytes).toBeGreaterThan(budget);
-    }
+    const model = fc.record({ bytes: fc.integer({ min: 1, max: 50 }), lastUsed: fc.nat(100), busy: fc.boolean() });
+    const property = fc.property(
+      fc.array(model, { maxLength: 7 }),
+      fc.integer({ min: 1, max: 120 }),
+      fc.integer({ min: 1, max: 200 }),
+      (models, needed, budget) => {
+        const residents = models.map((one, index): Resident => ({ ...one, name: `m${index}` }));
+        const plan = planRoom(residents, needed, budget);
+        const sum = (some: readonly Resident[]) => some.reduce((total, { bytes }) => total + bytes, 0);
+        expect(plan.fits).toBe(sum(residents.filter((one) => one.busy)) + needed <= budget);
+        if (!plan.fits) return;
+        const going = residents.filter(({ name }) => plan.unload.includes(name));
+        const used = sum(residents) - sum(going) + needed;
+        expect(going.some((one) => one.busy)).toBe(false);
+        expect(used).toBeLessThanOrEqual(budget);
+        for (const one of going) expect(used + one.bytes).toBeGreaterThan(budget);
+      },
+    );
+    fc.assert(property, { numRuns: 3000 });
   });
 });
