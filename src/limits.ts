@@ -109,9 +109,31 @@ export function memoryBudget(
   return memoryBudgetBytes ?? (models.length > 1 ? Math.floor(memoryBytes * budgetShare) : null);
 }
 
-/** What a model needs of memory: its weights with all that is made of them, and keys and values up to their limit. */
-export function neededBytes(weightBytes: number, { keyValueBytes }: Pick<MemoryLimits, 'keyValueBytes'>): number {
-  return Math.ceil(weightBytes * residentWeightFactor) + keyValueBytes;
+/** Of a model's weights, before it is loaded. */
+export interface WeightSizes {
+  /** Numbers, all of them. */
+  readonly count: number;
+  /** Numbers in the embedding. */
+  readonly embedding: number;
+  /** Bytes as the checkpoint holds them. */
+  readonly storedBytes: number;
+}
+
+/** Memory that weights take which Tiller's own operators read, over their bytes: they are laid out anew beside what is loaded. */
+const ownOperatorsFactor = 1.3;
+
+/**
+ * Memory that a loaded model's weights take, at most: with Tiller's own operators linear layers are computed from what the checkpoint
+ * holds (8 bits a number in int8), beside a float32 embedding; without them as `residentWeightFactor` says. Bytes.
+ */
+export function weightsInMemory(
+  { count, embedding, storedBytes }: WeightSizes,
+  precision: Config['precision'],
+  ownOperators: boolean,
+): number {
+  if (!ownOperators) return Math.ceil(count * 4 * residentWeightFactor);
+  const read = { f32: storedBytes, blocks: storedBytes, int8: count, auto: Math.max(storedBytes, count) }[precision];
+  return Math.ceil(read * ownOperatorsFactor) + embedding * 4;
 }
 
 /** The machine's part of a capacity. `available` is what is free now. A container's limit counts where there is one. */

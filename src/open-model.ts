@@ -11,10 +11,11 @@ import {
   loadModel,
   type ProgressListener,
 } from '../engine/index.ts';
+import { compilerVersion } from '../engine/runtime/index.ts';
 import type { ModelCapacity } from '../routes/services.ts';
 import { bundledSources, openRegistry } from '../sae-registry/index.ts';
 import type { Config } from './config.ts';
-import { type MemoryLimits, memoryBudget, neededBytes, readMachine, resolveLimits } from './limits.ts';
+import { type MemoryLimits, memoryBudget, readMachine, resolveLimits, weightsInMemory } from './limits.ts';
 import { getModelFiles } from './model-files.ts';
 import type { ReadyModel } from './services.ts';
 
@@ -60,9 +61,8 @@ export async function openModel(config: Config, options: OpenModelOptions = {}):
       await engine.close();
       await model.encoder.close();
     };
-    const memoryBytes = neededBytes(model.needs.weightBytes, limits);
     const loadedUnixSeconds = Math.floor(Date.now() / 1000);
-    return { id, model, engine, registry, limits, capacity, memoryBytes, loadedUnixSeconds, close };
+    return { id, model, engine, registry, limits, capacity, loadedUnixSeconds, close };
   } catch (error) {
     await model.encoder.close();
     await model.executor.close();
@@ -86,17 +86,17 @@ export async function measureModel(config: Config, options: OpenModelOptions = {
   const files = await getModelFiles(config, { onProgress, onNotice, signal });
   const checkpoint = await openCheckpoint(files.path);
   await checkpoint.close();
-  const { blocks, keyValueHeads, headDim, contextLength } = checkpoint.config;
-  const elements = [...checkpoint.tensors.values()].reduce(
-    (sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
-    0,
-  );
-  const weightBytes = elements * 4;
+  const { blocks, keyValueHeads, headDim, contextLength, vocabularySize, dModel } = checkpoint.config;
+  const tensors = [...checkpoint.tensors.values()];
+  const weights = {
+    count: tensors.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0),
+    embedding: vocabularySize * dModel,
+    storedBytes: tensors.reduce((sum, { byteLength }) => sum + byteLength, 0),
+  };
+  const ownOperators = config.operators === 'auto' && (await compilerVersion().catch(() => null)) !== null;
   const tokenBytes = 2 * blocks * keyValueHeads * headDim * 4;
-  return neededBytes(
-    weightBytes,
-    resolveLimits(config, { ...machineOf(config), weightBytes, tokenBytes, contextLength }),
-  );
+  const capacity = { ...machineOf(config), weightBytes: weights.count * 4, tokenBytes, contextLength };
+  return weightsInMemory(weights, config.precision, ownOperators) + resolveLimits(config, capacity).keyValueBytes;
 }
 
 function capacityOf(limits: MemoryLimits, { needs }: LoadedModel, config: Config): ModelCapacity {

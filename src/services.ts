@@ -40,8 +40,6 @@ export interface ReadyModel {
   readonly registry: Registry;
   readonly limits: MemoryLimits;
   readonly capacity: ModelCapacity;
-  /** What it needs of memory: weights, and keys and values up to their limit. */
-  readonly memoryBytes: number;
   readonly loadedUnixSeconds: number;
   /** Ends every request and gives the memory back. */
   close(): Promise<void>;
@@ -86,7 +84,6 @@ export class AppServices implements Services {
     const { engine } = model;
     return {
       id: model.id,
-      memoryBytes: model.memoryBytes,
       model,
       service: modelService(model, this.limits.maxEdits, this.#requests?.(model.id) ?? null),
       busy: () => {

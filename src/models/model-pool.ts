@@ -4,8 +4,6 @@ import { planRoom } from './room-policy.ts';
 
 /** Something that was loaded for a model. */
 export interface Loaded {
-  /** What it needs of memory: weights, and keys and values up to their limit. */
-  readonly memoryBytes: number;
   /** The name that it turned out to have; requests may use it too. */
   readonly id: string;
   /** Requests run on it or wait in its queue. */
@@ -17,7 +15,10 @@ export interface Loaded {
 /** A model that may be asked for. */
 export interface PoolModel<Value extends Loaded> {
   readonly name: string;
-  /** Gets its files where they are not there yet, and says what it will need; outside the turn in which models are loaded. */
+  /**
+   * Gets its files where they are not there yet, and says what it will need: weights, and keys and values up to their limit. Outside
+   * the turn in which models are loaded.
+   */
   measure(signal: AbortSignal): Promise<number>;
   load(signal: AbortSignal): Promise<Value>;
 }
@@ -63,6 +64,8 @@ class Entry<Value extends Loaded> implements PoolEntry<Value> {
   state: ModelState = 'not_loaded';
   value: Value | null = null;
   failure: { readonly error: TillerError; readonly at: number } | null = null;
+  /** What it was measured to need. */
+  bytes = 0;
   leases = 0;
   lastUsed = 0;
   /** The load under way, for all who ask meanwhile. */
@@ -245,6 +248,7 @@ export class ModelPool<Value extends Loaded> {
       const value = await this.#inTurn(async () => {
         signal.throwIfAborted();
         await this.#makeRoom(entry, needed);
+        entry.bytes = needed;
         const loaded = await source.load(signal);
         const other = this.#entries.find((one) => one !== entry && one.answersTo(loaded.id.toLowerCase()));
         if (!other && !signal.aborted) return loaded;
@@ -274,7 +278,7 @@ export class ModelPool<Value extends Loaded> {
     const residents = this.#entries.flatMap((one) => {
       if (one === entry || one.value === null) return [];
       const busy = one.busy || one.source === null;
-      return [{ name: one.name, bytes: one.value.memoryBytes, busy, lastUsed: one.lastUsed }];
+      return [{ name: one.name, bytes: one.bytes, busy, lastUsed: one.lastUsed }];
     });
     const plan = planRoom(residents, needed, this.#budget);
     if (!plan.fits) throw new NoRoom(entry.name, needed, this.#budget, plan);

@@ -6,9 +6,9 @@ import {
   defaultLimits,
   explainLimits,
   memoryBudget,
-  neededBytes,
   readMachine,
   resolveLimits,
+  weightsInMemory,
 } from '../../src/limits.ts';
 
 /** The default model on a machine of 16 GB with two cores. */
@@ -125,6 +125,13 @@ describe('several models', () => {
     expect(memoryBudget({ memoryBudgetBytes: null, models: ['a'] }, 10e9)).toBeNull();
     expect(memoryBudget({ memoryBudgetBytes: null, models: ['a', 'b'] }, 10e9)).toBe(8e9);
     expect(memoryBudget({ memoryBudgetBytes: 3e9, models: ['a'] }, 10e9)).toBe(3e9);
-    expect(neededBytes(1e9, { keyValueBytes: 5e8 })).toBe(3.1e9);
+  });
+
+  it('need their weights as they are read', () => {
+    const weights = { count: 1e9, embedding: 1e8, storedBytes: 2e9 };
+    expect(weightsInMemory(weights, 'f32', false)).toBe(10.4e9);
+    expect(weightsInMemory(weights, 'f32', true)).toBe(3e9);
+    expect(weightsInMemory(weights, 'int8', true)).toBe(1.7e9);
+    expect(weightsInMemory(weights, 'auto', true)).toBe(3e9);
   });
 });

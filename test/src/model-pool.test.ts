@@ -24,7 +24,6 @@ function setUp(sizes: Readonly<Record<string, number>>, budgetBytes: number | nu
         await hooks.before?.(name);
         const value: Fake = {
           id: name,
-          memoryBytes: bytes,
           running: 0,
           closed: 0,
           busy: () => value.running > 0,

@@ -18,7 +18,6 @@ function readyModel(engine: Engine): ReadyModel {
     id: 'toy',
     engine,
     loadedUnixSeconds: 0,
-    memoryBytes: 0,
     capacity: { rows: 1, keyValueTokens: 64, prefixCacheTokens: 0, queueLimit: 1, queueSeconds: null },
     registry: { sources: [] } as Partial<Registry> as Registry,
     model: {
