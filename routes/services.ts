@@ -105,6 +105,27 @@ export interface ModelCapacity {
   readonly queueSeconds: number | null;
 }
 
+export const modelStates = ['not_loaded', 'loading', 'loaded', 'unloading', 'failed'] as const;
+export type ModelState = (typeof modelStates)[number];
+
+/** A model that requests may name, loaded or not. */
+export interface ListedModel {
+  readonly id: string;
+  readonly state: ModelState;
+  /** Set while it is loaded. */
+  readonly service: ModelService | null;
+  /** Why it could not be loaded; null otherwise. */
+  readonly reason: string | null;
+}
+
+/** A model that stays loaded for a request, until it is released. */
+export interface ModelUse {
+  readonly model: ModelService;
+  /** That `name@profile[:version]` selects. */
+  readonly profile: string | null;
+  release(): void;
+}
+
 /** One loaded model, as the routes use it. */
 export interface ModelService {
   readonly card: ModelCard;
@@ -198,12 +219,26 @@ export interface HttpObservation {
 export interface Services {
   readonly version: string;
   readonly limits: Limits;
-  models(): readonly ModelService[];
+  /** When the service began; Unix seconds. */
+  readonly startedUnixSeconds: number;
+  /** Every model that requests may name; the first answers where they name none. */
+  models(): readonly ListedModel[];
   /**
-   * The model that `name` means, with the profile it selects: `name` or `name@profile[:version]`. Throws model_not_found and
-   * profile_not_found with the nearest names.
+   * The loaded model that `name` means, with the profile it selects: `name` or `name@profile[:version]`. Throws model_not_found and
+   * profile_not_found with the nearest names, not_ready where it is not loaded.
    */
   model(name: string): { readonly model: ModelService; readonly profile: string | null };
+  /** The same, loaded or not. Throws model_not_found and profile_not_found. */
+  findModel(name: string): ListedModel;
+  /**
+   * The model that `name` means (null: the first), loaded if it is not, and kept for the request. Throws as `model`, and
+   * model_unavailable where it cannot be loaded or has no room; cancelled when the signal comes first.
+   */
+  useModel(name: string | null, signal: AbortSignal): Promise<ModelUse>;
+  /** Loads a model, or does nothing where it is loaded. Throws as `useModel`. */
+  loadModel(name: string, signal: AbortSignal): Promise<ListedModel>;
+  /** Gives a model's memory back, or does nothing where it is not loaded. Throws model_not_found, model_busy. */
+  unloadModel(name: string): Promise<ListedModel>;
   readonly features: FeatureService;
   /** Null when ready, else why not. */
   notReady(): string | null;

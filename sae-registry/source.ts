@@ -1,8 +1,9 @@
 import { basename, resolve } from 'node:path';
+import { sourceFolder } from './bundled.ts';
 import type { Dictionary } from './dictionary.ts';
 import { type FeatureStatistics, readFeatureStatistics } from './feature-statistics.ts';
 import { type Labels, readLabels } from './labels.ts';
-import { loadSaelensFolder } from './loaders/saelens.ts';
+import { loadSaelensFolder, saelensModelName } from './loaders/saelens.ts';
 import type { ModelFacts } from './model-facts.ts';
 import { readSourceCard, type SourceCard } from './source-card.ts';
 import { sourceInvalid, sourceUnsupported } from './source-error.ts';
@@ -51,6 +52,13 @@ export async function openSource(folder: string, model: ModelFacts): Promise<Sou
   };
 }
 
+/** The model that a bundled source or a folder says it is for; null where it says none. Throws like `openSource`. */
+export async function modelOfSource(nameOrPath: string): Promise<string | null> {
+  const folder = sourceFolder(nameOrPath);
+  const card = await readSourceCard(folder);
+  return card?.model ?? card?.id.split('/')[0] ?? lastPart(await saelensModelName(folder));
+}
+
 /** A card names the model outright; SAELens's own name for it is compared by its last part. */
 function refuseOtherModel(
   folder: string,
@@ -59,7 +67,7 @@ function refuseOtherModel(
   card: SourceCard | null,
   dictionary: Dictionary,
 ): void {
-  const named = cardModel ?? dictionary.modelName?.split('/').at(-1) ?? null;
+  const named = cardModel ?? lastPart(dictionary.modelName);
   for (const other of [named, card?.model ?? null]) {
     if (other !== null && other.toLowerCase() !== model.id.toLowerCase()) {
       throw sourceInvalid(`${folder} is a source of ${other}, not of ${model.id}. Load it with its own model.`);
@@ -73,6 +81,11 @@ function refuseOtherModel(
   if (card?.features !== undefined && card.features !== dictionary.features) {
     throw sourceInvalid(`${folder}: its card counts ${card.features} features, its weights ${dictionary.features}.`);
   }
+}
+
+/** `EleutherAI/pythia-70m` is `pythia-70m`. */
+function lastPart(modelName: string | null): string | null {
+  return modelName?.split('/').at(-1) ?? null;
 }
 
 function hookPointOf(folder: string, model: ModelFacts, card: SourceCard | null, dictionary: Dictionary): string {

@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { bundledFolder } from '../sae-registry/index.ts';
 import { createProgressDisplay } from './cli/progress-display.ts';
 import { collectStreamNorms } from './collect-stream-norms.ts';
-import type { Config } from './config.ts';
+import { type Config, theModel } from './config.ts';
 import { openModel, streamNormsPath } from './open-model.ts';
 
 /** Measures the configured model's stream norms over a file of texts, and returns the path they were written to. */
@@ -12,6 +12,7 @@ export async function runCollect(
   { texts, out }: { readonly texts: string | null; readonly out: string | null },
 ): Promise<string> {
   const display = createProgressDisplay(process.stderr);
+  theModel(config);
   const { id, model, close } = await openModel({ ...config, maxRows: 1, warmUp: 'none' }, display).finally(
     display.stop,
   );

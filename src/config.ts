@@ -1,5 +1,6 @@
 /** The configuration of the process; the only file that reads process.env. */
 import { z } from 'zod';
+import { defaultModelName } from '../engine/checkpoint/acquire/catalog.ts';
 import { nearest, TillerError } from '../engine/core/index.ts';
 import { allVariables } from './command-settings.ts';
 import { serveSettings } from './serve-settings.ts';
@@ -7,7 +8,11 @@ import { type Environment, readSettings, type SettingTable, type SettingValues }
 
 const hubEndpoint = z.url({ protocol: /^https?$/, error: 'must be an http or https address' });
 
-export interface Config extends SettingValues<typeof serveSettings> {
+export interface Config extends Omit<SettingValues<typeof serveSettings>, 'model'> {
+  /** The first of `models`: the one that answers where a request names none. */
+  readonly model: string;
+  /** Every model that may be asked for. */
+  readonly models: readonly string[];
   readonly hub: {
     /** HF_ENDPOINT; null for huggingface.co. */
     readonly endpoint: string | null;
@@ -32,11 +37,21 @@ export function loadConfig(
   environment: Environment = process.env,
 ): Config {
   refuseUnknownVariables(environment);
+  const { model: models, ...settings } = readSettings(serveSettings, flags, environment);
   return {
-    ...readSettings(serveSettings, flags, environment),
+    ...settings,
+    model: models[0] ?? defaultModelName,
+    models,
     hub: { endpoint: readEndpoint(environment), token: environment.HF_TOKEN?.trim() || null },
     childEnvironment: withoutToken(environment),
   };
+}
+
+/** The one model of a command that works on one. Throws `invalid_request` where several are configured. */
+export function theModel({ model, models }: Config): string {
+  if (models.length === 1) return model;
+  const message = `This command works on one model, and ${models.join(', ')} are configured. Name one with --model.`;
+  throw new TillerError('invalid_request', message, { param: 'model' });
 }
 
 /** The values of one command's own settings, from the same places and with the same precedence. */

@@ -29,6 +29,8 @@ export interface Capacity {
   readonly contextLength: number;
   /** Threads that compute. */
   readonly cores: number;
+  /** Models that share the memory; 1 where nothing is said. */
+  readonly models?: number;
 }
 
 export interface MemoryLimits {
@@ -45,14 +47,15 @@ export interface MemoryLimits {
 /**
  * Limits for a machine: a quarter of the memory that the model leaves goes to keys and values, but no more than fills every
  * row twice over, and at least what a row of 512 tokens needs; half of it may be prefixes. 32 rows, fewer where there are
- * fewer than two cores or where memory has no room for 512 tokens a row. Memory is taken as it is needed, never at once.
+ * fewer than two cores or where memory has no room for 512 tokens a row. Memory is taken as it is needed, never
+ * at once. Of several models each has its part of that quarter.
  */
 export function defaultLimits(capacity: Capacity): MemoryLimits {
-  const { memoryBytes, weightBytes, tokenBytes, contextLength, cores } = capacity;
+  const { memoryBytes, weightBytes, tokenBytes, contextLength, cores, models = 1 } = capacity;
   const left = Math.max(0, memoryBytes - weightBytes * residentWeightFactor);
   const most = 2 * mostRows * contextLength * tokenBytes;
   const least = tokensPerRow * tokenBytes;
-  const keyValueBytes = Math.floor(Math.max(least, Math.min(left * keyValueShare, most)));
+  const keyValueBytes = Math.floor(Math.max(least, Math.min((left * keyValueShare) / models, most)));
   return {
     maxRows: rowsFor(keyValueBytes, capacity, cores),
     context: contextLength,
@@ -95,6 +98,44 @@ export function resolveLimits(settings: LimitSettings, capacity: Capacity): Memo
   };
 }
 
+/** Share of the machine's memory that several models may take together where nobody says. */
+const budgetShare = 0.8;
+
+/** What all loaded models may need together; null: no limit, as for a single model of which nothing is said. */
+export function memoryBudget(
+  { memoryBudgetBytes, models }: Pick<Config, 'memoryBudgetBytes' | 'models'>,
+  memoryBytes: number,
+): number | null {
+  return memoryBudgetBytes ?? (models.length > 1 ? Math.floor(memoryBytes * budgetShare) : null);
+}
+
+/** Of a model's weights, before it is loaded. */
+export interface WeightSizes {
+  /** Numbers, all of them. */
+  readonly count: number;
+  /** Numbers in the embedding. */
+  readonly embedding: number;
+  /** Bytes as the checkpoint holds them. */
+  readonly storedBytes: number;
+}
+
+/** Memory that weights take which Tiller's own operators read, over their bytes: they are laid out anew beside what is loaded. */
+const ownOperatorsFactor = 1.3;
+
+/**
+ * Memory that a loaded model's weights take, at most: with Tiller's own operators linear layers are computed from what the checkpoint
+ * holds (8 bits a number in int8), beside a float32 embedding; without them as `residentWeightFactor` says. Bytes.
+ */
+export function weightsInMemory(
+  { count, embedding, storedBytes }: WeightSizes,
+  precision: Config['precision'],
+  ownOperators: boolean,
+): number {
+  if (!ownOperators) return Math.ceil(count * 4 * residentWeightFactor);
+  const read = { f32: storedBytes, blocks: storedBytes, int8: count, auto: Math.max(storedBytes, count) }[precision];
+  return Math.ceil(read * ownOperatorsFactor) + embedding * 4;
+}
+
 /** The machine's part of a capacity. `available` is what is free now. A container's limit counts where there is one. */
 export function readMachine(): {
   readonly memoryBytes: number;
@@ -107,13 +148,19 @@ export function readMachine(): {
 }
 
 /** The limits in a sentence, for the log and `tiller doctor`: what they are and where they come from. */
-export function explainLimits(settings: LimitSettings, limits: MemoryLimits, tokenBytes: number): string {
+export function explainLimits(
+  settings: LimitSettings & Partial<Pick<Config, 'models'>>,
+  limits: MemoryLimits,
+  tokenBytes: number,
+): string {
+  const models = settings.models?.length ?? 1;
+  const quarter = `a quarter of the memory left${models > 1 ? `, shared by ${models} models` : ''}`;
   const from = (value: unknown, otherwise: string) => (value === null ? otherwise : 'as configured');
   const tokens = (bytes: number) => Math.floor(bytes / tokenBytes).toLocaleString('en');
   return [
     `${limits.maxRows} rows (${from(settings.maxRows, 'by cores and memory')})`,
     `${limits.context} tokens a row (${from(settings.context, "the model's own limit")})`,
-    `${tokens(limits.keyValueBytes)} tokens of keys and values in all (${from(settings.keyValueBytes, 'a quarter of the memory left')})`,
+    `${tokens(limits.keyValueBytes)} tokens of keys and values in all (${from(settings.keyValueBytes, quarter)})`,
     limits.prefixCacheBytes === 0
       ? 'no prefix cache (as configured)'
       : `${tokens(limits.prefixCacheBytes)} of them for prefixes (${from(settings.prefixCacheBytes, 'half')})`,

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { catalog } from '../engine/checkpoint/acquire/catalog.ts';
+import { openCheckpoint } from '../engine/checkpoint/index.ts';
 import {
   createEngine,
   createPrefixSharing,
@@ -10,10 +11,11 @@ import {
   loadModel,
   type ProgressListener,
 } from '../engine/index.ts';
+import { compilerVersion } from '../engine/runtime/index.ts';
 import type { ModelCapacity } from '../routes/services.ts';
 import { bundledSources, openRegistry } from '../sae-registry/index.ts';
 import type { Config } from './config.ts';
-import { type MemoryLimits, readMachine, resolveLimits } from './limits.ts';
+import { type MemoryLimits, memoryBudget, readMachine, resolveLimits, weightsInMemory } from './limits.ts';
 import { getModelFiles } from './model-files.ts';
 import type { ReadyModel } from './services.ts';
 
@@ -21,16 +23,17 @@ export interface OpenModelOptions {
   readonly onProgress?: ProgressListener;
   readonly onNotice?: (line: string) => void;
   readonly signal?: AbortSignal;
-  readonly observer?: EngineObserver;
+  /** Gives the observer of the model's engine, by the model's id. */
+  readonly observe?: (modelId: string) => EngineObserver;
 }
 
 /** Everything from configuration to a model that answers: files, weights, graphs, dictionaries, engine. */
 export async function openModel(config: Config, options: OpenModelOptions = {}): Promise<ReadyModel> {
-  const { onProgress, onNotice, signal, observer } = options;
+  const { onProgress, onNotice, signal, observe } = options;
   const files = await getModelFiles(config, { onProgress, onNotice, signal });
   signal?.throwIfAborted();
   const { threads, precision, operators, warmUp } = config;
-  const machine = { memoryBytes: readMachine().memoryBytes, cores: threads };
+  const machine = machineOf(config);
   const model = await loadModel({
     path: files.path,
     cacheDirectory: config.cacheDir,
@@ -53,17 +56,47 @@ export async function openModel(config: Config, options: OpenModelOptions = {}):
     });
     const limits = resolveLimits(config, { ...machine, ...model.needs });
     const capacity = capacityOf(limits, model, config);
-    const engine = openEngine(model, limits, capacity, config, observer);
+    const engine = openEngine(model, limits, capacity, config, observe?.(id));
     const close = async () => {
       await engine.close();
       await model.encoder.close();
     };
-    return { id, model, engine, registry, limits, capacity, loadedUnixSeconds: Math.floor(Date.now() / 1000), close };
+    const loadedUnixSeconds = Math.floor(Date.now() / 1000);
+    return { id, model, engine, registry, limits, capacity, loadedUnixSeconds, close };
   } catch (error) {
     await model.encoder.close();
     await model.executor.close();
     throw error;
   }
+}
+
+/** What of the machine the configured models share. */
+function machineOf(config: Config) {
+  const { memoryBytes } = readMachine();
+  const budget = memoryBudget(config, memoryBytes) ?? memoryBytes;
+  return { memoryBytes: Math.min(memoryBytes, budget), cores: config.threads, models: config.models.length };
+}
+
+/**
+ * What the configured model will need once it is loaded, from its headers alone; its files are fetched where they are not there. Keys
+ * and values are taken for float32.
+ */
+export async function measureModel(config: Config, options: OpenModelOptions = {}): Promise<number> {
+  const { onProgress, onNotice, signal } = options;
+  const files = await getModelFiles(config, { onProgress, onNotice, signal });
+  const checkpoint = await openCheckpoint(files.path);
+  await checkpoint.close();
+  const { blocks, keyValueHeads, headDim, contextLength, vocabularySize, dModel } = checkpoint.config;
+  const tensors = [...checkpoint.tensors.values()];
+  const weights = {
+    count: tensors.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0),
+    embedding: vocabularySize * dModel,
+    storedBytes: tensors.reduce((sum, { byteLength }) => sum + byteLength, 0),
+  };
+  const ownOperators = config.operators === 'auto' && (await compilerVersion().catch(() => null)) !== null;
+  const tokenBytes = 2 * blocks * keyValueHeads * headDim * 4;
+  const capacity = { ...machineOf(config), weightBytes: weights.count * 4, tokenBytes, contextLength };
+  return weightsInMemory(weights, config.precision, ownOperators) + resolveLimits(config, capacity).keyValueBytes;
 }
 
 function capacityOf(limits: MemoryLimits, { needs }: LoadedModel, config: Config): ModelCapacity {

@@ -73,9 +73,18 @@ export const serveSettings = {
   model: setting(
     '--model <name|path>',
     'TILLER_MODEL',
-    'a model of the catalog, a file or folder, or owner/name[@revision][:gguf] of the Hugging Face Hub',
-    text,
-    defaultModelName,
+    'a model of the catalog, a file or folder, or owner/name[@revision][:gguf] of the Hugging Face Hub; repeat to serve several (the variable: commas)',
+    z.union([text.transform((one) => [one]), z.array(text).min(1, 'must not be empty')]),
+    () => [defaultModelName],
+    { repeatable: true, defaultText: defaultModelName },
+  ),
+  memoryBudgetBytes: setting(
+    '--memory-budget-bytes <size>',
+    'TILLER_MEMORY_BUDGET_BYTES',
+    'what all loaded models may take together, keys and values included; idle ones are unloaded for others',
+    byteSize.nullable(),
+    null,
+    { defaultText: 'with several models, four fifths of the memory' },
   ),
   source: setting(
     '--source <path>',

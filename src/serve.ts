@@ -1,10 +1,12 @@
+import { TillerError } from '../engine/core/index.ts';
 import { createApp } from './app.ts';
 import { createProgressDisplay } from './cli/progress-display.ts';
 import type { Config } from './config.ts';
 import { explainLimits } from './limits.ts';
 import { createLogger } from './log.ts';
 import { createMetrics } from './metrics/create-metrics.ts';
-import { openModel } from './open-model.ts';
+import { createModelPool } from './models/create-model-pool.ts';
+import { measureModel, type OpenModelOptions, openModel } from './open-model.ts';
 import { noSuchProfile } from './resolve-steering.ts';
 import { listen } from './server.ts';
 import { AppServices, limitsOf, type ReadyModel } from './services.ts';
@@ -19,15 +21,26 @@ import { welcome } from './welcome.ts';
 export async function runServe(config: Config): Promise<void> {
   if (config.profile !== null) throw noSuchProfile(config.profile, 'profile');
   const log = createLogger(config.logLevel);
-  let ready: ReadyModel | null = null;
-  const metrics = createMetrics(() => ready);
+  const metrics = createMetrics(() => pool.loaded().map(({ model }) => model));
   const services = new AppServices({
     version: readVersion(),
     limits: limitsOf(config),
     metrics: metrics.services,
-    requests: metrics.requests,
+    requests: (id) => metrics.of(id).requests,
     unexpected: (error, { requestId, route }) => log.error({ err: error, requestId, route }, 'unexpected error'),
   });
+  const display = createProgressDisplay(process.stderr);
+  let ready: ReadyModel | undefined;
+  // progress is drawn for whoever waits at the start; what is loaded later is told to the log
+  const told = (): OpenModelOptions =>
+    ready ? { onNotice: (line) => log.warn(line) } : { onProgress: display.onProgress, onNotice: display.onNotice };
+  const observe = (id: string) => metrics.of(id).observer;
+  const pool = await createModelPool(config, {
+    open: async (one, signal) => services.served(await openModel(one, { ...told(), signal, observe })),
+    measure: (one, signal) => measureModel(one, { ...told(), signal }),
+    onChange: ({ model, state, reason }) => log.info({ model, reason }, state),
+  });
+  services.offer(pool);
   const server = await listen({ app: createApp(services), host: config.host, port: config.port });
   const loading = new AbortController();
   let stopped: () => void = () => {};
@@ -40,7 +53,10 @@ export async function runServe(config: Config): Promise<void> {
       log.info({ signal, inFlight: server.inFlight() }, 'shutting down');
       services.stopping = true;
       loading.abort(new Error(`stopped by ${signal}`));
-      const drain = async (milliseconds: number) => ready?.engine.drain(milliseconds);
+      pool.stopLoading();
+      const drain = async (milliseconds: number) => {
+        await Promise.all(pool.loaded().map(({ model }) => model.engine.drain(milliseconds)));
+      };
       const how = await shutDown({ server, drain, deadlineMilliseconds: config.drainSeconds * 1000 });
       log.info({ how }, 'stopped');
       return how;
@@ -53,19 +69,16 @@ export async function runServe(config: Config): Promise<void> {
   });
 
   const started = performance.now();
-  const display = createProgressDisplay(process.stderr);
   try {
-    const { onProgress, onNotice } = display;
-    ready = await openModel(config, { onProgress, onNotice, signal: loading.signal, observer: metrics.observer });
+    ready = (await pool.load(pool.list()[0]?.name ?? '', loading.signal)).value?.model;
   } catch (error) {
     if (loading.signal.aborted) return await untilStopped;
     await server.close(0);
-    throw error;
+    throw error instanceof TillerError && error.cause instanceof TillerError ? error.cause : error;
   } finally {
     display.stop();
   }
-  if (loading.signal.aborted) return await untilStopped;
-  services.serve(ready);
+  if (loading.signal.aborted || !ready) return await untilStopped;
   const { limits, capacity } = ready;
   const { kernels } = ready.model;
   if (kernels.library === null) log.warn(`Tiller's own operators are not used, which is slower: ${kernels.reason}`);

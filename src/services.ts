@@ -1,19 +1,28 @@
 import type { Engine, LoadedModel } from '../engine/index.ts';
-import { hookPointShapes, nearest, TillerError } from '../engine/index.ts';
-import type { ModelCapacity, ModelCard, ModelService, Services } from '../routes/services.ts';
+import { hookPointShapes, TillerError } from '../engine/index.ts';
+import type {
+  FeatureSummary,
+  ListedModel,
+  ModelCapacity,
+  ModelCard,
+  ModelService,
+  ModelUse,
+  Services,
+} from '../routes/services.ts';
 import type { Registry } from '../sae-registry/index.ts';
 import type { Config } from './config.ts';
 import type { MemoryLimits } from './limits.ts';
 import { countSteering } from './metrics/count-steering.ts';
 import type { RequestObserver } from './metrics/steering-metrics.ts';
+import { type Loaded, ModelPool, type PoolEntry } from './models/model-pool.ts';
 import { noSuchProfile, resolveSteering } from './resolve-steering.ts';
 
 export interface ServicesOptions {
   readonly version: string;
   readonly limits: Services['limits'];
   readonly metrics: Services['metrics'];
-  /** Told of requests and their edits. */
-  readonly requests?: RequestObserver;
+  /** Gives who is told of a model's requests and their edits. */
+  readonly requests?: (modelId: string) => RequestObserver;
   readonly unexpected?: Services['unexpected'];
 }
 
@@ -36,70 +45,155 @@ export interface ReadyModel {
   close(): Promise<void>;
 }
 
-/** The port that the routes use, over what is loaded; it can be handed out before anything is. */
+/** A loaded model and the port's view of it. */
+export interface Served extends Loaded {
+  readonly model: ReadyModel;
+  readonly service: ModelService;
+}
+
+/** The port that the routes use, over a pool of models; it can be handed out before any is loaded. */
 export class AppServices implements Services {
   readonly version: string;
   readonly limits: Services['limits'];
   readonly metrics: Services['metrics'];
   readonly unexpected: Services['unexpected'];
+  readonly startedUnixSeconds = Math.floor(Date.now() / 1000);
   /** Set when the process is told to stop, which may be before a model is there. */
   stopping = false;
-  readonly #requests: RequestObserver | null;
-  #ready: { readonly model: ReadyModel; readonly service: ModelService } | null = null;
+  readonly #requests: ServicesOptions['requests'];
+  #pool: ModelPool<Served>;
+  /** The first model has been there: it may be unloaded since, and is loaded again when it is asked for. */
+  #begun = false;
 
   constructor(options: ServicesOptions) {
     this.version = options.version;
     this.limits = options.limits;
     this.metrics = options.metrics;
-    this.#requests = options.requests ?? null;
+    this.#requests = options.requests;
     this.unexpected = options.unexpected;
+    this.#pool = new ModelPool({ models: [], budgetBytes: null });
   }
 
-  /** From now on requests are answered. */
+  /** These models are served from now on; each is loaded when it is asked for. */
+  offer(pool: ModelPool<Served>): void {
+    this.#pool = pool;
+  }
+
+  /** A loaded model as a pool holds it. */
+  served(model: ReadyModel): Served {
+    const { engine } = model;
+    return {
+      id: model.id,
+      model,
+      service: modelService(model, this.limits.maxEdits, this.#requests?.(model.id) ?? null),
+      busy: () => {
+        const { running, waiting } = engine.statistics();
+        return running + waiting > 0;
+      },
+      close: () => model.close(),
+    };
+  }
+
+  /** From now on requests are answered by this model, which stays loaded. */
   serve(model: ReadyModel): void {
-    this.#ready = { model, service: modelService(model, this.limits.maxEdits, this.#requests) };
+    this.#pool.adopt(this.served(model));
   }
 
   readonly features: Services['features'] = {
-    search: (query) => this.#loaded().model.registry.search(query),
-    get: (model, source, index) => this.#loaded().model.registry.get(model, source, index),
+    search: (query) => {
+      if (query.model !== undefined) return this.#registryOf(query.model).search(query);
+      const found = this.#pool.loaded().flatMap(({ model }) => searchIn(model.registry, query));
+      if (found.length === 0) return this.#first().model.registry.search(query);
+      return found.toSorted((a, b) => (b.score ?? 0) - (a.score ?? 0)).slice(0, query.limit);
+    },
+    get: (model, source, index) => this.#registryOf(model).get(model, source, index),
   };
 
-  models(): readonly ModelService[] {
-    return this.#ready ? [this.#ready.service] : [];
+  models(): readonly ListedModel[] {
+    return this.#pool.list().map(toListed);
+  }
+
+  findModel(name: string): ListedModel {
+    return toListed(this.#pool.find(splitName(name)));
   }
 
   model(name: string): { readonly model: ModelService; readonly profile: string | null } {
-    const { service } = this.#loaded();
-    const [id = '', ...rest] = name.split('@');
-    if (id.toLowerCase() !== service.card.id) {
-      const suggestions = nearest(id, [service.card.id]);
-      throw new TillerError('model_not_found', `No model '${id}' is loaded; '${service.card.id}' is.`, {
-        param: 'model',
-        suggestions: suggestions.length > 0 ? suggestions : [service.card.id],
-      });
-    }
-    const profile = rest.length > 0 ? rest.join('@') : null;
-    if (profile !== null) throw noSuchProfile(profile, 'model');
-    return { model: service, profile };
+    if (this.#pool.list().length === 0) throw stillLoading();
+    const entry = this.#pool.find(splitName(name));
+    if (entry.value === null) throw notLoaded(entry.name, entry.reason);
+    return { model: entry.value.service, profile: null };
+  }
+
+  async useModel(name: string | null, signal: AbortSignal): Promise<ModelUse> {
+    const first = this.#pool.list()[0];
+    if (first === undefined) throw stillLoading();
+    const { value, release } = await this.#pool.lease(name === null ? first.name : splitName(name), signal);
+    return { model: value.service, profile: null, release };
+  }
+
+  async loadModel(name: string, signal: AbortSignal): Promise<ListedModel> {
+    return toListed(await this.#pool.load(name, signal));
+  }
+
+  async unloadModel(name: string): Promise<ListedModel> {
+    return toListed(await this.#pool.unload(name));
   }
 
   notReady(): string | null {
-    const engine = this.#ready?.model.engine.statistics();
+    const first = this.#pool.list()[0];
+    const engine = first?.value?.model.engine.statistics();
     if (this.stopping || engine?.draining) return 'The service is shutting down.';
-    if (!engine) return 'The model is still being loaded.';
-    const { broken } = engine;
+    if (engine) this.#begun = true;
+    if (!this.#begun) return 'The model is still being loaded.';
+    const broken = engine?.broken ?? null;
     return broken === null ? null : `The engine stopped, and only a restart brings it back: ${broken}`;
   }
 
-  readonly draining = (): boolean => this.stopping || (this.#ready?.model.engine.statistics().draining ?? false);
+  readonly draining = (): boolean =>
+    this.stopping || this.#pool.loaded().some(({ model }) => model.engine.statistics().draining);
 
-  #loaded() {
-    if (this.#ready) return this.#ready;
-    throw new TillerError('not_ready', 'The model is still being loaded; try again in a few seconds.', {
-      retryAfterSeconds: 5,
-    });
+  #first(): Served {
+    const first = this.#pool.loaded()[0];
+    if (first) return first;
+    throw stillLoading();
   }
+
+  /** A name that is no model's goes to a loaded registry, which says what there is. */
+  #registryOf(name: string): Registry {
+    const entry = this.#pool.list().find(({ name: known, value }) => [known, value?.id].includes(name.toLowerCase()));
+    if (entry && entry.value === null && this.#pool.loaded().length > 0) throw notLoaded(entry.name, entry.reason);
+    return (entry?.value ?? this.#first()).model.registry;
+  }
+}
+
+/** What a model's sources have; none where it has no sources of that name. */
+function searchIn(registry: Registry, query: Parameters<Registry['search']>[0]): readonly FeatureSummary[] {
+  const has =
+    query.source === undefined || registry.sources.some(({ id, name }) => [id, name].includes(query.source ?? ''));
+  return has ? registry.search(query) : [];
+}
+
+/** The model's part of `name@profile`. Throws `profile_not_found`: none can be saved yet. */
+function splitName(name: string): string {
+  const [id = '', ...rest] = name.split('@');
+  if (rest.length > 0) throw noSuchProfile(rest.join('@'), 'model');
+  return id;
+}
+
+function toListed({ name, state, value, reason }: PoolEntry<Served>): ListedModel {
+  return { id: value?.id ?? name, state, service: value?.service ?? null, reason };
+}
+
+function stillLoading(): TillerError {
+  return new TillerError('not_ready', 'The model is still being loaded; try again in a few seconds.', {
+    retryAfterSeconds: 5,
+  });
+}
+
+function notLoaded(name: string, reason: string | null): TillerError {
+  const why = reason === null ? 'is not loaded' : `could not be loaded: ${reason}`;
+  const message = `'${name}' ${why}. The first request for a reply loads it, and so does POST /api/v1/models/${name}/load.`;
+  return new TillerError('not_ready', message, { param: 'model', retryAfterSeconds: 5 });
 }
 
 function modelService(ready: ReadyModel, maxEdits: number, requests: RequestObserver | null): ModelService {

@@ -4,7 +4,7 @@ import type { EditRequest, SteeringBlock } from '../routes/services.ts';
 import { createApp } from './app.ts';
 import { createProgressDisplay } from './cli/progress-display.ts';
 import type { SteerReply, SteerRequest, SteerResult } from './cli/steer-result.ts';
-import type { Config } from './config.ts';
+import { type Config, theModel } from './config.ts';
 import { createMetrics } from './metrics/create-metrics.ts';
 import { openModel } from './open-model.ts';
 import { AppServices, limitsOf, type ReadyModel } from './services.ts';
@@ -29,9 +29,10 @@ const answerSchema = z.union([
 /** Generates the same reply twice, without and with the edits, through the very routes that a client would call. */
 export async function runSteer(config: Config, request: SteerRequest): Promise<SteerResult> {
   const display = createProgressDisplay(process.stderr);
+  theModel(config);
   const ready = await openModel({ ...config, maxRows: 2, warmUp: 'none' }, display).finally(display.stop);
   try {
-    const metrics = createMetrics(() => ready).services;
+    const metrics = createMetrics(() => [ready]).services;
     const services = new AppServices({ version: readVersion(), limits: limitsOf(config), metrics });
     services.serve(ready);
     const app = createApp(services);

@@ -53,6 +53,7 @@ const folder = join(cacheDirectory, 'bench-models');
 await rm(folder, { recursive: true, force: true });
 try {
   const results = await run();
+  console.log(`Written to ${writeResults('models', results)}`);
   process.exitCode = reportGates([quietGate(results)], options.check);
 } finally {
   await rm(folder, { recursive: true, force: true });
@@ -67,10 +68,10 @@ async function run(): Promise<ModelsResults> {
   const results = { machine: describeMachine(null), settings, models: measured, otherLoad: loads, disturbedRounds: 0 };
   for (const model of taking.models) {
     const precisions: PrecisionFigures[] = [];
-    let parameters = 0;
     for (const stored of new Set(taking.choices.map((choice) => choice.stored))) {
       const path = await model.make(stored, join(folder, 'checkpoint'));
-      parameters = await parametersOf(path);
+      const parameters = await parametersOf(path);
+      if (precisions.length === 0) measured.push({ title: model.title, parameters, precisions });
       for (const choice of taking.choices.filter((each) => each.stored === stored)) {
         const before = { busy: busySeconds(), own: processorSeconds(), at: performance.now() };
         const cache = await emptyCache();
@@ -79,6 +80,8 @@ async function run(): Promise<ModelsResults> {
         precisions.push({ choice: choice.name, checkpointBytes: await bytesIn(path), ...figures });
         const seconds = (performance.now() - before.at) / 1000;
         loads.push(otherLoad(busySeconds() - before.busy, cpuSeconds + processorSeconds() - before.own, seconds));
+        // each time: a run takes long, and what is measured is measured
+        writeResults('models', results);
         console.error(
           `${model.title}, ${choice.title}: ${seconds.toFixed(0)} s, other load ${loads.at(-1)?.toFixed(2)}; ` +
             `loads in ${figures.loadSeconds.toFixed(1)} s, ${figures.decodeOne.at(-1)?.toFixed(1)} tokens/s`,
@@ -86,9 +89,6 @@ async function run(): Promise<ModelsResults> {
       }
       await rm(folder, { recursive: true, force: true });
     }
-    measured.push({ title: model.title, parameters, precisions });
-    // after every model: a run takes long, and what is measured is measured
-    console.log(`Written to ${writeResults('models', results)}`);
   }
   return results;
 }

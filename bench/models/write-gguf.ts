@@ -34,7 +34,7 @@ export async function writeRandomGguf(
     tensors.push({ name: from, shape, stored, type: storedTypes[stored].tensorType, offset: end });
     end = align(end + encodedBytes(stored, elementCount(shape)));
   }
-  const metadata = keyValues(gguf, storedTypes.Q4_0.fileType, byteTokens());
+  const metadata = keyValues(gguf, storedTypes.Q4_0.fileType, byteTokens(config.vocabularySize));
   const header = { version: 3, ...metadata, fileTypeAt: null, alignment, tensors };
   await mkdir(dirname(path), { recursive: true });
   await writeAtomically(path, async (file) => {

@@ -2,8 +2,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomically } from '../../engine/checkpoint/atomic-file.ts';
 import { configFromJson } from '../../engine/checkpoint/config-json.ts';
-import { sourceTensors } from '../../engine/checkpoint/families/index.ts';
+import { type Family, sourceTensors } from '../../engine/checkpoint/families/index.ts';
 import { elementCount } from '../../engine/checkpoint/tensor.ts';
+import type { ModelConfig } from '../../engine/core/index.ts';
 import { encodeWeights } from '../weights/encode-weights.ts';
 import { byteTokenizerJson } from './byte-tokenizer.ts';
 import type { RandomWeights } from './random-weights.ts';
@@ -22,7 +23,7 @@ interface Planned {
 }
 
 /**
- * Writes a folder as Hugging Face publishes it, with random BF16 weights: config.json, tokenizer.json (bytes only), shards of at most
+ * Writes a folder as Hugging Face publishes it, with random BF16 weights: config.json, tokenizer.json (byte-tokenizer.ts), shards of at most
  * `shardBytes` and their index.
  */
 export async function writeRandomSafetensors(
@@ -33,8 +34,9 @@ export async function writeRandomSafetensors(
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'config.json'), JSON.stringify(json));
-  await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(byteTokenizerJson()));
-  const shards = intoShards(plan(json), shardBytes);
+  const { family, config } = configFromJson('config.json', json, null, { bosTokenId: null, eosTokenIds: [] });
+  await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(byteTokenizerJson(config.vocabularySize)));
+  const shards = intoShards(plan(family, config), shardBytes);
   const placement: Record<string, string> = {};
   const digits = (value: number) => String(value).padStart(5, '0');
   for (const [i, shard] of shards.entries()) {
@@ -48,8 +50,7 @@ export async function writeRandomSafetensors(
 }
 
 /** Every tensor of the published file, under its name there. */
-function plan(json: ModelShape['config']): Planned[] {
-  const { family, config } = configFromJson('config.json', json, null, { bosTokenId: null, eosTokenIds: [] });
+function plan(family: Family, config: ModelConfig): Planned[] {
   const planned = new Map<string, Planned>();
   for (const { from, storedShape, taken } of sourceTensors(family.weights, config).values()) {
     const bytes = elementCount(storedShape) * bytesPerElement;

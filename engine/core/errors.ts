@@ -26,6 +26,7 @@ export const errorCodes = [
   'edits_conflict',
   'statistics_missing',
   // the service cannot take or finish it now
+  'model_busy',
   'queue_full',
   'queue_timeout',
   'not_ready',

@@ -61,28 +61,37 @@ export const pageBytes = 16384; // The largest page in use (Apple silicon); a mu
 export class NativeMemory {
   readonly address: Pointer;
   readonly byteLength: number;
-  /** The same bytes for JavaScript. */
-  readonly buffer: ArrayBuffer;
-  /** All of `buffer`. */
-  readonly bytes: Uint8Array;
   /** A file's bytes: what is discarded comes back when read. */
   readonly readOnly: boolean;
   private readonly mapped: SystemMemory | null;
+  private viewed: ArrayBuffer | null;
+  private viewedBytes: Uint8Array | null = null;
   private freed = false;
 
   private constructor(
     address: Pointer,
     byteLength: number,
-    buffer: ArrayBuffer,
+    buffer: ArrayBuffer | null,
     mapped: SystemMemory | null,
     readOnly: boolean,
   ) {
     this.readOnly = readOnly;
     this.address = address;
     this.byteLength = byteLength;
-    this.buffer = buffer;
-    this.bytes = new Uint8Array(buffer);
+    this.viewed = buffer;
     this.mapped = mapped;
+  }
+
+  /** The same bytes for JavaScript. At most 4 GiB: a file of weights may be larger, and only native code reads it. */
+  get buffer(): ArrayBuffer {
+    this.viewed ??= koffi.view(this.address, this.byteLength);
+    return this.viewed;
+  }
+
+  /** All of `buffer`. */
+  get bytes(): Uint8Array {
+    this.viewedBytes ??= new Uint8Array(this.buffer);
+    return this.viewedBytes;
   }
 
   /** Zeroed memory that costs nothing until it is written. */
@@ -108,7 +117,7 @@ export class NativeMemory {
       const memory = systemMemory();
       if (memory) {
         const address = memory.map(byteLength, protectionRead, mapPrivate, file);
-        return new NativeMemory(address, byteLength, koffi.view(address, byteLength), memory, true);
+        return new NativeMemory(address, byteLength, null, memory, true);
       }
       const buffer = new ArrayBuffer(byteLength);
       const bytes = new Uint8Array(buffer);

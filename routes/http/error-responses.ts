@@ -34,6 +34,7 @@ export const generationErrors = [
   'unsupported',
   'context_length_exceeded',
   'model_not_found',
+  'model_unavailable',
   'queue_full',
   'queue_timeout',
   'deadline_exceeded',

@@ -26,6 +26,7 @@ const failures: Record<ErrorCode, { readonly status: number; readonly title: str
   edit_not_applicable: { status: 422, title: 'The edit cannot be applied exactly' },
   edits_conflict: { status: 422, title: 'Edits conflict' },
   statistics_missing: { status: 422, title: 'No statistics for this unit' },
+  model_busy: { status: 409, title: 'The model is in use' },
   queue_full: { status: 429, title: 'The queue is full' },
   queue_timeout: { status: 503, title: 'Waited too long in the queue' },
   not_ready: { status: 503, title: 'Not ready yet' },

@@ -122,7 +122,7 @@ const usualValues = 65_536;
  * object members, at any depth.
  */
 function refuseTooManyValues(body: Record<string, unknown>, services: Services): void {
-  const context = Math.max(0, ...services.models().map(({ card }) => card.contextLength));
+  const context = Math.max(0, ...services.models().map(({ service }) => service?.card.contextLength ?? 0));
   const limit = Math.max(usualValues, 2 * context * services.limits.maxChoices);
   const open: object[] = [body];
   let values = 0;

@@ -16,6 +16,8 @@ export interface AppEnv {
     requestId: string;
     /** Fields that were not acted on; http/json-body.ts fills it. */
     warnings: readonly Warning[];
+    /** What the request holds until its answer is complete: loaded models. */
+    held: { release(): void }[];
     /** Settles when a streamed answer has ended, with how it ended; unset for answers that are complete when returned. */
     streamEnded: Promise<'complete' | 'gone' | 'failed'> | undefined;
   };

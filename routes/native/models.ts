@@ -3,7 +3,7 @@ import { errorResponses } from '../http/error-responses.ts';
 import { withParam } from '../http/errors.ts';
 import { mostChoices } from '../http/most-choices.ts';
 import type { Router } from '../http/router.ts';
-import type { Limits, ModelCard, Services } from '../services.ts';
+import { type Limits, type ListedModel, type ModelCard, modelStates, type Services } from '../services.ts';
 
 const modelCardSchema = z
   .object({
@@ -36,16 +36,30 @@ const modelCardSchema = z
   })
   .openapi('ModelCard');
 
+const listedSchema = z
+  .object({
+    id: z.string(),
+    state: z.enum(modelStates),
+    reason: z.string().nullable().openapi({ description: 'Why it could not be loaded.' }),
+  })
+  .openapi('ModelStatus');
+
+const modelParams = z.object({ model: z.string().openapi({ example: 'smollm2-135m-instruct' }) });
+
 const route = createRoute({
   method: 'get',
   path: '/api/v1/models',
   operationId: 'listModelCards',
-  summary: 'Loaded models with their shapes and sources',
+  summary: 'Loaded models with their shapes and sources, and those that may be loaded',
   tags: ['Models'],
   responses: {
     200: {
-      description: 'One card a model.',
-      content: { 'application/json': { schema: z.object({ models: z.array(modelCardSchema) }) } },
+      description: 'One card a loaded model.',
+      content: {
+        'application/json': {
+          schema: z.object({ models: z.array(modelCardSchema), not_loaded: z.array(listedSchema) }),
+        },
+      },
     },
     ...errorResponses(['not_ready', 'draining', 'internal']),
   },
@@ -57,18 +71,46 @@ const getRoute = createRoute({
   operationId: 'getModelCard',
   summary: 'One loaded model with its shape, sources and limits',
   tags: ['Models'],
-  request: { params: z.object({ model: z.string().openapi({ example: 'smollm2-135m-instruct' }) }) },
+  request: { params: modelParams },
   responses: {
     200: { description: 'Its card.', content: { 'application/json': { schema: modelCardSchema } } },
     ...errorResponses(['model_not_found', 'profile_not_found', 'not_ready', 'draining', 'internal']),
   },
 });
 
-/** `GET /api/v1/models` and `GET /api/v1/models/{model}`. */
+const loadRoute = createRoute({
+  method: 'post',
+  path: '/api/v1/models/{model}/load',
+  operationId: 'loadModel',
+  summary: 'Load a model now; idle ones go where the memory budget needs it',
+  tags: ['Models'],
+  request: { params: modelParams },
+  responses: {
+    200: { description: 'It is loaded.', content: { 'application/json': { schema: listedSchema } } },
+    ...errorResponses(['model_not_found', 'model_unavailable', 'cancelled', 'not_ready', 'draining', 'internal']),
+  },
+});
+
+const unloadRoute = createRoute({
+  method: 'post',
+  path: '/api/v1/models/{model}/unload',
+  operationId: 'unloadModel',
+  summary: 'Give the memory of a model back; the next request for it loads it again',
+  tags: ['Models'],
+  request: { params: modelParams },
+  responses: {
+    200: { description: 'It is not loaded.', content: { 'application/json': { schema: listedSchema } } },
+    ...errorResponses(['model_not_found', 'model_busy', 'unsupported', 'not_ready', 'draining', 'internal']),
+  },
+});
+
+/** `GET /api/v1/models` and `GET /api/v1/models/{model}`; `POST` to its `/load` and `/unload`. */
 export function registerModelCards(app: Router, services: Services): void {
-  app.openapi(route, (c) =>
-    c.json({ models: services.models().map(({ card }) => toCard(card, services.limits)) }, 200),
-  );
+  app.openapi(route, (c) => {
+    const models = services.models();
+    const cards = models.flatMap(({ service }) => (service ? [toCard(service.card, services.limits)] : []));
+    return c.json({ models: cards, not_loaded: models.filter(({ service }) => service === null).map(toListed) }, 200);
+  });
   app.openapi(getRoute, (c) => {
     try {
       return c.json(toCard(services.model(c.req.valid('param').model).model.card, services.limits), 200);
@@ -76,6 +118,14 @@ export function registerModelCards(app: Router, services: Services): void {
       throw withParam(error, 'model');
     }
   });
+  app.openapi(loadRoute, async (c) =>
+    c.json(toListed(await services.loadModel(c.req.valid('param').model, c.req.raw.signal)), 200),
+  );
+  app.openapi(unloadRoute, async (c) => c.json(toListed(await services.unloadModel(c.req.valid('param').model)), 200));
+}
+
+function toListed({ id, state, reason }: ListedModel): z.infer<typeof listedSchema> {
+  return { id, state, reason };
 }
 
 function toCard(card: ModelCard, limits: Limits): z.infer<typeof modelCardSchema> {

@@ -7,6 +7,7 @@ import type { Merged } from '../http/merge.ts';
 import { mostChoices } from '../http/most-choices.ts';
 import type { Router, Warning } from '../http/router.ts';
 import { dataEventsWith, doneEvent, sseResponse } from '../http/sse.ts';
+import { modelsOf, type UseModel } from '../http/use-model.ts';
 import type { Services } from '../services.ts';
 import { toChatPrompt } from './chat-prompt.ts';
 import { coalesce, type StreamedEvent } from './coalesce.ts';
@@ -55,7 +56,10 @@ export function registerChatCompletions(app: Router, services: Services): void {
     async (c) => {
       const body = c.req.valid('json');
       const presence = watchClient(c, () => services.metrics.clientGone(route.path));
-      const generation = await whilePresent(presence, planChat(services, body, c.get('warnings'), presence.signal));
+      const generation = await whilePresent(
+        presence,
+        planChat(services, modelsOf(c, services), body, c.get('warnings'), presence.signal),
+      );
       const events = runGeneration(generation, presence);
       if (!body.stream) return c.json(await completeChat(generation, events, presence), 200);
       return sseResponse(c, {
@@ -72,6 +76,7 @@ export function registerChatCompletions(app: Router, services: Services): void {
 /** Everything that can be refused is refused here, before anything is queued. */
 async function planChat(
   services: Services,
+  use: UseModel,
   body: ChatRequest,
   warnings: readonly Warning[],
   signal: AbortSignal,
@@ -79,7 +84,7 @@ async function planChat(
   const deadline = toDeadline(body);
   refuseUnsupported(body);
   const { messages, warnings: messageWarnings } = toChatMessages(body.messages);
-  const target = resolveTarget(services, body);
+  const target = await resolveTarget(services, use, body);
   const { card, tokenizer } = target.model;
   const prompt = await toChatPrompt(target.model, messages, { ...body, signal });
   const newName = body.max_completion_tokens !== undefined && body.max_completion_tokens !== null;

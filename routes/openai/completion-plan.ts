@@ -1,6 +1,7 @@
 import { TillerError, type Tokenizer } from '../../engine/core/index.ts';
 import { mostChoices } from '../http/most-choices.ts';
 import type { Warning } from '../http/router.ts';
+import type { UseModel } from '../http/use-model.ts';
 import type { ModelService, Services } from '../services.ts';
 import { type Generation, planGeneration, resolveTarget } from './generation.ts';
 import { refuseFarTooLong } from './least-tokens.ts';
@@ -39,6 +40,7 @@ export interface CompletionPlan {
 /** Everything that can be refused is refused here, before anything is queued. */
 export async function planCompletion(
   services: Services,
+  use: UseModel,
   body: CompletionRequest,
   warnings: readonly Warning[],
   signal: AbortSignal,
@@ -46,7 +48,7 @@ export async function planCompletion(
   const deadline = toDeadline(body);
   refuseUnsupported(body);
   refuseBestOf(body);
-  const target = resolveTarget(services, body);
+  const target = await resolveTarget(services, use, body);
   const { card, tokenizer } = target.model;
   const given = toList(body.prompt);
   const choices = toChoices(body.n, given.length, mostChoices(services.limits, card));

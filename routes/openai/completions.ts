@@ -6,6 +6,7 @@ import { bodyHook, jsonBody } from '../http/json-body.ts';
 import type { Merged } from '../http/merge.ts';
 import type { Router } from '../http/router.ts';
 import { dataEventsWith, doneEvent, sseResponse } from '../http/sse.ts';
+import { modelsOf } from '../http/use-model.ts';
 import type { Services } from '../services.ts';
 import { coalesce, type StreamedEvent } from './coalesce.ts';
 import { collectChoices } from './collect.ts';
@@ -52,7 +53,10 @@ export function registerCompletions(app: Router, services: Services): void {
     async (c) => {
       const body = c.req.valid('json');
       const presence = watchClient(c, () => services.metrics.clientGone(route.path));
-      const plan = await whilePresent(presence, planCompletion(services, body, c.get('warnings'), presence.signal));
+      const plan = await whilePresent(
+        presence,
+        planCompletion(services, modelsOf(c, services), body, c.get('warnings'), presence.signal),
+      );
       const events = runGeneration(plan.generation, presence);
       if (!body.stream) return c.json(await completeText(plan, events, presence), 200);
       return sseResponse(c, {

@@ -2,9 +2,9 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { bodyErrors, errorResponses } from '../http/error-responses.ts';
 import { bodyHook, jsonBody } from '../http/json-body.ts';
 import type { Router } from '../http/router.ts';
+import { modelsOf } from '../http/use-model.ts';
 import type { Services } from '../services.ts';
 import { openAiErrorShape } from './errors.ts';
-import { resolveModel } from './generation.ts';
 import { checkTokenIds } from './to-engine.ts';
 
 const requestSchema = z
@@ -32,9 +32,9 @@ export function registerDetokenize(app: Router, services: Services): void {
   app.on('POST', route.path, jsonBody(requestSchema, services));
   app.openapi(
     route,
-    (c) => {
+    async (c) => {
       const body = c.req.valid('json');
-      const { tokenizer } = resolveModel(services, body.model ?? null).model;
+      const { tokenizer } = (await modelsOf(c, services)(body.model ?? null)).model;
       checkTokenIds(body.tokens, tokenizer.vocabularySize, 'tokens');
       return c.json({ prompt: tokenizer.decode(body.tokens, { skipSpecial: false }) }, 200);
     },

@@ -15,6 +15,7 @@ import { type Merged, mergeByArrival } from '../http/merge.ts';
 import type { Warning } from '../http/router.ts';
 import { toSteeringRequest } from '../http/steering-request.ts';
 import type { SteeringBody } from '../http/steering-schema.ts';
+import type { UseModel } from '../http/use-model.ts';
 import type { ModelService, ResolvedSteering, Services, SteeringBlock, SteeringRequest } from '../services.ts';
 
 /** One answer in the making: n choices for each prompt, every choice one engine request. */
@@ -46,14 +47,15 @@ export interface Target {
 }
 
 /**
- * The model and steering of a request. Throws `model_not_found` and `profile_not_found` with param `model`, and what is wrong
+ * The model and steering of a request. Throws `model_not_found` and `profile_not_found` and what else `use` refuses, with param `model`, and what is wrong
  * with the shape of the steering.
  */
-export function resolveTarget(
-  services: Services,
+export async function resolveTarget(
+  services: Pick<Services, 'limits'>,
+  use: UseModel,
   body: { readonly model?: string | null; readonly steering?: SteeringBody | null },
-): Target {
-  const { model, profile } = resolveModel(services, body.model ?? null);
+): Promise<Target> {
+  const { model, profile } = await use(body.model ?? null);
   return {
     model,
     modelName: body.model ?? model.card.id,
@@ -73,23 +75,6 @@ function resolveSteering(target: Target, prompts: readonly PromptPlan[]): Resolv
   } catch (error) {
     const isProfile = error instanceof TillerError && error.code === 'profile_not_found';
     throw isProfile ? withParam(error, target.profileParam) : error;
-  }
-}
-
-/** The model of a name, or the loaded one where none is given. */
-export function resolveModel(
-  services: Services,
-  name: string | null,
-): { readonly model: ModelService; readonly profile: string | null } {
-  if (name === null) {
-    const model = services.models()[0];
-    if (!model) throw new TillerError('not_ready', 'No model is loaded yet.');
-    return { model, profile: null };
-  }
-  try {
-    return services.model(name);
-  } catch (error) {
-    throw withParam(error, 'model');
   }
 }
 

@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { errorResponses } from '../http/error-responses.ts';
 import { withParam } from '../http/errors.ts';
 import type { Router } from '../http/router.ts';
-import type { ModelCard, Services } from '../services.ts';
+import { type ListedModel, modelStates, type Services } from '../services.ts';
 import { openAiErrorShape } from './errors.ts';
 
 const modelSchema = z
@@ -11,7 +11,12 @@ const modelSchema = z
     object: z.literal('model'),
     created: z.int(),
     owned_by: z.string(),
-    max_model_len: z.int().openapi({ description: 'Context length in tokens, as vLLM reports it.' }),
+    max_model_len: z.int().nullable().openapi({
+      description: 'Context length in tokens, as vLLM reports it; null while the model is not loaded.',
+    }),
+    state: z
+      .enum(modelStates)
+      .openapi({ description: 'A model that is not loaded is loaded by the first request for it.' }),
   })
   .openapi('Model');
 
@@ -19,7 +24,7 @@ const listRoute = createRoute({
   method: 'get',
   path: '/v1/models',
   operationId: 'listModels',
-  summary: 'Loaded models',
+  summary: 'Models that may be asked for',
   tags: ['OpenAI'],
   responses: {
     200: {
@@ -36,7 +41,7 @@ const getRoute = createRoute({
   method: 'get',
   path: '/v1/models/{model}',
   operationId: 'getModel',
-  summary: 'One loaded model',
+  summary: 'One model',
   tags: ['OpenAI'],
   request: { params: z.object({ model: z.string().openapi({ example: 'smollm2-135m-instruct' }) }) },
   responses: {
@@ -48,24 +53,25 @@ const getRoute = createRoute({
 /** `GET /v1/models` and `GET /v1/models/{model}`. */
 export function registerModels(app: Router, services: Services): void {
   app.openapi(listRoute, (c) =>
-    c.json({ object: 'list' as const, data: services.models().map(({ card }) => toModel(card, card.id)) }, 200),
+    c.json({ object: 'list' as const, data: services.models().map((model) => toModel(model, services)) }, 200),
   );
   app.openapi(getRoute, (c) => {
     const name = c.req.valid('param').model;
     try {
-      return c.json(toModel(services.model(name).model.card, name), 200);
+      return c.json({ ...toModel(services.findModel(name), services), id: name }, 200);
     } catch (error) {
       throw withParam(error, 'model');
     }
   });
 }
 
-function toModel(card: ModelCard, name: string): z.infer<typeof modelSchema> {
+function toModel({ id, state, service }: ListedModel, services: Services): z.infer<typeof modelSchema> {
   return {
-    id: name,
+    id,
     object: 'model',
-    created: card.createdUnixSeconds,
+    created: service?.card.createdUnixSeconds ?? services.startedUnixSeconds,
     owned_by: 'tiller',
-    max_model_len: card.contextLength,
+    max_model_len: service?.card.contextLength ?? null,
+    state,
   };
 }

@@ -3,10 +3,10 @@ import { TillerError } from '../../engine/core/index.ts';
 import { bodyErrors, errorResponses } from '../http/error-responses.ts';
 import { bodyHook, jsonBody } from '../http/json-body.ts';
 import type { Router } from '../http/router.ts';
+import { modelsOf } from '../http/use-model.ts';
 import type { ModelService, Services } from '../services.ts';
 import { toChatPrompt } from './chat-prompt.ts';
 import { openAiErrorShape } from './errors.ts';
-import { resolveModel } from './generation.ts';
 import { refuseFarTooLong } from './least-tokens.ts';
 import { toChatMessages } from './messages.ts';
 import { chatMessageSchema, templateVariablesSchema } from './schemas/chat.ts';
@@ -48,7 +48,14 @@ const route = createRoute({
       content: { 'application/json': { schema: responseSchema } },
     },
     ...errorResponses(
-      [...bodyErrors, 'unsupported', 'context_length_exceeded', 'model_not_found', 'profile_not_found'],
+      [
+        ...bodyErrors,
+        'unsupported',
+        'context_length_exceeded',
+        'model_not_found',
+        'model_unavailable',
+        'profile_not_found',
+      ],
       openAiErrorShape,
     ),
   },
@@ -61,7 +68,7 @@ export function registerTokenize(app: Router, services: Services): void {
     route,
     async (c) => {
       const body = c.req.valid('json');
-      const { model } = resolveModel(services, body.model ?? null);
+      const { model } = await modelsOf(c, services)(body.model ?? null);
       const tokens = [...(await encode(body, model, c.req.raw.signal))];
       const strings = body.return_token_strs ? tokens.map((id) => model.tokenizer.tokenText(id)) : null;
       return c.json(

@@ -49,6 +49,12 @@ export async function loadSaelensFolder(folder: string): Promise<Dictionary> {
   }
 }
 
+/** The model that a folder of SAELens says it was trained on; null where it does not. Throws like `loadSaelensFolder`. */
+export async function saelensModelName(folder: string): Promise<string | null> {
+  const raw = await readOptionalJson(join(folder, configName), saelensConfigSchema);
+  return raw === null ? null : readSaelensConfig(raw).modelName;
+}
+
 /** 1, or the factor by which inputs were scaled in training (SAELens `fold_activation_norm_scaling_factor`). */
 async function inputScale(folder: string, config: SaelensConfig): Promise<number> {
   if (!config.averageNormalised) return 1;

@@ -12,6 +12,8 @@ import { asTillerError } from '../../engine/core/index.ts';
 import type { Config } from '../config.ts';
 import { explainLimits, type MemoryLimits, readMachine, residentWeightFactor, resolveLimits } from '../limits.ts';
 import { defaultThreads, physicalCores } from '../processor.ts';
+import { estimatePublished, type PublishedEstimate } from './published-estimate.ts';
+import { publishedModels } from './published-models.ts';
 
 /** What this machine can do, as far as it can be told without loading a model. Bytes throughout. */
 export interface DoctorReport {
@@ -26,6 +28,8 @@ export interface DoctorReport {
   readonly python: { readonly pip: string | null; readonly problem: string | null };
   readonly cache: { readonly folder: string; readonly free: number | null; readonly models: readonly CacheEntry[] };
   readonly models: readonly ModelEstimate[];
+  /** Published models that can be had by their repository's name. */
+  readonly published: readonly PublishedEstimate[];
 }
 
 export interface RuntimeReport {
@@ -73,6 +77,7 @@ export async function gatherReport(config: Config, version: string): Promise<Doc
     python,
     cache: { folder: config.cacheDir, free, models: cached },
     models: catalog.map((model) => estimate(model, config, memory)),
+    published: publishedModels.map((model) => estimatePublished(model, memory.available)),
   };
 }
 

@@ -1,5 +1,6 @@
 import { type CacheEntry, formatBytes } from '../../engine/checkpoint/acquire/index.ts';
 import type { DoctorReport, ModelEstimate } from './doctor-report.ts';
+import { estimatedPrecisions } from './published-estimate.ts';
 
 /** The report for a person: one line a fact, what is wrong marked with `!`. */
 export function renderReport(report: DoctorReport): string {
@@ -18,7 +19,26 @@ export function renderReport(report: DoctorReport): string {
     }`,
     ...report.cache.models.map(cached),
     ...report.models.map(fits),
+    ...published(report),
   ].join('\n');
+}
+
+/** One line a published model: what it needs in each precision, and a mark on what is not free now. */
+function published({ published: models, memory }: DoctorReport): string[] {
+  const cells = models.map(({ repository, parameters, bytes, fits: fitting }) => [
+    repository,
+    `${(parameters / 1e6).toFixed(0)} M`,
+    ...estimatedPrecisions.map((name) => `${(bytes[name] / 1e9).toFixed(2)} GB${fitting[name] ? ' ' : '!'}`),
+  ]);
+  const rows = [['--model', 'weights', 'f32', 'int8', '4-bit'], ...cells];
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]) =>
+    `    ${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ')}`;
+  return [
+    `  published models, memory by precision with up to 4,096 tokens of keys and values (estimates; \`!\`: more than the ` +
+      `${formatBytes(memory.available)} that are free):`,
+    ...rows.map(line),
+  ];
 }
 
 /** What stops Tiller from running at all. */

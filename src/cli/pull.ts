@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { AcquiredModel } from '../../engine/checkpoint/acquire/index.ts';
 import { pullSettings } from '../command-settings.ts';
-import { loadConfig, loadSettings } from '../config.ts';
+import { loadConfig, loadSettings, theModel } from '../config.ts';
 import { getModelFiles } from '../model-files.ts';
 import { serveSettings } from '../serve-settings.ts';
 import type { CliContext } from './context.ts';
@@ -28,7 +28,13 @@ export function addPull(program: Command, context: CliContext): void {
       const config = usage(command, () => loadConfig(flags, context.environment));
       const { verify } = usage(command, () => loadSettings(pullSettings, flags, context.environment));
       const acquired = await withInterrupt(context, (signal, display) =>
-        getModelFiles(config, { ...display, signal, verify, model: name, acquire: context.actions.acquireModel }),
+        getModelFiles(config, {
+          ...display,
+          signal,
+          verify,
+          model: name ?? theModel(config),
+          acquire: context.actions.acquireModel,
+        }),
       );
       context.stderr.write(`${acquired.name} from ${sourceWords[acquired.source]}\n`);
       context.stdout.write(`${acquired.path}\n`);

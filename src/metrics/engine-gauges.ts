@@ -31,13 +31,21 @@ const tillerCounters = {
   tiller_variant_build_seconds_total: (now) => now.variantBuildMilliseconds / 1000,
 } as const satisfies Partial<Record<CounterName, Read>>;
 
-/** Reads the model as it is now; for the moment of a scrape. Without a model there are no series of one. */
-export function readModel(metrics: MetricSet, served: ServedModel | null): void {
+/**
+ * Reads the models as they are now; for the moment of a scrape. A model that is not loaded has no gauges. Ready is what the first
+ * one is.
+ */
+export function readModels(metrics: MetricSet, served: readonly ServedModel[]): void {
   metrics.clearGauges();
-  if (!served) return;
-  const now = served.engine.statistics();
+  for (const [index, model] of served.entries()) {
+    const now = model.engine.statistics();
+    if (index === 0) metrics.set('tiller_ready', {}, Number(!now.draining && now.broken === null));
+    readModel(metrics, model, now);
+  }
+}
+
+function readModel(metrics: MetricSet, served: ServedModel, now: EngineStatistics): void {
   metrics.begin(served.id);
-  metrics.set('tiller_ready', {}, Number(!now.draining && now.broken === null));
   const labels = { model_name: served.id };
   const vllmLabels = { ...labels, engine: '0' };
   for (const [name, read] of entries(vllmGauges)) metrics.set(name, vllmLabels, read(now));

@@ -8,7 +8,7 @@ export interface LabelMeaning {
 
 /** Every label of every metric. None ever holds what a client made up: that is what keeps the number of series bounded. */
 export const labelMeanings = {
-  model_name: { means: 'The served model.', values: 'one: the id of the model that is loaded' },
+  model_name: { means: 'The served model.', values: 'as many as models are served' },
   engine: { means: 'vLLM numbers its engines; Tiller has one.', values: ['0'] },
   finished_reason: {
     means:

@@ -21,7 +21,7 @@ export class MetricSet {
   readonly #counters = new Map<string, Counter>();
   readonly #gauges = new Map<string, Gauge>();
   readonly #histograms = new Map<string, Histogram>();
-  #modelName: string | null = null;
+  readonly #begun = new Set<string>();
 
   constructor(registry: Registry) {
     for (const [name, definition] of Object.entries(definitions as Definitions)) {
@@ -60,8 +60,8 @@ export class MetricSet {
 
   /** From now on this model is served: its series begin at 0, so it comes before their first observation. */
   begin(modelName: string): void {
-    if (this.#modelName === modelName) return;
-    this.#modelName = modelName;
+    if (this.#begun.has(modelName)) return;
+    this.#begun.add(modelName);
     for (const [name, definition] of Object.entries(definitions as Definitions)) {
       for (const labels of knownLabels(definition, modelName)) {
         this.#counters.get(name)?.inc(labels, 0);

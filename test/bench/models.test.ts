@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkout } from '../../bench/checkout.ts';
 import { choices, chosen } from '../../bench/models/plan.ts';
@@ -15,6 +15,7 @@ import { readResults } from '../../bench/results.ts';
 import { type Checkpoint, openCheckpoint } from '../../engine/checkpoint/index.ts';
 import { loadModel } from '../../engine/index.ts';
 import { temporaryFolder } from '../engine/checkpoint/fixtures.ts';
+import { testKernels } from '../harness/kernels.ts';
 import { modelsFixture } from './models-fixture.ts';
 
 const seed = 3;
@@ -105,6 +106,9 @@ describe.each(['llama-1b', 'gemma-2b'])('a random checkpoint of %s', (name) => {
     async (from, precision) => {
       const paths = await generated(name);
       const cacheDirectory = join(paths.folder, 'cache');
+      await mkdir(cacheDirectory);
+      // compiled once for all tests
+      await symlink(dirname(await testKernels()), join(cacheDirectory, 'kernels'));
       const how = { slots: 1, context: 64, threads: 1, precision } as const;
       const model = await loadModel({ path: paths[from], cacheDirectory, ...how });
       try {

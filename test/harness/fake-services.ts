@@ -4,6 +4,7 @@ import type {
   FeatureDetail,
   HttpObservation,
   Limits,
+  ListedModel,
   ModelCapacity,
   ModelCard,
   ModelService,
@@ -39,6 +40,8 @@ export interface FakeServices {
   readonly gone: string[];
   readonly unexpected: unknown[];
   readonly steeringRequests: SteeringRequest[];
+  /** Names of the models that requests let go of, as the requests named them. */
+  readonly released: (string | null)[];
 }
 
 /** A whole port without a model: one chat model `toy-chat`, one source of 8 features, one profile `pirate:1`. */
@@ -80,6 +83,8 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
       return resolve(request);
     },
   };
+  const listed: ListedModel = { id: modelId, state: 'loaded', service: model, reason: null };
+  const released: (string | null)[] = [];
   const services: Services = {
     version: '0.0.0-test',
     limits: {
@@ -90,7 +95,24 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
       streamTimeoutSeconds: 120,
       ...options.limits,
     },
-    models: () => [model],
+    startedUnixSeconds: 1_700_000_000,
+    models: () => [listed],
+    findModel: (name) => {
+      findModel(name, model);
+      return listed;
+    },
+    useModel: async (name) => ({
+      ...(name === null ? { model, profile: null } : findModel(name, model)),
+      release: () => released.push(name),
+    }),
+    loadModel: async (name) => {
+      findModel(name, model);
+      return listed;
+    },
+    unloadModel: async (name) => {
+      findModel(name, model);
+      return { ...listed, state: 'not_loaded', service: null };
+    },
     model: (name) => findModel(name, model),
     features: { search: ({ text, limit }) => search(text).slice(0, limit), get: findFeature },
     notReady: () => options.notReady ?? null,
@@ -102,7 +124,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
       clientGone: (route) => gone.push(route),
     },
   };
-  return { services, engine, observations, gone, unexpected, steeringRequests };
+  return { services, engine, observations, gone, unexpected, steeringRequests, released };
 }
 
 function findModel(name: string, model: ModelService): ReturnType<Services['model']> {

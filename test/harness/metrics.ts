@@ -42,10 +42,11 @@ export function toyServed(statistics: Partial<EngineStatistics> = {}): ServedMod
   };
 }
 
-/** Metrics of that model. */
-export function toyMetrics(): Metrics {
+/** Metrics of that model, and its observers. */
+export function toyMetrics(): Metrics & ReturnType<Metrics['of']> {
   const served = toyServed();
-  return createMetrics(() => served);
+  const metrics = createMetrics(() => [served]);
+  return { ...metrics, ...metrics.of(served.id) };
 }
 
 /** What a scrape gives, read by the parser. */

@@ -54,16 +54,16 @@ export async function startRealService(flags: Readonly<Record<string, string>> =
   const source = 'smollm2-135m-instruct/17-res-4k';
   const config = loadConfig({ cacheDir: testCache, source: [source, bareSource(source)], ...flags }, {});
   let ready: ReadyModel | null = null;
-  const metrics = createMetrics(() => ready);
+  const metrics = createMetrics(() => (ready ? [ready] : []));
   const unexpected: unknown[] = [];
   const services = new AppServices({
     version: 'test',
     limits: limitsOf(config),
     metrics: metrics.services,
-    requests: metrics.requests,
+    requests: (id) => metrics.of(id).requests,
     unexpected: (error) => unexpected.push(error),
   });
-  const opened = await openModel(config, { observer: metrics.observer });
+  const opened = await openModel(config, { observe: (id) => metrics.of(id).observer });
   ready = opened;
   services.serve(opened);
   const server = await listen({ app: createApp(services), host: '127.0.0.1', port: 0 });

@@ -41,6 +41,8 @@ describe('the OpenAPI document', () => {
       'GET /readyz',
       'GET /v1/models',
       'GET /v1/models/{model}',
+      'POST /api/v1/models/{model}/load',
+      'POST /api/v1/models/{model}/unload',
       'POST /detokenize',
       'POST /tokenize',
       'POST /v1/chat/completions',

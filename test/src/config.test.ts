@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { defaultCacheDirectory } from '../../src/cache-directory.ts';
 import { allVariables } from '../../src/command-settings.ts';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig, theModel } from '../../src/config.ts';
 import { defaultThreads, physicalCores } from '../../src/processor.ts';
 import { serveSettings } from '../../src/serve-settings.ts';
 
@@ -33,6 +33,15 @@ describe('configuration', () => {
       hub: { endpoint: null, token: null },
     });
     expect(loadConfig({}, {}).threads).toBe(defaultThreads());
+  });
+
+  it('takes several models, the first of which answers where none is named', () => {
+    expect(loadConfig({}, {}).models).toEqual(['smollm2-135m-instruct']);
+    expect(loadConfig({ model: ['a', 'b'] }, { TILLER_MODEL: 'c' })).toMatchObject({ model: 'a', models: ['a', 'b'] });
+    const config = loadConfig({}, { TILLER_MODEL: 'a, b', TILLER_MEMORY_BUDGET_BYTES: '2GB' });
+    expect(config).toMatchObject({ model: 'a', models: ['a', 'b'], memoryBudgetBytes: 2e9 });
+    expect(() => theModel(config)).toThrow(/works on one model, and a, b are configured/);
+    expect(theModel(loadConfig({ model: 'a' }, {}))).toBe('a');
   });
 
   it('takes a flag over a variable over the default; an empty variable counts as none', () => {

@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
-import { type Capacity, defaultLimits, explainLimits, readMachine, resolveLimits } from '../../src/limits.ts';
+import {
+  type Capacity,
+  defaultLimits,
+  explainLimits,
+  memoryBudget,
+  readMachine,
+  resolveLimits,
+  weightsInMemory,
+} from '../../src/limits.ts';
 
 /** The default model on a machine of 16 GB with two cores. */
 const capacity: Capacity = {
@@ -101,5 +109,29 @@ describe('the machine', () => {
     expect(memoryBytes).toBeGreaterThan(1e8);
     expect(availableBytes).toBeLessThanOrEqual(memoryBytes);
     expect(cores).toBeGreaterThanOrEqual(1);
+  });
+});
+
+describe('several models', () => {
+  const capacity = { memoryBytes: 16e9, weightBytes: 1e9, tokenBytes: 1e6, contextLength: 8192, cores: 4 };
+
+  it('share the memory for keys and values', () => {
+    const alone = defaultLimits(capacity).keyValueBytes;
+    expect(defaultLimits({ ...capacity, models: 1 }).keyValueBytes).toBe(alone);
+    expect(defaultLimits({ ...capacity, models: 4 }).keyValueBytes).toBe(Math.floor(alone / 4));
+  });
+
+  it('have a budget where a single one has none', () => {
+    expect(memoryBudget({ memoryBudgetBytes: null, models: ['a'] }, 10e9)).toBeNull();
+    expect(memoryBudget({ memoryBudgetBytes: null, models: ['a', 'b'] }, 10e9)).toBe(8e9);
+    expect(memoryBudget({ memoryBudgetBytes: 3e9, models: ['a'] }, 10e9)).toBe(3e9);
+  });
+
+  it('need their weights as they are read', () => {
+    const weights = { count: 1e9, embedding: 1e8, storedBytes: 2e9 };
+    expect(weightsInMemory(weights, 'f32', false)).toBe(10.4e9);
+    expect(weightsInMemory(weights, 'f32', true)).toBe(3e9);
+    expect(weightsInMemory(weights, 'int8', true)).toBe(1.7e9);
+    expect(weightsInMemory(weights, 'auto', true)).toBe(3e9);
   });
 });

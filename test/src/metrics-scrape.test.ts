@@ -36,8 +36,7 @@ async function start(options: FakeOptions = {}) {
 }
 
 function withCounting(services: Services, requests: Parameters<typeof countSteering>[0]): Services {
-  const [model] = services.models();
-  if (!model) throw new Error('no model');
+  const { model } = services.model(modelId);
   const counted = {
     ...model,
     ...countSteering(requests, {
@@ -50,8 +49,7 @@ function withCounting(services: Services, requests: Parameters<typeof countSteer
   };
   return {
     ...services,
-    models: () => [counted],
-    model: (name) => ({ ...services.model(name), model: counted }),
+    useModel: async (name, signal) => ({ ...(await services.useModel(name, signal)), model: counted }),
   };
 }
 

@@ -34,13 +34,13 @@ describe('engine metrics', () => {
 
   it('show that an engine which stopped is not ready', async () => {
     const served = toyServed({ broken: 'a mistake' });
-    expect((await scrape(createMetrics(() => served))).value('tiller_ready')).toBe(0);
+    expect((await scrape(createMetrics(() => (served ? [served] : [])))).value('tiller_ready')).toBe(0);
   });
 
   it('show the counts that the engine keeps itself, whatever was scraped before', async () => {
     const counts = { prefixQueries: 900, prefixHits: 300, variantBuildMilliseconds: 2500 };
     const served = toyServed(counts);
-    const metrics = createMetrics(() => served);
+    const metrics = createMetrics(() => (served ? [served] : []));
     await scrape(metrics);
     counts.prefixHits = 450;
     const got = await scrape(metrics);
@@ -54,11 +54,29 @@ describe('engine metrics', () => {
   });
 
   it('show no engine, and no made-up name, while the model is being loaded', async () => {
-    const { body } = await createMetrics(() => null).services.render();
+    const { body } = await createMetrics(() => []).services.render();
     const got = parsePrometheusText(body);
     expect(body).not.toContain('model_name=');
     expect(got.value('tiller_ready')).toBe(0);
     expect(got.value('process_resident_memory_bytes')).toBeGreaterThan(0);
+  });
+
+  it('are kept of each model apart, and ready is what the first is', async () => {
+    const served = [toyServed({ running: 1 }), { ...toyServed({ running: 2, broken: 'no' }), id: 'other' }];
+    const metrics = createMetrics(() => served);
+    metrics.of('toy').observer({ type: 'corrupted' } as EngineEvent);
+    metrics.of('other').observer({ type: 'corrupted' } as EngineEvent);
+    metrics.of('other').observer({ type: 'corrupted' } as EngineEvent);
+    const got = await scrape(metrics);
+    const other = { model_name: 'other', engine: '0' };
+    expect([got.value('vllm:num_requests_running', vllm), got.value('vllm:num_requests_running', other)]).toEqual([
+      1, 2,
+    ]);
+    expect([
+      got.value('vllm:corrupted_requests_total', vllm),
+      got.value('vllm:corrupted_requests_total', other),
+    ]).toEqual([1, 2]);
+    expect(got.value('tiller_ready')).toBe(1);
   });
 
   it('begin at 0, so that the first event is a rise', async () => {
@@ -74,7 +92,7 @@ describe('engine metrics', () => {
 
   it('go away with their model, gauges at least', async () => {
     let served: ServedModel | null = toyServed();
-    const metrics = createMetrics(() => served);
+    const metrics = createMetrics(() => (served ? [served] : []));
     expect((await scrape(metrics)).value('tiller_slots', toy)).toBe(16);
     served = null;
     const got = await scrape(metrics);

@@ -6,7 +6,14 @@ const messages = [{ role: 'user', content: 'hi' }];
 
 describe('/v1/models', () => {
   it('lists what is loaded with its context length', async () => {
-    const model = { id: 'toy-chat', object: 'model', created: 1_700_000_000, owned_by: 'tiller', max_model_len: 512 };
+    const model = {
+      id: 'toy-chat',
+      object: 'model',
+      created: 1_700_000_000,
+      owned_by: 'tiller',
+      max_model_len: 512,
+      state: 'loaded',
+    };
     const fake = fakeApp();
     expect(await (await fake.get('/v1/models')).json()).toEqual({ object: 'list', data: [model] });
     expect(await (await fake.get('/v1/models/toy-chat')).json()).toEqual(model);

@@ -1,0 +1,78 @@
+/** A published model's shape, from its config.json on the Hugging Face Hub. */
+export interface PublishedModel {
+  /** As `--model` takes it. */
+  readonly repository: string;
+  readonly blocks: number;
+  readonly dModel: number;
+  readonly heads: number;
+  readonly keyValueHeads: number;
+  readonly headDim: number;
+  readonly mlpWidth: number;
+  readonly vocabulary: number;
+  readonly context: number;
+  readonly gatedMlp: boolean;
+  /** The unembedding is the embedding matrix. */
+  readonly tied: boolean;
+  /** Of one weight in the published files. */
+  readonly storedBytes: 2 | 4;
+}
+
+type Row = readonly [
+  repository: string,
+  blocks: number,
+  dModel: number,
+  heads: number,
+  keyValueHeads: number,
+  headDim: number,
+  mlpWidth: number,
+  vocabulary: number,
+  context: number,
+];
+
+const gated = { gatedMlp: true, tied: true, storedBytes: 2 } as const;
+const neox = { gatedMlp: false, tied: false, storedBytes: 2 } as const;
+
+function shaped(rows: readonly Row[], rest: Pick<PublishedModel, 'gatedMlp' | 'tied' | 'storedBytes'>) {
+  return rows.map(
+    ([repository, blocks, dModel, heads, keyValueHeads, headDim, mlpWidth, vocabulary, context]): PublishedModel => ({
+      ...{ repository, blocks, dModel, heads, keyValueHeads, headDim, mlpWidth, vocabulary, context },
+      ...rest,
+    }),
+  );
+}
+
+/** Models that interpretability work is done on, smallest first within each family. */
+export const publishedModels: readonly PublishedModel[] = [
+  ...shaped([['openai-community/gpt2', 12, 768, 12, 12, 64, 3072, 50_257, 1024]], {
+    gatedMlp: false,
+    tied: true,
+    storedBytes: 4,
+  }),
+  ...shaped(
+    [
+      ['EleutherAI/pythia-70m', 6, 512, 8, 8, 64, 2048, 50_304, 2048],
+      ['EleutherAI/pythia-160m', 12, 768, 12, 12, 64, 3072, 50_304, 2048],
+      ['EleutherAI/pythia-410m', 24, 1024, 16, 16, 64, 4096, 50_304, 2048],
+      ['EleutherAI/pythia-1b', 16, 2048, 8, 8, 256, 8192, 50_304, 2048],
+      ['EleutherAI/pythia-1.4b', 24, 2048, 16, 16, 128, 8192, 50_304, 2048],
+    ],
+    neox,
+  ),
+  ...shaped(
+    [
+      ['Qwen/Qwen2.5-0.5B', 24, 896, 14, 2, 64, 4864, 151_936, 32_768],
+      ['Qwen/Qwen2.5-1.5B', 28, 1536, 12, 2, 128, 8960, 151_936, 131_072],
+      ['Qwen/Qwen3-0.6B', 28, 1024, 16, 8, 128, 3072, 151_936, 40_960],
+      ['Qwen/Qwen3-1.7B', 28, 2048, 16, 8, 128, 6144, 151_936, 40_960],
+      ['meta-llama/Llama-3.2-1B', 16, 2048, 32, 8, 64, 8192, 128_256, 131_072],
+      ['meta-llama/Llama-3.2-3B', 28, 3072, 24, 8, 128, 8192, 128_256, 131_072],
+      ['google/gemma-2-2b', 26, 2304, 8, 4, 256, 9216, 256_000, 8192],
+      ['google/gemma-3-270m', 18, 640, 4, 1, 256, 2048, 262_144, 32_768],
+      ['google/gemma-3-1b-pt', 26, 1152, 4, 1, 256, 6912, 262_144, 32_768],
+      ['HuggingFaceTB/SmolLM2-135M', 30, 576, 9, 3, 64, 1536, 49_152, 8192],
+      ['HuggingFaceTB/SmolLM2-360M', 32, 960, 15, 5, 64, 2560, 49_152, 8192],
+      ['HuggingFaceTB/SmolLM2-1.7B', 24, 2048, 32, 32, 64, 8192, 49_152, 8192],
+    ],
+    gated,
+  ),
+];

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { parseRepositoryName } from '../../engine/checkpoint/acquire/repository-name.ts';
+import { countParameters, estimatePublished } from '../../src/cli/published-estimate.ts';
+import { publishedModels } from '../../src/cli/published-models.ts';
+import { cli } from './cli-harness.ts';
+
+/** Millions of parameters that the model cards state. */
+const stated: Readonly<Record<string, number>> = {
+  'openai-community/gpt2': 124,
+  'EleutherAI/pythia-70m': 70.4,
+  'EleutherAI/pythia-160m': 162.3,
+  'EleutherAI/pythia-410m': 405.3,
+  'EleutherAI/pythia-1b': 1011.8,
+  'EleutherAI/pythia-1.4b': 1414.6,
+  'Qwen/Qwen2.5-0.5B': 494,
+  'Qwen/Qwen2.5-1.5B': 1543.7,
+  'Qwen/Qwen3-0.6B': 596,
+  'Qwen/Qwen3-1.7B': 1720.6,
+  'meta-llama/Llama-3.2-1B': 1235.8,
+  'meta-llama/Llama-3.2-3B': 3212.7,
+  'google/gemma-2-2b': 2614.3,
+  'google/gemma-3-270m': 268.1,
+  'google/gemma-3-1b-pt': 999.9,
+  'HuggingFaceTB/SmolLM2-135M': 134.5,
+  'HuggingFaceTB/SmolLM2-360M': 361.8,
+  'HuggingFaceTB/SmolLM2-1.7B': 1711.4,
+};
+
+describe('published models', () => {
+  it('have the parameters that their cards state', () => {
+    expect(publishedModels.map(({ repository }) => repository)).toEqual(Object.keys(stated));
+    for (const model of publishedModels) {
+      const { linear, embedding } = countParameters(model);
+      const parameters = (linear + (model.tied ? 0 : embedding)) / 1e6;
+      expect(Math.abs(parameters / (stated[model.repository] ?? 0) - 1), model.repository).toBeLessThan(0.01);
+      expect(parseRepositoryName(model.repository)?.repository).toBe(model.repository);
+    }
+  });
+
+  it('need less in fewer bits, and fit where that is free', () => {
+    for (const model of publishedModels) {
+      const { bytes } = estimatePublished(model, 0);
+      expect(bytes.f32).toBeGreaterThan(bytes.int8);
+      expect(bytes.int8).toBeGreaterThan(bytes.four_bit);
+      const between = estimatePublished(model, bytes.int8);
+      expect(between.fits).toMatchObject({ f32: false, int8: true });
+    }
+  });
+
+  it('are in the report of tiller doctor', async () => {
+    const { stdout } = await cli(['doctor', '--json'], { environment: { PATH: '' } });
+    expect(JSON.parse(stdout).published).toHaveLength(publishedModels.length);
+    const text = (await cli(['doctor'], { environment: { PATH: '' } })).stdout;
+    expect(text).toMatch(/^ +meta-llama\/Llama-3\.2-1B +1236 M +[\d.]+ GB[ !] +[\d.]+ GB[ !] +[\d.]+ GB[ !]$/m);
+  });
+});
