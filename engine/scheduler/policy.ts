@@ -15,7 +15,7 @@ export const longestOvertaking = 2000;
 /** Tokens by which each row that decodes may grow before a new prompt's memory is counted as free. */
 export const defaultGrowthTokens = 16;
 /** A chunk of a prompt is not made shorter than this for the sake of rows that decode. */
-export const smallestChunk = 8;
+export const smallestChunk = 16;
 /** Chunks are multiples of this: shapes of steps are kept bound. */
 export const chunkUnit = 8;
 /** Milliseconds that a chunk may take however fast decode steps are. */
