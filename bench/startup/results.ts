@@ -10,15 +10,13 @@ const memory = z.object({
   keyValue: z.number(),
   parts: z
     .object({
-      /** Computed: every matrix once, as float32. */
-      packedWeights: z.number(),
-      /** Resident pages of the mapped weights file: the rows of the embedding that were read. */
+      /** Resident pages of the mapped weights files: matrices as they are multiplied, and the rows of the embedding that were read. */
       mappedWeights: z.number(),
       /** Node's own heap, from /metrics. */
       nodeHeap: z.number(),
       /** Resident pages of programs and libraries. */
       programFiles: z.number(),
-      /** What is left: the graph runtime's buffers, dictionaries, buffers outside Node's heap, stacks. */
+      /** What is left: the graph runtime's buffers (and its copies of weights, where it packs them), dictionaries, buffers outside Node's heap, stacks. */
       rest: z.number(),
     })
     .nullable(),

@@ -29,7 +29,6 @@ const options = readOptions('bench:startup', 'Time from start to first token wit
 /** What the memory of a model is compared with. Bytes. */
 interface ModelBytes {
   readonly weights: number;
-  readonly matrices: number;
   readonly keyValuePerToken: number;
 }
 
@@ -152,9 +151,8 @@ async function explain(
   if (!kinds) return { resident, peak, keyValue: tokens * bytes.keyValuePerToken, parts: null };
   const metrics = await (await service.get('/metrics')).text();
   const nodeHeap = Number(/^\w*nodejs_heap_size_total_bytes\S* (\S+)$/m.exec(metrics)?.[1] ?? 0);
-  const packedWeights = bytes.matrices;
-  const rest = kinds.anonymous - packedWeights - nodeHeap;
-  const parts = { packedWeights, mappedWeights: kinds.weights, nodeHeap, programFiles: kinds.files, rest };
+  const rest = kinds.anonymous - nodeHeap;
+  const parts = { mappedWeights: kinds.weights, nodeHeap, programFiles: kinds.files, rest };
   return { resident, peak, keyValue: kinds.reserved, parts };
 }
 
@@ -167,7 +165,6 @@ async function modelBytes(): Promise<ModelBytes> {
   await checkpoint.close();
   return {
     weights: sum(sizes),
-    matrices: sum(sizes.filter(({ shape }) => shape.length > 1)),
     keyValuePerToken: blocks * 2 * keyValueHeads * headDim * 4,
   };
 }

@@ -26,8 +26,7 @@ export function memoryTable(results: StartupResults): string {
     });
   const part = (name: keyof NonNullable<Memory['parts']>) => cells(({ parts }) => parts?.[name] ?? null);
   const rows = [
-    ['packed weights', ...part('packedWeights')],
-    ['mapped weights (rows of the embedding that were read)', ...part('mappedWeights')],
+    ['mapped weights', ...part('mappedWeights')],
     ['keys, values and logits', ...cells(({ keyValue }) => keyValue)],
     ["Node's heap", ...part('nodeHeap')],
     ['programs and libraries', ...part('programFiles')],

@@ -75,7 +75,7 @@ describe('tables of the benchmarks', () => {
     const unknown = startupFixture.memory.busy.map((entry) => ({ ...entry, peak: null, parts: null }));
     const memory = { loaded: unknown, busy: unknown };
     const table = renderTables({ ...fixtures, startup: { ...startupFixture, memory } }).get('memory');
-    expect(table).toContain('| packed weights | not known | not known |');
+    expect(table).toContain('| mapped weights | not known | not known |');
     expect(table).toContain('| **resident** | 200 | 200 |');
   });
 });
