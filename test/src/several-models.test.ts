@@ -126,14 +126,14 @@ describe('several models in one process', () => {
     });
     const refused = await complete('gpt2', steer('transformer.h.0.mlp', 3));
     expect(refused.status).toBe(422);
-    const width = Number(/hook_mlp_out of this model is (\d+) wide/.exec(refused.text)?.[1]);
+    const width = Number(/ of this model is (\d+) wide/.exec(refused.text)?.[1]);
     const steered = await complete('gpt2', steer('transformer.h.0.mlp', width));
-    expect(steered.json).toMatchObject({ steering: { edits: [{ hook_point: 'blocks.0.hook_mlp_out', tokens: 5 }] } });
+    expect(steered.json).toMatchObject({ steering: { edits: [{ hook_point: 'blocks.0.mlp.hook_out', tokens: 5 }] } });
     const wide = await complete('gpt2', steer('blocks.0.mlp.hook_post', 1));
     const inner = Number(/hook_post of this model is (\d+) wide/.exec(wide.text)?.[1]);
     expect(inner).toBeGreaterThan(width);
     expect((await complete('gpt2', steer('blocks.0.mlp.hook_post', inner))).status).toBe(200);
-    expect((await complete('tiny-llama', steer('transformer.h.0.mlp', width))).json).toMatchObject({
+    expect((await complete('tiny-llama', steer('model.layers.7', width))).json).toMatchObject({
       error: { code: 'hook_point_not_found', param: 'steering.edits[0].vector.hook_point' },
     });
   });
