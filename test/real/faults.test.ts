@@ -6,7 +6,13 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { acquireModel } from '../../engine/checkpoint/acquire/index.ts';
 import { testCache } from '../harness/default-model.ts';
 import { until } from '../harness/real-service.ts';
-import { killProcesses, readyAddress, requireBuild, serveProcess } from '../harness/served-process.ts';
+import {
+  killProcesses,
+  readyAddress,
+  requireBuild,
+  type ServedProcess,
+  serveProcess,
+} from '../harness/served-process.ts';
 
 /** Clients that are killed in the middle of a stream: what they held must come back. */
 const clients = resolve(import.meta.dirname, '..', 'harness', 'stream-clients.mjs');
@@ -24,11 +30,20 @@ interface Held {
   /** Bytes of keys and values in rows, and in prefix blocks. */
   readonly rowBytes: number;
   readonly prefixBytes: number;
-  readonly residentMegabytes: number;
+  /** Of its own: pages of mapped weights come as they are read, and the system takes them back. */
+  readonly ownMegabytes: number;
   readonly disconnects: number;
 }
 
-async function readHeld(url: string): Promise<Held> {
+/** Anonymous memory, from /proc/PID/status; where there is none, all that is resident. */
+function ownBytes({ process: child }: ServedProcess): number | null {
+  if (process.platform !== 'linux') return null;
+  const kilobytes = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1];
+  if (kilobytes === undefined) throw new Error('/proc says nothing of anonymous memory');
+  return Number(kilobytes) * 1024;
+}
+
+async function readHeld(url: string, served: ServedProcess): Promise<Held> {
   const text = await (await fetch(`${url}/metrics`)).text();
   const read = (name: string, label = '') => {
     const line = text.split('\n').find((candidate) => candidate.startsWith(name) && candidate.includes(label));
@@ -39,7 +54,7 @@ async function readHeld(url: string): Promise<Held> {
     waiting: read('vllm:num_requests_waiting{'),
     rowBytes: read('tiller_kv_cache_bytes', 'holder="rows"'),
     prefixBytes: read('tiller_kv_cache_bytes', 'holder="prefix"'),
-    residentMegabytes: Math.round(read('process_resident_memory_bytes') / 1e6),
+    ownMegabytes: Math.round((ownBytes(served) ?? read('process_resident_memory_bytes')) / 1e6),
     disconnects: read('tiller_client_disconnects_total', 'route="/v1/completions"'),
   };
 }
@@ -63,11 +78,12 @@ async function killInMidStream(url: string, streams: number, body: object): Prom
  * (threads, buffers, compiled code, the heap's size), then `groups` of them. Returns what is held after the first group and
  * after each of the others.
  *
- * Resident memory moves by tens of megabytes for reasons of its own (pages of mapped weights, the collector's timing), so that
+ * Memory moves by tens of megabytes for reasons of its own (the collector's timing, compiled code), so that
  * one difference says little. What a dead stream leaves behind it leaves every time: it shows in the median of the groups.
  */
 async function killMany(
   url: string,
+  served: ServedProcess,
   { streams, batches, groups }: { readonly streams: number; readonly batches: number; readonly groups: number },
   body: object,
 ) {
@@ -76,13 +92,13 @@ async function killMany(
   for (let group = 0; group <= groups; group++) {
     for (let at = 0; at < batches; at++) ends.push(await killInMidStream(url, streams, body));
     await until(async () => {
-      const { running, waiting, rowBytes } = await readHeld(url);
+      const { running, waiting, rowBytes } = await readHeld(url, served);
       return running + waiting + rowBytes === 0;
     });
-    held.push(await readHeld(url));
+    held.push(await readHeld(url, served));
   }
   const [before, after] = [held[0], held.at(-1)] as [Held, Held];
-  const growths = held.slice(1).map((now, at) => now.residentMegabytes - (held[at] as Held).residentMegabytes);
+  const growths = held.slice(1).map((now, at) => now.ownMegabytes - (held[at] as Held).ownMegabytes);
   return { before, after, growths, ends };
 }
 
@@ -110,7 +126,7 @@ describe('SIGKILL of clients in mid-stream', () => {
     const served = serveProcess('--model', folder, '--max-rows', '20', '--log-level', 'warn');
     const url = await readyAddress(served);
     const body = { prompt: 'the quick brown fox', max_tokens: 60_000, ignore_eos: true, stream: true };
-    const seen = await killMany(url, { streams: 20, batches: 10, groups: 5 }, body);
+    const seen = await killMany(url, served, { streams: 20, batches: 10, groups: 5 }, body);
     tell('1,000 streams of the tiny model, killed in batches of 20:', seen);
     expect(new Set(seen.ends)).toEqual(new Set(['SIGKILL']));
     const { before, after, growths } = seen;
@@ -132,7 +148,7 @@ describe('SIGKILL of clients in mid-stream', () => {
     const url = await readyAddress(served);
     const prompt = 'Once upon a time there was a king who had three sons and a very old horse. '.repeat(3);
     const times = { streams: 8, batches: 1, groups: 5 };
-    const seen = await killMany(url, times, { prompt, max_tokens: 2000, ignore_eos: true, stream: true });
+    const seen = await killMany(url, served, times, { prompt, max_tokens: 2000, ignore_eos: true, stream: true });
     tell('40 streams of the default model, killed in batches of 8:', seen);
     expect(new Set(seen.ends)).toEqual(new Set(['SIGKILL']));
     const { before, after, growths } = seen;
