@@ -74,7 +74,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     const precision = await resolvePrecision(options.precision ?? 'f32', checkpoint, threads, kernels.library);
     // Where inputs are rounded to 8 bits anyway, 11 bits of keys and values lose nothing more, and are read in half the time.
     const keyValueType: KeyValueType = precision === 'f32' || kernels.library === null ? 'float32' : 'float16';
-    const needs = needsOf(checkpoint, keyValueType);
+    const needs = modelNeeds(checkpoint, keyValueType);
     const slots = typeof options.slots === 'number' ? options.slots : options.slots(needs);
     const context = Math.min(options.context ?? config.contextLength, config.contextLength);
     const operators = kernels.library === null ? 'onnxruntime' : 'tiller';
@@ -112,7 +112,8 @@ async function kernelsFor({ operators, cacheDirectory }: LoadModelOptions): Prom
   return compileKernels(cacheDirectory);
 }
 
-function needsOf({ config, tensors }: Checkpoint, keyValueType: KeyValueType): ModelNeeds {
+/** From the headers of a checkpoint alone. */
+export function modelNeeds({ config, tensors }: Checkpoint, keyValueType: KeyValueType): ModelNeeds {
   const { blocks, keyValueHeads, headDim, contextLength } = config;
   const weightBytes = Array.from(tensors.values()).reduce((sum, { shape }) => sum + elementCount(shape) * 4, 0);
   const numberBytes = keyValueType === 'float32' ? 4 : 2;

@@ -9,6 +9,7 @@ import {
   type EngineObserver,
   type LoadedModel,
   loadModel,
+  modelNeeds,
   type ProgressListener,
 } from '../engine/index.ts';
 import { compilerVersion } from '../engine/runtime/index.ts';
@@ -86,16 +87,15 @@ export async function measureModel(config: Config, options: OpenModelOptions = {
   const files = await getModelFiles(config, { onProgress, onNotice, signal });
   const checkpoint = await openCheckpoint(files.path);
   await checkpoint.close();
-  const { blocks, keyValueHeads, headDim, contextLength, vocabularySize, dModel } = checkpoint.config;
-  const tensors = [...checkpoint.tensors.values()];
+  const { vocabularySize, dModel } = checkpoint.config;
+  const needs = modelNeeds(checkpoint, 'float32');
   const weights = {
-    count: tensors.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0),
+    count: needs.weightBytes / 4,
     embedding: vocabularySize * dModel,
-    storedBytes: tensors.reduce((sum, { byteLength }) => sum + byteLength, 0),
+    storedBytes: [...checkpoint.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
   };
   const ownOperators = config.operators === 'auto' && (await compilerVersion().catch(() => null)) !== null;
-  const tokenBytes = 2 * blocks * keyValueHeads * headDim * 4;
-  const capacity = { ...machineOf(config), weightBytes: weights.count * 4, tokenBytes, contextLength };
+  const capacity = { ...machineOf(config), ...needs };
   return weightsInMemory(weights, config.precision, ownOperators) + resolveLimits(config, capacity).keyValueBytes;
 }
 

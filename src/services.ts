@@ -160,7 +160,7 @@ export class AppServices implements Services {
 
   /** A name that is no model's goes to a loaded registry, which says what there is. */
   #registryOf(name: string): Registry {
-    const entry = this.#pool.list().find(({ name: known, value }) => [known, value?.id].includes(name.toLowerCase()));
+    const entry = this.#pool.lookUp(name);
     if (entry && entry.value === null && this.#pool.loaded().length > 0) throw notLoaded(entry.name, entry.reason);
     return (entry?.value ?? this.#first()).model.registry;
   }

@@ -1,3 +1,4 @@
+import { uint32, uint64 } from '../weights/little-endian.ts';
 import type { ModelShape } from './shapes.ts';
 
 /** GGUF's numbers of its value types. */
@@ -45,18 +46,6 @@ function array(type: number, values: readonly Buffer[]): Buffer {
 function string(text: string): Buffer {
   const bytes = Buffer.from(text);
   return Buffer.concat([uint64(bytes.length), bytes]);
-}
-
-function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(value);
-  return bytes;
-}
-
-function uint64(value: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64LE(BigInt(value));
-  return bytes;
 }
 
 function float32(value: number): Buffer {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { GgufReader } from '../../engine/checkpoint/gguf-reader.ts';
 import { maxMetadataKeys, maxTensorElements, maxTensors } from '../../engine/checkpoint/limits.ts';
+import { uint32, uint64 } from './little-endian.ts';
 
 /** What a GGUF file begins with, its key-value section as bytes, so that it can be written again unchanged. */
 export interface GgufHeaderBytes {
@@ -77,16 +78,4 @@ export function headerBytes(header: GgufHeaderBytes, fileType: number, tensors: 
   ];
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   return Buffer.concat(parts, Math.ceil(length / header.alignment) * header.alignment);
-}
-
-function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(value);
-  return bytes;
-}
-
-function uint64(value: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64LE(BigInt(value));
-  return bytes;
 }

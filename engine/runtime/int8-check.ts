@@ -1,4 +1,4 @@
-import { type TileForm, tileBits, tileShapes } from '../checkpoint/index.ts';
+import { elementCount, type TileForm, tileBits, tileShapes } from '../checkpoint/index.ts';
 import { type ElementType, OnnxGraph } from '../graph/index.ts';
 import type { Pointer } from './api.ts';
 import { RuntimeEnvironment } from './environment.ts';
@@ -77,12 +77,11 @@ function productGraph(form: TileForm): Uint8Array {
   const graph = new OnnxGraph();
   graph.input('x', 'float32', ['M', width]);
   const shapes = tileShapes(out, width, tileBits[form]);
-  const count = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
   const numbers = (name: string) => {
-    const values = new Uint8Array(new Float32Array(count(shapes.scales)).fill(1).buffer);
+    const values = new Uint8Array(new Float32Array(elementCount(shapes.scales)).fill(1).buffer);
     return graph.constant(name, 'float32', shapes.scales, values);
   };
-  const inputs = ['x', graph.constant('tiles', 'uint8', shapes.tiles, new Uint8Array(count(shapes.tiles)))];
+  const inputs = ['x', graph.constant('tiles', 'uint8', shapes.tiles, new Uint8Array(elementCount(shapes.tiles)))];
   if (form !== 'tiles16') inputs.push(numbers('scales'));
   if (form === 'tiles4') inputs.push(numbers('offsets'));
   graph.node('y', 'Product', inputs, { attributes: { bits: tileBits[form], outputs: out }, domain: 'tiller' });

@@ -61,21 +61,12 @@ export const pageBytes = 16384; // The largest page in use (Apple silicon); a mu
 export class NativeMemory {
   readonly address: Pointer;
   readonly byteLength: number;
-  /** A file's bytes: what is discarded comes back when read. */
-  readonly readOnly: boolean;
   private readonly mapped: SystemMemory | null;
   private viewed: ArrayBuffer | null;
   private viewedBytes: Uint8Array | null = null;
   private freed = false;
 
-  private constructor(
-    address: Pointer,
-    byteLength: number,
-    buffer: ArrayBuffer | null,
-    mapped: SystemMemory | null,
-    readOnly: boolean,
-  ) {
-    this.readOnly = readOnly;
+  private constructor(address: Pointer, byteLength: number, buffer: ArrayBuffer | null, mapped: SystemMemory | null) {
     this.address = address;
     this.byteLength = byteLength;
     this.viewed = buffer;
@@ -100,13 +91,13 @@ export class NativeMemory {
     const memory = systemMemory();
     if (!memory) {
       const buffer = new ArrayBuffer(bytes);
-      return new NativeMemory(koffi.address(buffer), bytes, buffer, null, false);
+      return new NativeMemory(koffi.address(buffer), bytes, buffer, null);
     }
     const flags = mapPrivate | memory.flags.anonymous | memory.flags.noReserve;
     const address = memory.map(bytes, protectionRead | protectionWrite, flags, -1);
     // Huge pages would commit 2 MiB for the first token of a slot.
     if (memory.flags.noHugePages !== null) memory.advise(address, bytes, memory.flags.noHugePages);
-    return new NativeMemory(address, bytes, koffi.view(address, bytes), memory, false);
+    return new NativeMemory(address, bytes, koffi.view(address, bytes), memory);
   }
 
   /** A whole file, read only; mapped, so that its pages come and go with their use. Read into memory where there is no mmap. */
@@ -117,13 +108,13 @@ export class NativeMemory {
       const memory = systemMemory();
       if (memory) {
         const address = memory.map(byteLength, protectionRead, mapPrivate, file);
-        return new NativeMemory(address, byteLength, null, memory, true);
+        return new NativeMemory(address, byteLength, null, memory);
       }
       const buffer = new ArrayBuffer(byteLength);
       const bytes = new Uint8Array(buffer);
       for (let done = 0; done < byteLength; )
         done += readSync(file, bytes, done, Math.min(1 << 26, byteLength - done), done);
-      return new NativeMemory(koffi.address(buffer), byteLength, buffer, null, true);
+      return new NativeMemory(koffi.address(buffer), byteLength, buffer, null);
     } finally {
       closeSync(file);
     }

@@ -140,6 +140,11 @@ export class ModelPool<Value extends Loaded> {
     return this.#find(name);
   }
 
+  /** The same, but null where nothing is called so. */
+  lookUp(name: string): PoolEntry<Value> | null {
+    return this.#called(name) ?? null;
+  }
+
   /**
    * The model, loaded if it is not, and kept until it is released. Throws `model_not_found`; `model_unavailable` where it cannot be
    * loaded (with the reason) or has no room now (with seconds after which to try again); `cancelled` when the signal comes first.
@@ -211,8 +216,7 @@ export class ModelPool<Value extends Loaded> {
   }
 
   #find(name: string): Entry<Value> {
-    const wanted = name.toLowerCase();
-    const found = this.#entries.find((entry) => entry.answersTo(wanted));
+    const found = this.#called(name);
     if (found) return found;
     const names = this.#entries.map((entry) => entry.value?.id ?? entry.name);
     const near = nearest(name, names);
@@ -221,6 +225,11 @@ export class ModelPool<Value extends Loaded> {
       param: 'model',
       suggestions: near.length > 0 ? near : names,
     });
+  }
+
+  #called(name: string): Entry<Value> | undefined {
+    const wanted = name.toLowerCase();
+    return this.#entries.find((entry) => entry.answersTo(wanted));
   }
 
   #refuseAfterFailure({ failure, name, loading }: Entry<Value>): void {

@@ -64,12 +64,13 @@ export function editOf(
   beta: number,
   positions: Edit['positions'] = 'all',
   hookPoint = 'blocks.0.hook_resid_post',
+  write: Float32Array = Float32Array.of(3, 4),
 ): Edit {
   return {
     hookPoint,
     read: null,
     coefficient: { beta, gamma: 0, low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY },
-    write: Float32Array.of(3, 4),
+    write,
     positions,
     skipSpecial: false,
     activeAbove: Number.NEGATIVE_INFINITY,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { type Edit, hookPointShapes, type RowStep, whyNotEditable } from '../../../engine/core/index.ts';
+import { hookPointShapes, type RowStep, whyNotEditable } from '../../../engine/core/index.ts';
 import { openExecutor } from '../../../engine/runtime/index.ts';
 import {
   type FamilyCase,
@@ -11,23 +11,11 @@ import {
   largestDifference,
 } from '../../harness/families.ts';
 import { operatorSets, temporaryCache } from '../../harness/kernels.ts';
+import { editOf } from '../../harness/requests.ts';
 import { randomNumbers } from '../../harness/tiny-model.ts';
 
 const cacheDirectory = await temporaryCache('tiller-family-edits-');
 const sets = await operatorSets();
-
-function addition(hookPoint: string, write: Float32Array): Edit {
-  return {
-    hookPoint,
-    read: null,
-    coefficient: { beta: 1, gamma: 0, low: -Infinity, high: Infinity },
-    write,
-    positions: 'all',
-    skipSpecial: false,
-    activeAbove: -Infinity,
-    sinkNorm: Infinity,
-  };
-}
 
 /** Logits of the last token and the values at every hook point, with a direction added at one of them (null: nowhere). */
 async function runs(folder: FamilyFolder, kernels: string | null) {
@@ -51,7 +39,7 @@ async function runs(folder: FamilyFolder, kernels: string | null) {
       const width = (plain.taps.get(place)?.length ?? 0) / ids.length;
       const direction = Float32Array.from({ length: width }, () => 2 * next());
       const mask = new Float32Array(ids.length).fill(1);
-      edited.push({ place, direction, ...(await run([{ edit: addition(place, direction), mask }])) });
+      edited.push({ place, direction, ...(await run([{ edit: editOf(1, 'all', place, direction), mask }])) });
     }
     return { all, plain, edited };
   } finally {

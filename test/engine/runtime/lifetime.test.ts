@@ -1,9 +1,10 @@
 import { copyFileSync, truncateSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Edit, RowStep } from '../../../engine/core/index.ts';
+import type { RowStep } from '../../../engine/core/index.ts';
 import { RuntimeEnvironment } from '../../../engine/runtime/environment.ts';
 import { type ExecutorOptions, openExecutor } from '../../../engine/runtime/index.ts';
 import { testKernels } from '../../harness/kernels.ts';
+import { editOf } from '../../harness/requests.ts';
 import { randomNumbers, tinyConfig, writeTinyWeights } from '../../harness/tiny-model.ts';
 
 const weights = writeTinyWeights();
@@ -26,17 +27,7 @@ const random = randomNumbers(3);
 function steered(hookPoints: readonly string[], count: number): RowStep['edits'] {
   return hookPoints.map((hookPoint) => {
     const write = Float32Array.from({ length: tinyConfig.dModel }, random);
-    const edit: Edit = {
-      hookPoint,
-      read: null,
-      coefficient: { beta: 1, gamma: 0, low: -Infinity, high: Infinity },
-      write,
-      positions: 'all',
-      skipSpecial: false,
-      activeAbove: -Infinity,
-      sinkNorm: Infinity,
-    };
-    return { edit, mask: new Float32Array(count).fill(1) };
+    return { edit: editOf(1, 'all', hookPoint, write), mask: new Float32Array(count).fill(1) };
   });
 }
 const allSites = [
