@@ -1,12 +1,11 @@
-import { join } from 'node:path';
-import { type ProgressListener, TillerError } from '../core/index.ts';
+import { TillerError } from '../core/index.ts';
 import type { SequentialWriter } from './atomic-file.ts';
-import { type CachePart, prepareCacheFile } from './cache-file.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { blockWidth } from './four-bit-blocks.ts';
 import { type LinearGroup, linearGroups } from './linear-groups.ts';
 import { rowRanges } from './row-pieces.ts';
-import type { LinearForm, StoredArray, StoredLinears } from './stored-linears.ts';
+import { prepareStoredLinears, type StoredFile, type StoredOptions, type StoredPart } from './stored-file.ts';
+import type { StoredLinears } from './stored-linears.ts';
 
 const formatVersion = 2;
 type BlockForm = 'blocks4' | 'blocks8';
@@ -21,52 +20,29 @@ interface BlockNumbers {
   readonly offsets: Float32Array | null;
 }
 
-interface BlockPart extends CachePart {
-  readonly group: LinearGroup;
+interface BlockPart extends StoredPart {
   readonly form: BlockForm;
   readonly array: BlockArray;
 }
 
 /**
  * The linear layers that the checkpoint holds as blocks of 32, laid out for MatMulNBits in a cache file
- * `weights/<hash>.blocks.v2.bin` (cache-file.ts), their weights unchanged. Empty where it holds none. Throws `disk_full`.
+ * `weights/<hash>.blocks.v2.bin` (stored-file.ts), their weights unchanged. Empty where it holds none. Throws `disk_full`.
  */
-export async function prepareBlockWeights(
-  checkpoint: Checkpoint,
-  options: { readonly cacheDirectory: string; readonly onProgress?: ProgressListener },
-): Promise<StoredLinears> {
+export function prepareBlockWeights(checkpoint: Checkpoint, options: StoredOptions): Promise<StoredLinears> {
   const parts = linearGroups(checkpoint.config).flatMap((group) => blockParts(checkpoint, group));
-  const arrays = new Map<string, StoredArray>();
-  const forms = new Map<string, LinearForm>();
-  if (parts.length === 0) return { forms, arrays };
-  const { cacheDirectory, onProgress } = options;
-  const hash = await checkpoint.contentHash({ cacheDirectory });
   /** Of the group whose quants were written last. */
   let numbers: BlockNumbers = { scales: null, offsets: null };
-  const locations = await prepareCacheFile({
-    folder: join(cacheDirectory, 'weights'),
-    name: `${hash}.blocks.v${formatVersion}`,
-    formatVersion,
-    hash,
-    parts,
-    label: 'Laying out quantised weights',
-    onProgress,
-    write: async (part, file, report) => {
-      if (part.array === 'quants') {
-        numbers = await writeQuants(checkpoint, part, file, report);
-        return;
-      }
-      const values = numbers[part.array];
-      if (values) await file.write(new Uint8Array(values.buffer));
-    },
-  });
-  for (const { name, group, form, array } of parts) {
-    const location = locations.get(name);
-    if (!location) continue;
-    arrays.set(name, { location, type: array === 'quants' ? 'uint8' : 'float32' });
-    forms.set(group.name, form);
-  }
-  return { forms, arrays };
+  const write: StoredFile<BlockPart>['write'] = async (part, file, report) => {
+    if (part.array === 'quants') {
+      numbers = await writeQuants(checkpoint, part, file, report);
+      return;
+    }
+    const values = numbers[part.array];
+    if (values) await file.write(new Uint8Array(values.buffer));
+  };
+  const label = 'Laying out quantised weights';
+  return prepareStoredLinears(checkpoint, { kind: 'blocks', formatVersion, label, parts, write }, options);
 }
 
 /** Whether any linear layer is held as blocks that can be executed as they are. */
@@ -87,6 +63,7 @@ function blockParts(checkpoint: Checkpoint, group: LinearGroup): BlockPart[] {
     group,
     form,
     array,
+    type: array === 'quants' ? 'uint8' : 'float32',
     shape: array === 'quants' ? [rows, perRow, quantBytes] : [rows, perRow],
     byteLength: rows * perRow * (array === 'quants' ? quantBytes : 4),
   }));

@@ -1,10 +1,8 @@
-import { join } from 'node:path';
-import type { ProgressListener } from '../core/index.ts';
-import { type CachePart, prepareCacheFile } from './cache-file.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { type LinearGroup, linearGroups } from './linear-groups.ts';
-import type { LinearForm, StoredArray, StoredLinears, TileForm } from './stored-linears.ts';
-import { elementCount, type TensorType, takenRecipe } from './tensor.ts';
+import { prepareStoredLinears, type StoredFile, type StoredOptions, type StoredPart } from './stored-file.ts';
+import type { StoredLinears, TileForm } from './stored-linears.ts';
+import { elementCount, type TensorType } from './tensor.ts';
 import { tileInputs, tileShapes } from './tile-layout.ts';
 import { type TileNumbers, tileBits, writeTiles } from './write-tiles.ts';
 
@@ -25,8 +23,7 @@ const arraysByForm: Readonly<Record<TileForm, readonly TileArray[]>> = {
   tiles16: ['tiles'],
 };
 
-interface TilePart extends CachePart {
-  readonly group: LinearGroup;
+interface TilePart extends StoredPart {
   readonly form: TileForm;
   readonly array: TileArray;
   readonly outputs: number;
@@ -35,46 +32,26 @@ interface TilePart extends CachePart {
 
 /**
  * The linear layers whose weights Tiller's own operator takes as the checkpoint holds them, laid out for it (tile-layout.ts) in a
- * cache file `weights/<hash>.tiles.v1.bin` (cache-file.ts), the weights unchanged. A group that mixes types, or whose width is no
+ * cache file `weights/<hash>.tiles.v1.bin` (stored-file.ts), the weights unchanged. A group that mixes types, or whose width is no
  * multiple of 32, is left out. Throws `disk_full`.
  */
-export async function prepareTileWeights(
-  checkpoint: Checkpoint,
-  options: { readonly cacheDirectory: string; readonly onProgress?: ProgressListener },
-): Promise<StoredLinears> {
+export function prepareTileWeights(checkpoint: Checkpoint, options: StoredOptions): Promise<StoredLinears> {
   const parts = linearGroups(checkpoint.config).flatMap((group) => tileParts(checkpoint, group));
-  const arrays = new Map<string, StoredArray>();
-  const forms = new Map<string, LinearForm>();
-  if (parts.length === 0) return { forms, arrays };
-  const { cacheDirectory, onProgress } = options;
-  const hash = await checkpoint.contentHash({ cacheDirectory });
   /** Of the group whose tiles were written last. */
   let numbers: TileNumbers = { scales: null, offsets: null };
-  const locations = await prepareCacheFile({
-    folder: join(cacheDirectory, 'weights'),
-    name: `${hash}.tiles.v${formatVersion}`,
-    formatVersion,
-    hash,
-    recipe: takenRecipe(checkpoint.tensors.values()),
-    parts,
-    label: 'Laying out weights',
-    onProgress,
-    write: async ({ array, group, form, outputs, width }, file, report) => {
-      if (array === 'tiles') {
-        numbers = await writeTiles(checkpoint, { weights: group.weights, form, outputs, width }, file, report);
-        return;
-      }
-      const values = numbers[array];
-      if (values) await file.write(new Uint8Array(values.buffer));
-    },
-  });
-  for (const { name, group, form, array } of parts) {
-    const location = locations.get(name);
-    if (!location) continue;
-    arrays.set(name, { location, type: array === 'tiles' ? 'uint8' : 'float32' });
-    forms.set(group.name, form);
-  }
-  return { forms, arrays };
+  const write: StoredFile<TilePart>['write'] = async ({ array, group, form, outputs, width }, file, report) => {
+    if (array === 'tiles') {
+      numbers = await writeTiles(checkpoint, { weights: group.weights, form, outputs, width }, file, report);
+      return;
+    }
+    const values = numbers[array];
+    if (values) await file.write(new Uint8Array(values.buffer));
+  };
+  return prepareStoredLinears(
+    checkpoint,
+    { kind: 'tiles', formatVersion, label: 'Laying out weights', parts, write },
+    options,
+  );
 }
 
 /** The form in which most groups of linear layers would be laid out; null where none is. */
@@ -98,6 +75,7 @@ function tileParts(checkpoint: Checkpoint, group: LinearGroup): TilePart[] {
   return arraysByForm[form].map((array) => {
     const shape = array === 'tiles' ? shapes.tiles : shapes.scales;
     const byteLength = elementCount(shape) * (array === 'tiles' ? 1 : 4);
-    return { name: `${group.name}.${array}`, group, form, array, outputs, width, shape, byteLength };
+    const type = array === 'tiles' ? 'uint8' : 'float32';
+    return { name: `${group.name}.${array}`, group, form, array, type, outputs, width, shape, byteLength };
   });
 }
