@@ -5,7 +5,7 @@ import { readRowPieces } from './row-pieces.ts';
 import { prepareStoredLinears, type StoredFile, type StoredOptions, type StoredPart } from './stored-file.ts';
 import type { StoredLinears } from './stored-linears.ts';
 
-const formatVersion = 1;
+const formatVersion = 2;
 
 interface Int8Part extends StoredPart {
   readonly array: 'values' | 'scales';
@@ -15,7 +15,7 @@ interface Int8Part extends StoredPart {
 
 /**
  * Every linear layer as signed 8-bit integers with one scale an output channel, for ONNX Runtime's operators, quantised once from the
- * checkpoint's own weights into a cache file `weights/<hash>.int8.v1.bin` (stored-file.ts). Throws `disk_full`.
+ * checkpoint's own weights into a cache file `weights/<hash>.int8.v2.bin` (stored-file.ts). Throws `disk_full`.
  */
 export function prepareInt8Weights(checkpoint: Checkpoint, options: StoredOptions): Promise<StoredLinears> {
   const parts = linearGroups(checkpoint.config).flatMap((group) => int8Parts(checkpoint, group));

@@ -29,6 +29,10 @@ constexpr int64_t block_inputs = 64;
 constexpr int64_t block_bytes = block_inputs * strip_outputs;
 /** So many strips are one piece of work. */
 constexpr int64_t unit_strips = 4;
+/** Loading a tile waits for memory more than vectors do: its bytes are asked for so long before. */
+constexpr int64_t ahead = 2 * block_bytes;
+/** Up to so many rows vectors are the faster ones. */
+constexpr int64_t few_rows = 4;
 
 struct Layer {
   int64_t outputs, blocks;
@@ -111,7 +115,11 @@ void dot_product_strip(const Layer &layer, int64_t strip, const Quanta &quanta, 
   int64_t from = 0;
   for (; from + 12 <= quanta.count; from += 12) dot_product_rows<12>(layer, strip, quanta, from, y);
   for (; from + 4 <= quanta.count; from += 4) dot_product_rows<4>(layer, strip, quanta, from, y);
-  for (; from < quanta.count; from++) dot_product_rows<1>(layer, strip, quanta, from, y);
+  switch (quanta.count - from) {
+    case 3: return dot_product_rows<3>(layer, strip, quanta, from, y);
+    case 2: return dot_product_rows<2>(layer, strip, quanta, from, y);
+    case 1: return dot_product_rows<1>(layer, strip, quanta, from, y);
+  }
 }
 #endif
 
@@ -129,6 +137,7 @@ void tile_products(const Layer &layer, int64_t strip, const Quanta &quanta, int6
     _tile_loadd(3, offsets + tile_outputs, 0);
   }
   for (int64_t block = 0; block < layer.blocks; block++, tiles += block_bytes) {
+    for (int64_t line = 0; line < block_bytes; line += 64) _mm_prefetch(tiles + ahead + line, _MM_HINT_T0);
     _tile_loadd(6, tiles, 64);
     _tile_loadd(4, first + block * block_inputs, quanta.stride);
     _tile_loadd(7, tiles + block_bytes / 2, 64);
@@ -178,7 +187,7 @@ enum Way : int64_t { any = 0, no_matrices = 1, no_dot_products = 2 };
 void unit_of_strips(const Layer &layer, int64_t unit, const Quanta &quanta, Way way, float *y) {
   const int64_t first = unit * unit_strips, last = std::min(first + unit_strips, layer.strips());
 #ifdef TILLER_AMX
-  if (way == any && amx::available()) return tile_strips(layer, first, last - first, quanta, y);
+  if (way == any && quanta.count > few_rows && amx::available()) return tile_strips(layer, first, last - first, quanta, y);
 #endif
 #ifdef TILLER_VNNI
   if (way != no_dot_products) {

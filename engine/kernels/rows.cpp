@@ -3,8 +3,9 @@
 //   ResidualNorm(stream, pending?, pending_scale?, weight) → sum, normalised?, quanta?, scale?      attribute: epsilon
 //     sum = stream + pending·pending_scale ;  normalised = sum / √(mean(sum²) + epsilon) · weight   (Zhang & Sennrich 2019)
 //   Quantise(x) → quanta, scale
-//   Gated(gate, up, row_scale?) → hidden?, quanta?, scale?
+//   Gated(gate, up?, row_scale?) → hidden?, quanta?, scale?
 //     hidden = silu(gate·row_scale) · up·row_scale                                                  (Shazeer 2020)
+//     Without `up` each row of `gate` holds both, up after gate.
 //
 // Quanta are x / scale rounded to even, plus 128, where scale = max|x| / 127 of the token (graph/linear.ts says why). [.., width]
 // and [.., 1]. Scales that are taken in are one for each token.
@@ -19,7 +20,7 @@ namespace tiller {
 namespace {
 
 constexpr int zero_point = 128;
-constexpr int64_t worth_sharing = 1 << 16;
+constexpr int64_t worth_sharing = 1 << 13;
 
 /** [.., 1] for [.., width]. */
 std::vector<int64_t> one_for_each(const Tensor &tokens) {
@@ -137,7 +138,7 @@ class Quantise {
 class Gated {
  public:
   static constexpr const char *name = "Gated";
-  static constexpr Slot inputs[] = {{element_float}, {element_float}, {element_float, optional}};
+  static constexpr Slot inputs[] = {{element_float}, {element_float, optional}, {element_float, optional}};
   static constexpr Slot outputs[] = {{element_float, optional}, {element_uint8, optional}, {element_float, optional}};
 
   explicit Gated(const Attributes &) {}
@@ -145,13 +146,16 @@ class Gated {
   void *compute(const Context &context) const {
     const Tensor gate = context.input(0), up = context.input(1);
     const float *const row_scale = context.inputs() > 2 ? context.input(2).floats() : nullptr;
-    const int64_t width = gate.shape.back(), tokens = gate.count() / width;
-    float *const hidden = static_cast<float *>(context.output(0, gate.shape));
-    uint8_t *const quanta = static_cast<uint8_t *>(context.output(1, gate.shape));
+    const int64_t step = gate.shape.back(), tokens = gate.count() / step, width = up ? step : step / 2;
+    const float *const beside = up ? up.floats() : gate.floats() + width;
+    std::vector<int64_t> shape = gate.shape;
+    shape.back() = width;
+    float *const hidden = static_cast<float *>(context.output(0, shape));
+    uint8_t *const quanta = static_cast<uint8_t *>(context.output(1, shape));
     float *const scale = static_cast<float *>(context.output(2, one_for_each(gate)));
     return each_token(context, tokens, width, [&](int64_t at) {
       float *const y = hidden ? hidden + at * width : scratch(width);
-      pass(gate.floats() + at * width, up.floats() + at * width, row_scale ? row_scale[at] : 1, width, y);
+      pass(gate.floats() + at * step, beside + at * step, row_scale ? row_scale[at] : 1, width, y);
       if (quanta) quantise(y, width, quanta + at * width, scale + at);
     });
   }
