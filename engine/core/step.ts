@@ -44,7 +44,10 @@ export interface RowResult {
   readonly logits: readonly LogitsRow[];
   /** In the order of RowStep.edits; they look at memory that the next step overwrites. */
   readonly readings: readonly EditReading[];
-  /** Tap name → [tokens, width of the hook point], row major; copies. */
+  /**
+   * Tap name → [tokens, width of the hook point], row major; copies. What is as wide as there are keys comes as TransformerLens has it,
+   * [heads, tokens, keys], keys being all of the row up to its last token; scores are −∞ where a token does not see a key.
+   */
   readonly taps: ReadonlyMap<string, Float32Array>;
 }
 

@@ -9,7 +9,9 @@ import { type GraphPort, OnnxGraph } from './onnx.ts';
 import { refuseWhatOperatorsLack } from './operator-limits.ts';
 import { Positions } from './positions.ts';
 import { type OpenSites, Sites } from './sites.ts';
+import { addSoftCap } from './soft-cap.ts';
 import { ResidualStream } from './stream.ts';
+import { VisibleKeys } from './visible-keys.ts';
 
 /** How many of the largest logits a graph returns for each position. */
 export const topCount = 256;
@@ -51,13 +53,14 @@ export function compileDecoder(
   const { operators } = options;
   const sites = new Sites(graph, open, operators);
   const each = new Positions(graph);
+  const keys = new VisibleKeys(graph, each);
   const { embedded, positions } = addEmbedding(graph, config, each, sites);
   const builder = new LinearBuilder(graph, linears, options.operators);
   const streamOptions = { dModel, epsilon: config.normEpsilon, sites, operators, linears: builder };
   const stream = new ResidualStream(graph, embedded, streamOptions);
   if (positions !== null) stream.add(positions);
   for (let block = 0; block < blocks; block++) {
-    addBlock(graph, stream, builder, config, { block, context, positions: each, sites, options });
+    addBlock(graph, stream, builder, config, { block, context, positions: each, keys, sites, options });
   }
   const lastNorm = normWeights(graph, config.norm, 'model.norm', dModel);
   const made = stream.normalized(`blocks.${blocks - 1}.hook_resid_post`, lastNorm);
@@ -124,11 +127,4 @@ function addLogits(graph: OnnxGraph, linears: LinearBuilder, config: ModelConfig
   graph.output(ports.topValues, 'float32', ['R', top]);
   graph.output(ports.topIndices, 'int64', ['R', top]);
   graph.output(ports.logSumExp, 'float32', ['R']);
-}
-
-/** c·tanh(x/c) */
-function addSoftCap(graph: OnnxGraph, x: string, cap: number, output: string): void {
-  const inner = graph.node(`${x}/inner`, 'Div', [x, graph.scalar(cap)]);
-  const bounded = graph.node(`${x}/bounded`, 'Tanh', [inner]);
-  graph.node(output, 'Mul', [bounded, graph.scalar(cap)]);
 }

@@ -1,11 +1,11 @@
-import type { ElementType, GraphPort } from '../graph/index.ts';
+import type { Dimension, ElementType, GraphPort } from '../graph/index.ts';
 import type { RuntimeEnvironment } from './environment.ts';
 import { NativeMemory } from './native-memory.ts';
 import type { Binding, Session } from './session.ts';
 import { TensorView } from './tensor.ts';
 import type { Variant } from './variants.ts';
 
-/** Sizes of the named dimensions of a graph in one kind of step: B, S, R, and groups and slots of each hook point. */
+/** Sizes of the named dimensions of a graph in one kind of step: B, S, R, K, and groups and slots of each hook point. */
 export type DimensionSizes = Readonly<Record<string, number>>;
 
 /**
@@ -33,6 +33,7 @@ const alignment = 64;
  */
 export class BoundStep {
   readonly variant: Variant;
+  readonly sizes: DimensionSizes;
   private readonly session: Session;
   private readonly memory: NativeMemory;
   private readonly places = new Map<string, Place>();
@@ -41,6 +42,7 @@ export class BoundStep {
 
   constructor(environment: RuntimeEnvironment, variant: Variant, sizes: DimensionSizes, shared: SharedTensors) {
     this.variant = variant;
+    this.sizes = sizes;
     this.session = variant.session;
     const { inputs, outputs } = variant.graph;
     const own = [...inputs, ...outputs].filter(({ name }) => !shared.inputs.has(name) && !shared.outputs.has(name));
@@ -82,6 +84,17 @@ export class BoundStep {
   int64Words(port: string): Int32Array {
     const { offset, byteLength } = this.place(port);
     return new Int32Array(this.memory.buffer, offset, byteLength / 4);
+  }
+
+  /** Whether the graph has such a port, and nobody else's memory is bound to it. */
+  has(port: string): boolean {
+    return this.places.has(port);
+  }
+
+  /** A port's dimensions: how they are called, and their sizes. */
+  dimensions(port: string): { readonly names: readonly Dimension[]; readonly sizes: readonly number[] } {
+    const { port: declared, shape } = this.place(port);
+    return { names: declared.dimensions, sizes: shape };
   }
 
   run(): Promise<void> {

@@ -137,7 +137,10 @@ class OnnxExecutor implements Executor {
     this.tokenBytes = this.cache.tokenBytes;
     this.prefixBlocks = new PrefixBlocks(this.cache);
     this.blocks = this.blockStore(this.prefixBlocks);
-    this.steps = new StepCache(this.environment, this.cache, this.logits, config.vocabularySize);
+    this.steps = new StepCache(this.environment, this.cache, this.logits, {
+      vocabularySize: config.vocabularySize,
+      context,
+    });
     const shapes = hookPointShapes(config);
     const widthOf = (hookPoint: string) => hookPointWidth(shapes, hookPoint) ?? config.dModel;
     const edits = () =>

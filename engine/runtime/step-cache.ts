@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { RowStep } from '../core/index.ts';
-import { editPorts, ports } from '../graph/index.ts';
+import { editPorts, keyDimension, ports } from '../graph/index.ts';
 import type { EditLayout } from '../steering/index.ts';
 import { BoundEdits } from './bound-edits.ts';
 import { BoundStep, type DimensionSizes } from './bound-step.ts';
@@ -13,6 +13,9 @@ import type { Variant } from './variants.ts';
 
 /** Shapes of steps kept bound. Decode steps need one for each number of rows. */
 const keptSteps = 48;
+
+/** Taps that show keys have room for a multiple of so many: a row that grows is bound anew only when it outgrows that. */
+const keyUnit = 64;
 
 /** A step bound to memory, and its edits. */
 export interface PreparedStep {
@@ -38,16 +41,23 @@ export class StepCache {
   private readonly cache: KeyValueCache;
   private readonly logits: NativeMemory;
   private readonly vocabularySize: number;
+  private readonly context: number;
   private readonly steps = new LRUCache<string, PreparedStep>({
     max: keptSteps,
     dispose: ({ step }) => step.release(),
   });
 
-  constructor(environment: RuntimeEnvironment, cache: KeyValueCache, logits: NativeMemory, vocabularySize: number) {
+  constructor(
+    environment: RuntimeEnvironment,
+    cache: KeyValueCache,
+    logits: NativeMemory,
+    { vocabularySize, context }: { readonly vocabularySize: number; readonly context: number },
+  ) {
     this.environment = environment;
     this.cache = cache;
     this.logits = logits;
     this.vocabularySize = vocabularySize;
+    this.context = context;
   }
 
   get(place: StepPlace): PreparedStep {
@@ -55,6 +65,11 @@ export class StepCache {
     const first = rows[0] as RowStep;
     const sizes: Record<string, number> = { B: rows.length, S: first.tokens.length, R: logitRows };
     let key = `${variant.key}|${kind}|${first.slot}|${rows.length}|${first.tokens.length}|${logitRows}`;
+    if (variant.graph.inputs.some(({ name }) => name === ports.keyCount)) {
+      const keys = shownKeys(rows, this.context);
+      sizes[keyDimension] = keys;
+      key += `|${keys} keys`;
+    }
     for (const { hookPoint, layout } of memories) {
       const { groups, width } = layout as EditLayout;
       const names = editPorts(hookPoint).sizes;
@@ -101,4 +116,10 @@ export class StepCache {
       for (const tensor of tables.values()) tensor.release();
     }
   }
+}
+
+/** Keys that taps of these rows have room for: as many as the longest holds after the step, and some more. */
+function shownKeys(rows: readonly RowStep[], context: number): number {
+  const longest = Math.max(...rows.map(({ start, tokens }) => start + tokens.length));
+  return Math.min(context, Math.ceil(longest / keyUnit) * keyUnit);
 }
