@@ -12,8 +12,12 @@ export interface RowStep {
   readonly tokens: Int32Array;
   /** Absolute position of tokens[0]; the number of tokens already in the slot. */
   readonly start: number;
-  /** For which of the tokens logits are wanted. */
-  readonly logits: 'none' | 'last' | 'all';
+  /**
+   * For which of the tokens logits are wanted. `never`, in a prefill step: nothing but taps is wanted of this slot, now or later. Blocks
+   * after the last hook point opened are then not run, and their keys and values stay unwritten: the slot can only be gone on with by
+   * rows that need no more blocks, and the prefix cache gets none of it.
+   */
+  readonly logits: 'none' | 'last' | 'all' | 'never';
   /** Edits with their positions mask over `tokens` (1 = touch). Edits whose mask is all zero may be left out. */
   readonly edits: readonly { readonly edit: Edit; readonly mask: Float32Array }[];
   /** Hook points whose activations are wanted, canonical spelling; empty for none. */
@@ -51,6 +55,14 @@ export interface RowResult {
   readonly taps: ReadonlyMap<string, Float32Array>;
 }
 
+/** What steps to come open, hook points in canonical spelling. */
+export interface PreparedSites {
+  readonly edits: readonly string[];
+  readonly taps: readonly string[];
+  /** Their rows want logits `never`. */
+  readonly tapsOnly?: boolean;
+}
+
 /** What runs steps. The only boundary behind which ONNX Runtime lives; tests inject scripted ones. */
 export interface Executor {
   /** Most rows at once. Their cache has one slot more, numbered 0 … slots, so that a row can always be moved. */
@@ -60,7 +72,7 @@ export interface Executor {
   /** Most tokens that one prefill step takes. */
   readonly maxChunk: number;
   /** Builds what the hook points need, off the event loop, so that `run` does not have to. */
-  prepare(sites: { readonly edits: readonly string[]; readonly taps: readonly string[] }): Promise<void>;
+  prepare(sites: PreparedSites): Promise<void>;
   run(plan: StepPlan): Promise<readonly RowResult[]>;
   /** Bytes of one token in the KV cache, over all blocks. */
   readonly tokenBytes: number;

@@ -8,6 +8,8 @@ import type { Dimension, OnnxGraph } from './onnx.ts';
 export interface OpenSites {
   readonly edits: ReadonlySet<string>;
   readonly taps: ReadonlySet<string>;
+  /** Nothing else is given out: no logits are made, and no block is run that neither an edit nor a tap needs. */
+  readonly tapsOnly?: boolean;
 }
 
 /** The hook points of one variant while its graph is being built: what is edited where, and what is given out besides logits. */

@@ -18,6 +18,7 @@ export function readLogits(
   buffer: ArrayBuffer,
   vocabularySize: number,
 ): LogitsRow[][] {
+  if (wantedPositions(rows).length === 0) return rows.map(() => []);
   const top = Math.min(topCount, vocabularySize);
   const values = step.float32(ports.topValues);
   const indices = step.int64Words(ports.topIndices);
@@ -76,6 +77,7 @@ export function fillInputs(step: BoundStep, rows: readonly RowStep[], wanted: re
   }
   step.int32(ports.totalLength)[0] = totalLength;
   if (step.has(ports.keyCount)) step.int64(ports.keyCount)[0] = BigInt(step.sizes[keyDimension] ?? totalLength);
+  if (!step.has(ports.logitIndices)) return;
   // A graph run cannot do without logits: where nobody wants any, those of the last token are computed and not read.
   step.int64(ports.logitIndices).set((wanted.length > 0 ? wanted : [rows.length * length - 1]).map(BigInt));
 }
