@@ -1,3 +1,4 @@
+import { TillerError } from '../core/index.ts';
 import type { Dimension, ElementType, GraphPort } from '../graph/index.ts';
 import type { RuntimeEnvironment } from './environment.ts';
 import { NativeMemory } from './native-memory.ts';
@@ -26,6 +27,16 @@ interface Place {
 
 const elementBytes: Partial<Record<ElementType, number>> = { float32: 4, int32: 4, int64: 8, bool: 1 };
 const alignment = 64;
+/** What one step may give out besides logits. Attention's scores of all blocks over a long context would be more. */
+const mostBytes = 2 ** 30;
+
+function withinLimit(bytes: number): number {
+  if (bytes <= mostBytes) return bytes;
+  const message =
+    `The taps of this step take ${(bytes / 1e9).toFixed(1)} GB; a step may give out ${(mostBytes / 1e9).toFixed(1)} GB. ` +
+    'Tap fewer hook points at a time, or read fewer tokens in a step.';
+  throw new TillerError('unsupported', message);
+}
 
 /**
  * One variant bound to memory of one shape: fill the inputs, `run`, read the outputs. Steps of the same shape use it again,
@@ -46,7 +57,7 @@ export class BoundStep {
     this.session = variant.session;
     const { inputs, outputs } = variant.graph;
     const own = [...inputs, ...outputs].filter(({ name }) => !shared.inputs.has(name) && !shared.outputs.has(name));
-    this.memory = NativeMemory.reserve(this.layOut(own, sizes));
+    this.memory = NativeMemory.reserve(withinLimit(this.layOut(own, sizes)));
     try {
       const bind = (ports: readonly GraphPort[], theirs: ReadonlyMap<string, TensorView>) =>
         new Map(ports.map((port) => [port.name, theirs.get(port.name) ?? this.tensor(environment, port)]));

@@ -46,6 +46,8 @@ export class StepCache {
     max: keptSteps,
     dispose: ({ step }) => step.release(),
   });
+  /** The last step whose taps show keys: they take tokens × keys numbers a head, so that no other is kept. */
+  private readonly wide = new LRUCache<string, PreparedStep>({ max: 1, dispose: ({ step }) => step.release() });
 
   constructor(
     environment: RuntimeEnvironment,
@@ -65,7 +67,8 @@ export class StepCache {
     const first = rows[0] as RowStep;
     const sizes: Record<string, number> = { B: rows.length, S: first.tokens.length, R: logitRows };
     let key = `${variant.key}|${kind}|${first.slot}|${rows.length}|${first.tokens.length}|${logitRows}`;
-    if (variant.graph.inputs.some(({ name }) => name === ports.keyCount)) {
+    const showsKeys = variant.graph.inputs.some(({ name }) => name === ports.keyCount);
+    if (showsKeys) {
       const keys = shownKeys(rows, this.context);
       sizes[keyDimension] = keys;
       key += `|${keys} keys`;
@@ -77,26 +80,31 @@ export class StepCache {
       sizes[names.width] = width;
       key += `|${groups}x${width}`;
     }
-    let prepared = this.steps.get(key);
+    const kept = showsKeys ? this.wide : this.steps;
+    let prepared = kept.get(key);
     // A variant that was evicted and built again is another session.
     if (prepared?.step.variant !== variant) {
+      this.wide.clear();
       const step = this.bind(variant, first.slot, sizes, memories);
       prepared = { step, edits: new BoundEdits(step, memories) };
-      this.steps.set(key, prepared);
+      kept.set(key, prepared);
     }
     return prepared;
   }
 
   /** Lets go of everything bound to a variant, or to the edits at a hook point. */
   drop(what: { readonly variant: Variant } | { readonly hookPoint: string }): void {
-    for (const [key, { step }] of [...this.steps.entries()]) {
-      const bound = 'variant' in what ? step.variant === what.variant : step.variant.sites.edits.has(what.hookPoint);
-      if (bound) this.steps.delete(key);
+    for (const kept of [this.steps, this.wide]) {
+      for (const [key, { step }] of [...kept.entries()]) {
+        const bound = 'variant' in what ? step.variant === what.variant : step.variant.sites.edits.has(what.hookPoint);
+        if (bound) kept.delete(key);
+      }
     }
   }
 
   clear(): void {
     this.steps.clear();
+    this.wide.clear();
   }
 
   private bind(variant: Variant, firstSlot: number, sizes: DimensionSizes, memories: readonly EditMemory[]): BoundStep {

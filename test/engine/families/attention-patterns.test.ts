@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Executor, ModelConfig, RowResult } from '../../../engine/core/index.ts';
+import { loadModel } from '../../../engine/load-model.ts';
 import { openExecutor } from '../../../engine/runtime/index.ts';
 import {
   type FamilyCase,
@@ -206,6 +207,57 @@ describe.each(loads)('$folder with the operators of $operators', ({ folder, kern
       await executor.close();
     }
   });
+});
+
+it.each(loads)('$folder: shows them as the model is loaded to serve, f32 and int8 ($operators)', async (load) => {
+  const { folder } = load;
+  const operators = load.kernels === null ? 'onnxruntime' : 'auto';
+  const [, long] = familyGolden(folder).cases as [FamilyCase, FamilyCase];
+  const names = Object.keys(long.hooks).filter(showsKeys);
+  for (const [precision, allowed] of [
+    ['f32', 1e-4],
+    ['int8', 0.15],
+  ] as const) {
+    const how = { cacheDirectory, slots: 1, context: null, threads: 1, operators, precision } as const;
+    const model = await loadModel({ path: familyPath(folder), ...how });
+    try {
+      const { taps } = await runInChunks(model.executor, long.ids, 7, names);
+      for (const name of names) {
+        expect(tapDifference(taps.get(name) ?? new Float32Array(), long, name), name).toBeLessThan(allowed);
+      }
+    } finally {
+      await model.executor.close();
+    }
+  }
+});
+
+it('refuses to give out more than fits, and keeps only the last step that shows keys', async () => {
+  const model = await familyModel('gemma2', cacheDirectory);
+  const { config } = model;
+  // 2 hook points × 4 heads × 2 blocks × 4096² numbers are a gigabyte
+  const context = 4096;
+  const taps = config.layers.flatMap((_, block) => [
+    `blocks.${block}.attn.hook_pattern`,
+    `blocks.${block}.attn.hook_attn_scores`,
+  ]);
+  const executor = await openExecutor({ ...model, slots: 1, context, threads: 1, maxChunk: context });
+  const run = (start: number, count: number) => {
+    return executor.run({ kind: 'prefill', rows: [familyRow(0, new Array<number>(count).fill(5), start, taps)] });
+  };
+  try {
+    await expect(run(0, context)).rejects.toMatchObject({
+      code: 'unsupported',
+      message: expect.stringContaining('fewer hook points'),
+    });
+    const [first] = await run(0, 70);
+    const earlier = first?.taps.get(taps[0] ?? '')?.slice() ?? new Float32Array();
+    await run(70, 70);
+    const [again] = await run(0, 70);
+    expect(earlier).toHaveLength(config.heads * 70 * 70);
+    expect(again?.taps.get(taps[0] ?? '')).toEqual(earlier);
+  } finally {
+    await executor.close();
+  }
 });
 
 describe.each(['gpt2', 'gpt_neox'] as const)('TransformerLens’ %s', (folder) => {
