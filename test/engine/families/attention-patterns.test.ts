@@ -231,6 +231,38 @@ it.each(loads)('$folder: shows them as the model is loaded to serve, f32 and int
   }
 });
 
+describe('a wrong variant of Gemma 2 shows in the pattern of its first block', () => {
+  const layers = (by: number) => (config: ModelConfig) => ({
+    ...config,
+    layers: config.layers.map((layer) => ({ ...layer, window: layer.window && layer.window + by })),
+  });
+  const attention = (changed: Partial<ModelConfig['attention']>) => (config: ModelConfig) => ({
+    ...config,
+    attention: { ...config.attention, ...changed },
+  });
+  it.each([
+    ['nothing changed', layers(0), false],
+    ['a window one longer', layers(1), true],
+    ['a window one shorter', layers(-1), true],
+    ['no cap', attention({ softCap: null }), true],
+    ['another scale', attention({ scale: 0.25 }), true],
+  ] as const)('%s', async (_what, change, wrong) => {
+    const model = await familyModel('gemma2', cacheDirectory);
+    const how = { config: change(model.config), weights: model.weights, slots: 1, context: 48, threads: 1 };
+    const executor = await openExecutor({ ...how, kernels: await testKernels(), maxChunk: 48 });
+    const [, long] = familyGolden('gemma2').cases as [FamilyCase, FamilyCase];
+    const name = 'blocks.0.attn.hook_pattern';
+    try {
+      const { taps } = await runInChunks(executor, long.ids, long.ids.length, [name]);
+      const difference = tapDifference(taps.get(name) ?? new Float32Array(), long, name);
+      if (wrong) expect(difference).toBeGreaterThan(1e-3);
+      else expect(difference).toBeLessThan(1e-4);
+    } finally {
+      await executor.close();
+    }
+  });
+});
+
 it('refuses to give out more than fits, and keeps only the last step that shows keys', async () => {
   const model = await familyModel('gemma2', cacheDirectory);
   const { config } = model;
