@@ -138,10 +138,7 @@ class OnnxExecutor implements Executor {
     this.tokenBytes = this.cache.tokenBytes;
     this.prefixBlocks = new PrefixBlocks(this.cache);
     this.blocks = this.blockStore(this.prefixBlocks);
-    this.steps = new StepCache(this.environment, this.cache, this.logits, {
-      vocabularySize: config.vocabularySize,
-      context,
-    });
+    this.steps = new StepCache(this.environment, this.cache, this.logits, { ...config, context });
     const shapes = hookPointShapes(config);
     const widthOf = (hookPoint: string) => hookPointWidth(shapes, hookPoint) ?? config.dModel;
     const edits = () =>
