@@ -139,6 +139,18 @@ describe.each(sets)('a slot that was read for taps only ($operators)', ({ kernel
     await expect(executor.run(decoding)).rejects.toMatchObject(refusal);
   });
 
+  it('has the keys and values of its last block, even where no tap needs them', async () => {
+    const pattern = 'blocks.1.attn.hook_pattern';
+    await step(1, 0, 8);
+    const [whole] = await step(1, 8, 16, { taps: [pattern] });
+    for (const before of ['blocks.1.ln1.hook_scale', 'blocks.1.attn.hook_q', 'blocks.1.mlp.hook_post']) {
+      executor.freeSlot(0);
+      await never(0, 0, 8, [before]);
+      const [alone] = await never(0, 8, 16, [pattern]);
+      expect(alone?.taps.get(pattern), before).toEqual(whole?.taps.get(pattern));
+    }
+  });
+
   it('gives the prefix cache nothing, not even by way of another slot', async () => {
     await never(0, 0, 20);
     await expect(executor.blocks.save(0, 0, 1)).rejects.toMatchObject(refusal);
