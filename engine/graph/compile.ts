@@ -1,21 +1,17 @@
-import { unembeddingGroup } from '../checkpoint/index.ts';
 import { type ModelConfig, TillerError } from '../core/index.ts';
 import { addBlock } from './block.ts';
 import { blocksNeeded } from './depth.ts';
 import { addEmbedding } from './embedding.ts';
 import { LinearBuilder, type LinearOptions } from './linear.ts';
+import { addLogits } from './logits.ts';
 import { type GraphOptions, ports } from './names.ts';
 import { normWeights } from './norm.ts';
 import { type GraphPort, OnnxGraph } from './onnx.ts';
 import { refuseWhatOperatorsLack } from './operator-limits.ts';
 import { Positions } from './positions.ts';
 import { type OpenSites, Sites } from './sites.ts';
-import { addSoftCap } from './soft-cap.ts';
 import { ResidualStream } from './stream.ts';
 import { VisibleKeys } from './visible-keys.ts';
-
-/** How many of the largest logits a graph returns for each position. */
-export const topCount = 256;
 
 /** One variant of a model as an ONNX model, and what a session must be given to run it. */
 export interface CompiledGraph {
@@ -87,7 +83,7 @@ export function compileDecoder(
     const reason = `'${missing}' is not a place of this model that can be opened like that, in its canonical spelling.`;
     throw new TillerError('hook_point_not_found', reason);
   }
-  if (!tapsOnly) addLogits(graph, builder, config, last);
+  if (!tapsOnly) addLogits(graph, builder, config, last, operators);
   return {
     bytes: graph.serialize(config.family),
     inputs: graph.inputs,
@@ -96,53 +92,4 @@ export function compileDecoder(
     operators: graph.operators,
     blocks,
   };
-}
-
-/** Logits of the chosen positions, their largest `topCount`, and the log of the sum of their exponentials. */
-function addLogits(graph: OnnxGraph, linears: LinearBuilder, config: ModelConfig, normalized: string): void {
-  const { dModel, vocabularySize } = config;
-  const top = Math.min(topCount, vocabularySize);
-  const flat = graph.node('logits/flat', 'Reshape', [normalized, graph.integers([-1, dModel])]);
-  const chosen = graph.node('logits/chosen', 'Gather', [flat, ports.logitIndices], { attributes: { axis: 0 } });
-  const weight = config.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
-  const { finalSoftCap } = config;
-  const name = finalSoftCap === null ? ports.logits : 'logits/uncapped';
-  linears.add({
-    name,
-    x: chosen,
-    width: dModel,
-    group: unembeddingGroup,
-    tokens: 'chosen',
-    mayFlatten: true,
-    weights: [{ name, weight, out: vocabularySize }],
-  });
-  if (finalSoftCap !== null) addSoftCap(graph, name, finalSoftCap, ports.logits);
-  graph.node('logits/top', 'TopK', [ports.logits, graph.integers([top])], {
-    attributes: { axis: -1, largest: 1, sorted: 1 },
-    outputs: [ports.topValues, ports.topIndices],
-  });
-  // The largest logit has probability 1 / Σ exp(logit − largest). ReduceLogSumExp would be several times slower than Softmax.
-  const probabilities = graph.node('logits/probabilities', 'Softmax', [ports.logits], { attributes: { axis: -1 } });
-  const first = graph.node('logits/first', 'Slice', [
-    ports.topIndices,
-    graph.integers([0]),
-    graph.integers([1]),
-    graph.integers([1]),
-  ]);
-  const likeliest = graph.node('logits/likeliest', 'GatherElements', [probabilities, first], {
-    attributes: { axis: 1 },
-  });
-  const surprise = graph.node('logits/surprise', 'Log', [likeliest]);
-  const largest = graph.node('logits/largest', 'Slice', [
-    ports.topValues,
-    graph.integers([0]),
-    graph.integers([1]),
-    graph.integers([1]),
-  ]);
-  const column = graph.node('logits/column', 'Sub', [largest, surprise]);
-  graph.node('logits/log_sum_exp', 'Reshape', [column, graph.integers([-1])], { outputs: [ports.logSumExp] });
-  graph.output(ports.logits, 'float32', ['R', vocabularySize]);
-  graph.output(ports.topValues, 'float32', ['R', top]);
-  graph.output(ports.topIndices, 'int64', ['R', top]);
-  graph.output(ports.logSumExp, 'float32', ['R']);
 }

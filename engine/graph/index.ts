@@ -1,6 +1,7 @@
-export { type CompiledGraph, compileDecoder, topCount } from './compile.ts';
+export { type CompiledGraph, compileDecoder } from './compile.ts';
 export { editableHookPoints } from './hook-points.ts';
 export type { LinearOptions } from './linear.ts';
+export { topCount } from './logits.ts';
 export {
   editPorts,
   type GraphOptions,

@@ -13,6 +13,7 @@ const OperatorRecord *quantise_record();
 const OperatorRecord *gated_record();
 const OperatorRecord *product_record();
 const OperatorRecord *integer_product_record();
+const OperatorRecord *top_logits_record();
 
 bool fast_integer_products();
 

@@ -21,7 +21,7 @@ struct ApiBase {
 };
 
 /** onnx.proto, TensorProto.DataType. */
-enum ElementType : int { element_float = 1, element_uint8 = 2, element_int32 = 6, element_bool = 9, element_float16 = 10 };
+enum ElementType : int { element_float = 1, element_uint8 = 2, element_int32 = 6, element_int64 = 7, element_bool = 9, element_float16 = 10 };
 enum Characteristic : int { required = 0, optional = 1 };
 
 /** OrtCustomOp. Fields that no operator here needs stay null: the runtime takes the default then. */

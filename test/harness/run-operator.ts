@@ -28,7 +28,14 @@ export const floats = (shape: readonly number[], values: Float32Array): Operator
   return { type: 'float32', shape, values };
 };
 
-const elementBytes: Partial<Record<ElementType, number>> = { float32: 4, int32: 4, float16: 2, uint8: 1, bool: 1 };
+const elementBytes: Partial<Record<ElementType, number>> = {
+  float32: 4,
+  int32: 4,
+  int64: 8,
+  float16: 2,
+  uint8: 1,
+  bool: 1,
+};
 const bytesOf = ({ type, shape }: OperatorOutput) =>
   shape.reduce((product, size) => product * size, elementBytes[type] ?? Number.NaN);
 
