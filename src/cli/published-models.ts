@@ -1,20 +1,11 @@
+import type { DecoderSize } from '../../engine/checkpoint/index.ts';
+
 /** A published model's shape, from its config.json on the Hugging Face Hub. */
-export interface PublishedModel {
+export interface PublishedModel extends DecoderSize {
   /** As `--model` takes it. */
   readonly repository: string;
-  readonly blocks: number;
-  readonly dModel: number;
-  readonly heads: number;
-  readonly keyValueHeads: number;
-  readonly headDim: number;
-  readonly mlpWidth: number;
-  readonly vocabulary: number;
-  readonly context: number;
-  readonly gatedMlp: boolean;
-  /** The unembedding is the embedding matrix. */
-  readonly tied: boolean;
-  /** Of one weight in the published files. */
-  readonly storedBytes: 2 | 4;
+  /** What the published files hold. */
+  readonly stored: 'F32' | 'F16' | 'BF16';
 }
 
 type Row = readonly [
@@ -29,10 +20,10 @@ type Row = readonly [
   context: number,
 ];
 
-const gated = { gatedMlp: true, tied: true, storedBytes: 2 } as const;
-const neox = { gatedMlp: false, tied: false, storedBytes: 2 } as const;
+const gated = { gatedMlp: true, tied: true, stored: 'BF16' } as const;
+const neox = { gatedMlp: false, tied: false, stored: 'F16' } as const;
 
-function shaped(rows: readonly Row[], rest: Pick<PublishedModel, 'gatedMlp' | 'tied' | 'storedBytes'>) {
+function shaped(rows: readonly Row[], rest: Pick<PublishedModel, 'gatedMlp' | 'tied' | 'stored'>) {
   return rows.map(
     ([repository, blocks, dModel, heads, keyValueHeads, headDim, mlpWidth, vocabulary, context]): PublishedModel => ({
       ...{ repository, blocks, dModel, heads, keyValueHeads, headDim, mlpWidth, vocabulary, context },
@@ -46,7 +37,7 @@ export const publishedModels: readonly PublishedModel[] = [
   ...shaped([['openai-community/gpt2', 12, 768, 12, 12, 64, 3072, 50_257, 1024]], {
     gatedMlp: false,
     tied: true,
-    storedBytes: 4,
+    stored: 'F32',
   }),
   ...shaped(
     [
