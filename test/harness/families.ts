@@ -14,6 +14,7 @@ import { floats } from './golden.ts';
 /** The tiny checkpoints of test/fixtures/families: one for each family and, where it matters, form of publication. */
 export const familyFolders = [
   'llama3',
+  'llama_biased',
   'mistral',
   'qwen2',
   'qwen3',
