@@ -1,4 +1,6 @@
 import { type Checkpoint, type WeightMemory, type WeightSizes, weightMemory, weightSizes } from './checkpoint/index.ts';
+
+import { cachedHeadDim } from './core/index.ts';
 import type { OperatorSet } from './core/operators.ts';
 import type { Precision, PrecisionChoice } from './core/precision.ts';
 
@@ -25,7 +27,7 @@ export function tokenBytesOf(
   size: { readonly blocks: number; readonly keyValueHeads: number; readonly headDim: number },
   type: KeyValueType,
 ): number {
-  return 2 * size.blocks * size.keyValueHeads * size.headDim * (type === 'float32' ? 4 : 2);
+  return 2 * size.blocks * size.keyValueHeads * cachedHeadDim(size) * (type === 'float32' ? 4 : 2);
 }
 
 /** From the headers of a checkpoint alone. */

@@ -1,5 +1,6 @@
-import type { ModelConfig } from '../core/index.ts';
+import { cachedHeadDim, type ModelConfig } from '../core/index.ts';
 import { addAttention, rotatesApart, tapRotated } from './attention.ts';
+import { cutHeads, padHeads } from './head-padding.ts';
 import type { LinearBuilder } from './linear.ts';
 import { addMlp } from './mlp.ts';
 import type { GraphOptions } from './names.ts';
@@ -44,6 +45,7 @@ export function addBlock(
 ): void {
   const { block, context, positions, sites, options } = place;
   const { dModel, heads, keyValueHeads, headDim, biases, outputNorms, parallelResidual } = config;
+  const cachedWidth = cachedHeadDim(config);
   const prefix = `model.layers.${block}`;
   const at = (name: string) => `blocks.${block}.${name}`;
   const norm = (module: string) => normWeights(graph, config.norm, `${prefix}.${module}`, dModel);
@@ -77,6 +79,7 @@ export function addBlock(
     sites.wants(...wantsApart) ||
     biases.queryKeyValue ||
     config.queryKeyNorm ||
+    cachedWidth !== headDim ||
     rotatesApart(config, block, options.operators);
   const packed = linears.addPacked({
     name: at('attn.qkv'),
@@ -100,7 +103,12 @@ export function addBlock(
   const rowScale = linears.rowScale(projected[0] ?? '');
   const inputs = { block, context, positions, projected, rowScale, ...options };
   if (apart) tapRotated(graph, config, inputs, sites);
-  const z = sites.pass(at('attn.hook_z'), addAttention(graph, config, inputs), heads * headDim);
+  const padding = { heads, from: headDim, to: cachedWidth };
+  const padded = apart
+    ? projected.map((x, i) => padHeads(graph, x, { ...padding, heads: i === 0 ? heads : keyValueHeads }))
+    : projected;
+  const wide = addAttention(graph, { ...config, headDim: cachedWidth }, { ...inputs, projected: padded });
+  const z = sites.pass(at('attn.hook_z'), cutHeads(graph, wide, padding), heads * headDim);
   const output = linears.addSingle({
     name: at('attn.o'),
     x: z,

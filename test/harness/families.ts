@@ -15,6 +15,7 @@ import { floats } from './golden.ts';
 export const familyFolders = [
   'llama3',
   'llama_biased',
+  'llama_narrow',
   'mistral',
   'qwen2',
   'qwen3',

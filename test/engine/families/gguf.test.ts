@@ -17,7 +17,7 @@ const [{ kernels }] = sets;
 const folder = resolve(import.meta.dirname, '../../fixtures/families-gguf');
 
 /** Gemma's fixtures have a score scale that no GGUF file states; gguf-families.test.ts compares their weights and configurations. */
-describe.each(['gpt2', 'gpt_neox', 'llama3', 'llama_biased', 'mistral', 'qwen2', 'qwen3'] as const)(
+describe.each(['gpt2', 'gpt_neox', 'llama3', 'llama_biased', 'llama_narrow', 'mistral', 'qwen2', 'qwen3'] as const)(
   '%s from a GGUF file',
   (name) => {
     it('gives the logits of transformers at every position', async () => {

@@ -83,6 +83,7 @@ const cutOtherwise = (model: Model): Model => {
 const rotated: readonly FamilyFolder[] = [
   'llama3',
   'llama_biased',
+  'llama_narrow',
   'mistral',
   'qwen2',
   'qwen3',
