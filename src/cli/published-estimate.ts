@@ -14,6 +14,8 @@ export type EstimatedPrecision = (typeof estimatedPrecisions)[number];
 export interface PublishedEstimate {
   readonly repository: string;
   readonly parameters: number;
+  /** Facts of its shape that nothing at hand confirmed (published-models.ts). */
+  readonly unverified: PublishedModel['unverified'];
   /** Tokens of keys and values that are counted in. */
   readonly tokens: number;
   /** Weights, those keys and values, and the process. `four_bit`: precision `blocks` on a GGUF file in Q4_0, its embedding in Q8_0. */
@@ -56,6 +58,7 @@ export function estimatePublished(
   return {
     repository: model.repository,
     parameters: parameterCount(model),
+    unverified: model.unverified,
     tokens,
     bytes: each(({ bytes }) => bytes),
     mapped: each(({ mapped }) => mapped),

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseRepositoryName } from '../../engine/checkpoint/acquire/repository-name.ts';
 import { parameterCount } from '../../engine/checkpoint/index.ts';
 import { estimatePublished } from '../../src/cli/published-estimate.ts';
-import { publishedModels } from '../../src/cli/published-models.ts';
+import { publishedModel, publishedModels } from '../../src/cli/published-models.ts';
 import { cli } from './cli-harness.ts';
 
 /** Millions of parameters that the model cards state. */
@@ -56,6 +56,19 @@ describe('published models', () => {
       if (model.stored === 'BF16') expect(theirs, model.repository).toBeGreaterThan(own);
       else expect(theirs).toBe(own);
     }
+  });
+
+  it('say what of them nothing confirmed', () => {
+    for (const model of publishedModels) expect(model.unverified).toContain('stored');
+    const contexts = publishedModels.filter(({ unverified }) => unverified.includes('context'));
+    expect(contexts.map(({ repository }) => repository)).toEqual(['google/gemma-3-270m', 'google/gemma-3-1b-pt']);
+    const [estimate] = contexts.map((model) => estimatePublished(model, 0, 'tiller'));
+    expect(estimate?.unverified).toEqual(['stored', 'context']);
+  });
+
+  it('are found by their repository', () => {
+    expect(publishedModel('google/gemma-2-2b').dModel).toBe(2304);
+    expect(() => publishedModel('google/gemma-2-3b')).toThrow("'google/gemma-2-3b' is none");
   });
 
   it('are in the report of tiller doctor', async () => {
