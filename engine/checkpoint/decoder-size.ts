@@ -30,8 +30,7 @@ export function decoderWeightSizes(size: DecoderSize, stored: StoredTypes): Weig
   const block = [
     linear((heads + 2 * keyValueHeads) * headDim, dModel),
     linear(dModel, heads * headDim),
-    ...(size.gatedMlp ? [linear(mlpWidth, dModel)] : []),
-    linear(mlpWidth, dModel),
+    linear((size.gatedMlp ? 2 : 1) * mlpWidth, dModel),
     linear(dModel, mlpWidth),
   ];
   const unembedding = { outputs: vocabulary, width: dModel, type: size.tied ? stored.embedding : stored.linear };

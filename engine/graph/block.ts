@@ -2,7 +2,7 @@ import { cachedHeadDim, type ModelConfig } from '../core/index.ts';
 import { addAttention, rotatesApart, tapRotated } from './attention.ts';
 import { cutHeads, padHeads } from './head-padding.ts';
 import type { LinearBuilder } from './linear.ts';
-import { addMlp } from './mlp.ts';
+import { addMlp, mlpEntryGroup } from './mlp.ts';
 import type { GraphOptions } from './names.ts';
 import { addNorm, normWeights } from './norm.ts';
 import type { OnnxGraph } from './onnx.ts';
@@ -125,8 +125,7 @@ export function addBlock(
   });
 
   const mlpNorm = norm('post_attention_layernorm');
-  const gateOrUp = `${prefix}.mlp.${config.gatedMlp ? 'gate' : 'up'}_proj`;
-  const reader = sites.wants(at('mlp.hook_in')) ? null : gateOrUp;
+  const reader = sites.wants(at('mlp.hook_in')) ? null : mlpEntryGroup(config, block);
   const read = parallelResidual
     ? addNorm(graph, config, at('mlp.in'), stream.current, mlpNorm)
     : stream.normalized(at('hook_resid_mid'), mlpNorm, reader);

@@ -5,15 +5,11 @@
 // sums are made in the same order whatever rows share the step.
 #pragma once
 
+#include "amx.hpp"
 #include "plain-rows.hpp"
 #include "tiles.hpp"
 
-#if defined(__AMX_BF16__) && defined(__AVX512BW__) && defined(__linux__)
-#define TILLER_AMX 1
-
-#include <immintrin.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#ifdef TILLER_AMX
 
 #include <algorithm>
 #include <vector>
@@ -21,23 +17,13 @@
 namespace tiller {
 namespace amx {
 
-/** Rows of a tile of inputs, and the numbers it holds. */
-constexpr int64_t tile_rows = 16;
+/** Numbers of a tile of inputs. */
 constexpr int64_t tile_numbers = tile_rows * tile_inputs;
 constexpr int64_t pieces = 3;
 /** Strips that one piece of work covers: the inputs of a block are loaded once for all of them. */
 constexpr int64_t unit_strips = 3;
 /** Rows whose sums are kept beside each other while weights pass by. */
 constexpr int64_t panel_rows = 128;
-
-/** Whether this process may use the extension: Linux hands it out on request, once for all threads. */
-inline bool available() {
-  static const bool granted = [] {
-    constexpr int request_permission = 0x1023, tile_data = 18;
-    return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
-  }();
-  return granted;
-}
 
 /** As many rows as a tile of inputs holds with all their pieces: a product of few rows is then one instruction in place of three. */
 constexpr int64_t stacked_rows = tile_rows / pieces;
@@ -58,9 +44,6 @@ struct Inputs {
 inline int64_t numbers_of(int64_t rows, int64_t blocks) {
   return (rows + tile_rows - 1) / tile_rows * blocks * pieces * tile_numbers;
 }
-
-/** The compiler does not know that loading tiles reads memory: what was written before this is there afterwards. */
-inline void written() { asm volatile("" ::: "memory"); }
 
 /** Takes a row of `rows` apart. */
 inline void take_apart(const float *x, int64_t row, int64_t rows, bool stacked, int64_t blocks, uint16_t *numbers, float *sums) {
@@ -83,21 +66,6 @@ inline void take_apart(const float *x, int64_t row, int64_t rows, bool stacked, 
     sums[row * blocks + block] = _mm512_reduce_add_ps(total);
   }
   written();
-}
-
-/** Tiles 6 and 7 are weights, the others hold as many rows as there are at most. */
-inline void configure(int64_t rows) {
-  struct alignas(64) {
-    uint8_t palette = 1, start = 0, reserved[14] = {};
-    uint16_t row_bytes[16] = {};
-    uint8_t rows[16] = {};
-  } shape;
-  for (int tile = 0; tile < 8; tile++) {
-    shape.row_bytes[tile] = 64;
-    shape.rows[tile] = static_cast<uint8_t>(tile < 6 ? std::min(rows, tile_rows) : tile_rows);
-  }
-  written();
-  _tile_loadconfig(&shape);
 }
 
 /** The integers of a tile as bfloat16. */
@@ -312,7 +280,9 @@ inline int64_t units(const Weights &weights) { return (weights.strips() + unit_s
 /** A unit of strips for all rows, written to y [rows, outputs]. */
 inline void product_unit(const Weights &weights, int64_t unit, const Inputs &inputs, float *y, Desk &desk) {
   const int64_t strip = unit * unit_strips, strips = std::min(unit_strips, weights.strips() - strip);
-  configure(inputs.stacked ? pieces * inputs.rows : inputs.rows);
+  // tiles 6 and 7 are weights, the others hold as many rows as there are at most
+  const int64_t together = std::min(inputs.stacked ? pieces * inputs.rows : inputs.rows, tile_rows);
+  configure([=](int tile) { return tile < 6 ? together : tile_rows; });
   const auto integers = [&](auto bits, int64_t from, int64_t rows) {
     constexpr int each = decltype(bits)::value;
     if (inputs.stacked) {

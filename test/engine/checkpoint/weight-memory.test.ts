@@ -13,7 +13,9 @@ import {
 import type { OperatorSet, Precision } from '../../../engine/core/index.ts';
 import { keyValueTypeOf, largestWeights, modelNeeds, tokenBytesOf } from '../../../engine/model-needs.ts';
 import { prepareLinears } from '../../../engine/precision.ts';
+import { hasFastIntegerProducts } from '../../../engine/runtime/index.ts';
 import { familyPath } from '../../harness/families.ts';
+import { testKernels } from '../../harness/kernels.ts';
 import { temporaryFolder } from './fixtures.ts';
 
 const bytesOf = ({ arrays }: StoredLinears) =>
@@ -26,6 +28,7 @@ const sizes = (type: 'F32' | 'F16' | 'BF16' | 'Q4_0' | 'Q8_0' | 'Q6_K' | null) =
   rest: 10,
 });
 const always = 4 * 1010;
+const kernels = await testKernels();
 
 describe('memory of weights', () => {
   it.each([
@@ -40,7 +43,8 @@ describe('memory of weights', () => {
     // and four-bit blocks besides, for steps of one token
     ['f32', 'onnxruntime', 'Q4_0', 0, 64 * 128 * (4 + 0.75 * 1.25)],
     ['f32', 'onnxruntime', 'Q8_0', 0, 64 * 128 * 4],
-    ['int8', 'tiller', 'BF16', 0, (64 * 128 + 4 * 64) * 1.06],
+    ['int8', 'tiller', 'BF16', 64 * 128 + 8 * 64, 0],
+    ['int8', 'onnxruntime', 'BF16', 0, (64 * 128 + 4 * 64) * 1.06],
     ['blocks', 'tiller', 'Q4_0', 0, 64 * 128 * 0.75 * 1.25],
     ['blocks', 'tiller', 'Q8_0', 0, 64 * 128 * 1.125 * 1.25],
     ['blocks', 'tiller', 'BF16', 0, 64 * 128 * 4],
@@ -76,15 +80,14 @@ describe('sizes of a decoder', () => {
 
   it('have every matrix', () => {
     const { linears, embedding } = decoderWeightSizes(size, { linear: 'Q4_0', embedding: 'Q8_0' });
-    expect(linears.slice(0, 5)).toEqual([
+    expect(linears.slice(0, 4)).toEqual([
       { outputs: 32, width: 8, type: 'Q4_0' },
       { outputs: 8, width: 16, type: 'Q4_0' },
-      { outputs: 16, width: 8, type: 'Q4_0' },
-      { outputs: 16, width: 8, type: 'Q4_0' },
+      { outputs: 32, width: 8, type: 'Q4_0' },
       { outputs: 8, width: 16, type: 'Q4_0' },
     ]);
     expect(linears.at(-1)).toEqual({ outputs: 10, width: 8, type: 'Q8_0' });
-    expect([linears.length, embedding]).toEqual([11, 80]);
+    expect([linears.length, embedding]).toEqual([9, 80]);
   });
 
   it('count a tied unembedding once', () => {
@@ -100,18 +103,22 @@ describe.each(['llama3', 'gpt2', 'gemma2', 'qwen2'] as const)('estimates for the
     ['f32', 'tiller'],
     ['f32', 'onnxruntime'],
     ['int8', 'tiller'],
+    ['int8', 'onnxruntime'],
   ] as const)('in %s with the operators of %s', async (precision, operators) => {
+    const library = operators === 'tiller' ? kernels : null;
+    const expected =
+      library !== null && (precision !== 'int8' || hasFastIntegerProducts(library)) ? 'tiller' : 'onnxruntime';
     const options = { cacheDirectory: await temporaryFolder() };
     const checkpoint = await openCheckpoint(familyPath(folder));
     try {
-      const { linears, oneTokenLinears } = await prepareLinears(precision, checkpoint, operators, options);
+      const { linears, oneTokenLinears } = await prepareLinears(precision, checkpoint, library, options);
       const stored = [linears?.stored ?? noStoredLinears, ...(oneTokenLinears ? [oneTokenLinears.stored] : [])];
       const unread = unreadWeights(checkpoint.config, stored);
       const weights = await prepareFloat32Weights(checkpoint, { ...options, without: unread });
       const float32 = [...weights.tensors]
         .filter(([name]) => !unread.has(name))
         .reduce((sum, [, { byteLength }]) => sum + byteLength, 0);
-      const { mapped, packed } = modelNeeds(checkpoint, precision, operators).weights;
+      const { mapped, packed } = modelNeeds(checkpoint, precision, expected).weights;
       const factor = precision === 'int8' ? 1.06 : 1;
       const storedBytes = stored.reduce((sum, each) => sum + bytesOf(each), 0);
       // a tied unembedding without a form of its own is packed beside the embedding that it is

@@ -226,7 +226,7 @@ it('int8 with own operators gives the same bits however a prompt is cut up, and 
 
 it.each(['int8', 'blocks'] as const)('%s with own operators over a cache of float32', async (precision) => {
   const weights = await prepareFloat32Weights(checkpoint, { cacheDirectory });
-  const linears = await prepareLinears(precision, checkpoint, 'tiller', { cacheDirectory });
+  const linears = await prepareLinears(precision, checkpoint, await testKernels(), { cacheDirectory });
   const how = { slots: 1, context: 64, threads: 1, kernels: await testKernels(), keyValueType: 'float32' } as const;
   const executor = await openExecutor({ config: checkpoint.config, weights, ...linears, ...how });
   const { logits } = await runPrompt(executor, ids, { logits: 'all' });
