@@ -20,6 +20,6 @@ export { elementCount, type TensorInfo, type TensorPiece, type TensorType } from
 export { openTensorFile, type TensorFile } from './tensor-file.ts';
 export { tileShapes } from './tile-layout.ts';
 export { commonTileForm, prepareTileWeights } from './tiles-file.ts';
-export { type WeightMemory, type WeightSizes, weightMemory, weightSizes } from './weight-memory.ts';
+export { isPacked, type WeightMemory, type WeightSizes, weightMemory, weightSizes } from './weight-memory.ts';
 export { prepareFloat32Weights, type WeightsFile } from './weights-file.ts';
 export { tileBits } from './write-tiles.ts';

@@ -102,7 +102,10 @@ function linearForms(linear: LinearSize, precision: Precision, operators: Operat
   return blocks[type] === 'blocks4' ? ['float32', 'blocks4'] : ['float32'];
 }
 
-const isPacked = (form: LinearForm | 'float32'): form is keyof typeof packedOver => form in packedOver;
+/** Whether ONNX Runtime packs a copy of weights in this form; Tiller's own operators read theirs where they lie. */
+export function isPacked(form: LinearForm | 'float32'): form is keyof typeof packedOver {
+  return form in packedOver;
+}
 
 /** Bytes of a group's arrays in a cache file (stored-linears.ts). */
 export function formBytes(form: LinearForm, { outputs, width }: LinearSize): number {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   decoderWeightSizes,
+  isPacked,
   noStoredLinears,
   openCheckpoint,
   parameterCount,
@@ -54,6 +55,11 @@ describe('memory of weights', () => {
       embedding: 4000,
       packed: Math.ceil(packed),
     });
+  });
+
+  it('is packed for the operators of ONNX Runtime, and only for them', () => {
+    const forms = ['float32', 'int8', 'blocks4', 'blocks8', 'int8tiles', 'tiles4', 'tiles8', 'tiles16'] as const;
+    expect(forms.filter(isPacked)).toEqual(['float32', 'int8', 'blocks4', 'blocks8']);
   });
 
   it('is the most of what auto may turn out to be', () => {
