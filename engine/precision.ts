@@ -65,7 +65,11 @@ export async function prepareLinears(
   kernels: string | null,
   options: { readonly cacheDirectory: string; readonly onProgress?: ProgressListener },
 ): Promise<Linears> {
-  if (precision === 'f32' && kernels !== null) {
+  if (precision === 'blocks' && !hasBlocks(checkpoint)) {
+    const message = `${checkpoint.path} holds no Q4_0, Q4_1 or Q8_0 blocks that precision 'blocks' could execute. Use int8 or f32.`;
+    throw new TillerError('checkpoint_unsupported', message, { param: 'precision' });
+  }
+  if (precision !== 'int8' && kernels !== null) {
     return { linears: { stored: await prepareTileWeights(checkpoint, options), blockInput: 'float32' } };
   }
   if (precision === 'int8') {
@@ -74,11 +78,7 @@ export async function prepareLinears(
     return { linears: { stored, blockInput: 'int8' } };
   }
   const stored = await prepareBlockWeights(checkpoint, options);
-  if (precision === 'blocks') {
-    if (stored.forms.size > 0) return { linears: { stored, blockInput: 'int8' } };
-    const message = `${checkpoint.path} holds no Q4_1 or Q8_0 blocks that precision 'blocks' could execute. Use int8 or f32.`;
-    throw new TillerError('checkpoint_unsupported', message, { param: 'precision' });
-  }
+  if (precision === 'blocks') return { linears: { stored, blockInput: 'int8' } };
   const fourBit = onlyFourBit(stored);
   return fourBit.forms.size > 0 ? { oneTokenLinears: { stored: fourBit, blockInput: 'float32' } } : {};
 }

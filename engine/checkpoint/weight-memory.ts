@@ -97,8 +97,8 @@ export function weightMemory(sizes: WeightSizes, precision: Precision, operators
 function linearForms(linear: LinearSize, precision: Precision, operators: OperatorSet): (LinearForm | 'float32')[] {
   if (precision === 'int8') return [operators === 'tiller' ? 'int8tiles' : 'int8'];
   const type = linear.type ?? 'F32';
-  if (precision === 'blocks') return [blocks[type] ?? 'float32'];
   if (operators === 'tiller') return [(linear.width % tileInputs === 0 && tiles[type]) || 'float32'];
+  if (precision === 'blocks') return [blocks[type] ?? 'float32'];
   return blocks[type] === 'blocks4' ? ['float32', 'blocks4'] : ['float32'];
 }
 

@@ -1,5 +1,6 @@
 import { cachedHeadDim, type ModelConfig } from '../core/index.ts';
 import { addAttention, rotatesApart, tapRotated } from './attention.ts';
+import { patternHooks, tapPattern } from './attention-pattern.ts';
 import { cutHeads, padHeads } from './head-padding.ts';
 import type { LinearBuilder } from './linear.ts';
 import { addMlp, mlpEntryGroup } from './mlp.ts';
@@ -10,6 +11,7 @@ import type { Positions } from './positions.ts';
 import { addHeadNorm, separate } from './projections.ts';
 import type { Sites } from './sites.ts';
 import type { ResidualStream } from './stream.ts';
+import type { VisibleKeys } from './visible-keys.ts';
 
 /** Where a block is built, and for what. */
 export interface BlockPlace {
@@ -17,6 +19,7 @@ export interface BlockPlace {
   /** Tokens that a cache slot holds. */
   readonly context: number;
   readonly positions: Positions;
+  readonly keys: VisibleKeys;
   readonly sites: Sites;
   readonly options: GraphOptions;
 }
@@ -43,7 +46,7 @@ export function addBlock(
   config: ModelConfig,
   place: BlockPlace,
 ): void {
-  const { block, context, positions, sites, options } = place;
+  const { block, context, positions, keys, sites, options } = place;
   const { dModel, heads, keyValueHeads, headDim, biases, outputNorms, parallelResidual } = config;
   const cachedWidth = cachedHeadDim(config);
   const prefix = `model.layers.${block}`;
@@ -76,7 +79,7 @@ export function addBlock(
   // GroupQueryAttention's shape inference takes z for empty where queries, keys and values stand side by side.
   const wantsApart = options.operators === 'onnxruntime' ? [...hooks, at('attn.hook_z')] : hooks;
   const apart =
-    sites.wants(...wantsApart) ||
+    sites.wants(...wantsApart, ...Object.values(patternHooks(block))) ||
     biases.queryKeyValue ||
     config.queryKeyNorm ||
     cachedWidth !== headDim ||
@@ -102,13 +105,18 @@ export function addBlock(
   }
   const rowScale = linears.rowScale(projected[0] ?? '');
   const inputs = { block, context, positions, projected, rowScale, ...options };
-  if (apart) tapRotated(graph, config, inputs, sites);
+  const queries = apart ? tapRotated(graph, config, inputs, sites) : '';
   const padding = { heads, from: headDim, to: cachedWidth };
   const padded = apart
     ? projected.map((x, i) => padHeads(graph, x, { ...padding, heads: i === 0 ? heads : keyValueHeads }))
     : projected;
-  const wide = addAttention(graph, { ...config, headDim: cachedWidth }, { ...inputs, projected: padded });
-  const z = sites.pass(at('attn.hook_z'), cutHeads(graph, wide, padding), heads * headDim);
+  const wide = { ...config, headDim: cachedWidth };
+  const attended = addAttention(graph, wide, { ...inputs, projected: padded });
+  if (apart) {
+    const compared = queries === projected[0] ? (padded[0] ?? '') : padHeads(graph, queries, padding);
+    tapPattern(graph, wide, { block, queries: compared, z: attended, keys, ...options }, sites);
+  }
+  const z = sites.pass(at('attn.hook_z'), cutHeads(graph, attended, padding), heads * headDim);
   const output = linears.addSingle({
     name: at('attn.o'),
     x: z,

@@ -24,6 +24,8 @@ constexpr int64_t pieces = 3;
 constexpr int64_t unit_strips = 3;
 /** Rows whose sums are kept beside each other while weights pass by. */
 constexpr int64_t panel_rows = 128;
+/** Blocks that weights, and their scales, are asked for before they are used: memory and arithmetic then work at the same time. */
+constexpr int64_t tiles_ahead = 2, scales_ahead = 4;
 
 /** As many rows as a tile of inputs holds with all their pieces: a product of few rows is then one instruction in place of three. */
 constexpr int64_t stacked_rows = tile_rows / pieces;
@@ -68,15 +70,16 @@ inline void take_apart(const float *x, int64_t row, int64_t rows, bool stacked, 
   written();
 }
 
+/** −8 … 7 as bfloat16, twice: of a word's 16 bits a look-up takes the lowest five. */
+alignas(64) constexpr uint16_t four_bit_numbers[32] = {
+    0xc100, 0xc0e0, 0xc0c0, 0xc0a0, 0xc080, 0xc040, 0xc000, 0xbf80, 0x0000, 0x3f80, 0x4000, 0x4040, 0x4080, 0x40a0, 0x40c0, 0x40e0,
+    0xc100, 0xc0e0, 0xc0c0, 0xc0a0, 0xc080, 0xc040, 0xc000, 0xbf80, 0x0000, 0x3f80, 0x4000, 0x4040, 0x4080, 0x40a0, 0x40c0, 0x40e0};
+
 /** The integers of a tile as bfloat16. */
 template <int bits>
 inline void widen(const uint8_t *tile, uint16_t *to) {
   if constexpr (bits == 4) {
-    // −8 … 7, twice: of a word's 16 bits a look-up takes the lowest five
-    alignas(64) static constexpr uint16_t numbers[32] = {
-        0xc100, 0xc0e0, 0xc0c0, 0xc0a0, 0xc080, 0xc040, 0xc000, 0xbf80, 0x0000, 0x3f80, 0x4000, 0x4040, 0x4080, 0x40a0, 0x40c0, 0x40e0,
-        0xc100, 0xc0e0, 0xc0c0, 0xc0a0, 0xc080, 0xc040, 0xc000, 0xbf80, 0x0000, 0x3f80, 0x4000, 0x4040, 0x4080, 0x40a0, 0x40c0, 0x40e0};
-    const __m512i table = _mm512_load_si512(numbers);
+    const __m512i table = _mm512_load_si512(four_bit_numbers);
     for (int row = 0; row < 4; row++) {
       const __m512i words = _mm512_loadu_si512(tile + 64 * row);
       uint16_t *const rows = to + 32 * 4 * row;
@@ -178,7 +181,12 @@ void integer_strips(const Weights &weights, int64_t strip, int64_t strips, const
     }
   }
   const auto prepare = [&](int64_t block, int64_t tile) {
-    const uint8_t *const packed = weights.tiles_of(strip + tile / 2) + (2 * block + tile % 2) * tile_bytes(bits);
+    const int64_t own = strip + tile / 2, side = tile % 2;
+    const uint8_t *const packed = weights.tiles_of(own) + (2 * block + side) * tile_bytes(bits);
+    for (int64_t line = 0; line < tile_bytes(bits); line += 64) __builtin_prefetch(packed + tiles_ahead * 2 * tile_bytes(bits) + line);
+    __builtin_prefetch(weights.scales_of(own) + (block + scales_ahead) * strip_outputs + side * tile_outputs);
+    // a unit begins with its offsets
+    if (weights.offsets) __builtin_prefetch(weights.offsets_of(own + strips) + block * strip_outputs + side * tile_outputs);
     widen<bits>(packed, desk.widened[block & 1][tile]);
     written();
   };

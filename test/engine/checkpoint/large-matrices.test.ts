@@ -181,8 +181,8 @@ describe('float32 of what is read', () => {
     };
     expect(unreadWeights(config, [])).toEqual(new Set());
     const ofPart = unreadWeights(config, [stored, partly]);
-    expect([...ofPart].every((name) => name.endsWith('up_proj.weight'))).toBe(true);
-    expect(ofPart.size).toBe(config.blocks);
+    expect([...ofPart].every((name) => /(gate|up)_proj\.weight$/.test(name))).toBe(true);
+    expect(ofPart.size).toBe(2 * config.blocks);
     const without = unreadWeights(config, [stored]);
     expect(without.has(embedding)).toBe(false);
 

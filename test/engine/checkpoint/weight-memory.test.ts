@@ -46,9 +46,10 @@ describe('memory of weights', () => {
     ['f32', 'onnxruntime', 'Q8_0', 0, 64 * 128 * 4],
     ['int8', 'tiller', 'BF16', 64 * 128 + 8 * 64, 0],
     ['int8', 'onnxruntime', 'BF16', 0, (64 * 128 + 4 * 64) * 1.06],
-    ['blocks', 'tiller', 'Q4_0', 0, 64 * 128 * 0.75 * 1.25],
-    ['blocks', 'tiller', 'Q8_0', 0, 64 * 128 * 1.125 * 1.25],
-    ['blocks', 'tiller', 'BF16', 0, 64 * 128 * 4],
+    ['blocks', 'tiller', 'Q4_0', 64 * 128 * 0.75, 0],
+    ['blocks', 'onnxruntime', 'Q4_0', 0, 64 * 128 * 0.75 * 1.25],
+    ['blocks', 'onnxruntime', 'Q8_0', 0, 64 * 128 * 1.125 * 1.25],
+    ['blocks', 'onnxruntime', 'BF16', 0, 64 * 128 * 4],
   ] as const)('in %s with the operators of %s, stored in %s', (precision, operators, type, mapped, packed) => {
     expect(weightMemory(sizes(type), precision, operators)).toEqual({
       mapped: always + mapped,
