@@ -5,6 +5,7 @@ import { resultsDirectory } from './checkout.ts';
 import { demoResults } from './demo/results.ts';
 import { enduranceResults } from './endurance/results.ts';
 import { engineResults } from './engine/results.ts';
+import { loadsResults } from './loads/results.ts';
 import { modelsResults } from './models/results.ts';
 import { prefixResults } from './prefix/results.ts';
 import { qualityResults } from './quality/results.ts';
@@ -22,6 +23,7 @@ const schemas = {
   starvation: starvationResults,
   endurance: enduranceResults,
   startup: startupResults,
+  loads: loadsResults,
   demo: demoResults,
   quality: qualityResults,
   models: modelsResults,
@@ -58,6 +60,7 @@ export function readResults(): KeptResults {
     starvation: read('starvation', starvationResults),
     endurance: read('endurance', enduranceResults),
     startup: read('startup', startupResults),
+    loads: read('loads', loadsResults),
     demo: read('demo', demoResults),
     quality: read('quality', qualityResults),
     models: read('models', modelsResults),

@@ -12,6 +12,7 @@ const benches = [
   { name: 'starvation', minutes: 2 },
   { name: 'endurance', minutes: 4 },
   { name: 'startup', minutes: 2 },
+  { name: 'loads', minutes: 1 },
 ] as const;
 
 const unknown = process.argv.slice(2).filter((argument) => argument !== '--check');

@@ -4,6 +4,8 @@ import { enduranceTable } from './endurance/tables.ts';
 import { checkEngine } from './engine/gates.ts';
 import { decodeTable, prefillTable } from './engine/tables.ts';
 import type { Gate } from './gates.ts';
+import { checkLoads } from './loads/gates.ts';
+import { loadsTable } from './loads/tables.ts';
 import { table } from './markdown.ts';
 import { checkPrefix } from './prefix/gates.ts';
 import { prefixTable } from './prefix/tables.ts';
@@ -22,7 +24,7 @@ type ReadmeResults = Omit<KeptResults, 'quality' | 'models'>;
 
 /** The README's tables by the name in their markers. */
 export function renderTables(results: ReadmeResults): ReadonlyMap<string, string> {
-  const { engine, steering, service, prefix, starvation, endurance, startup, demo } = results;
+  const { engine, steering, service, prefix, starvation, endurance, startup, loads, demo } = results;
   return new Map([
     ['gates', gatesTable(results)],
     ['decode', unlessMissing('engine', engine, decodeTable)],
@@ -33,6 +35,7 @@ export function renderTables(results: ReadmeResults): ReadonlyMap<string, string
     ['starvation', unlessMissing('starvation', starvation, starvationTable)],
     ['endurance', unlessMissing('endurance', endurance, enduranceTable)],
     ['startup', unlessMissing('startup', startup, startupTable)],
+    ['loads', unlessMissing('loads', loads, loadsTable)],
     ['memory', unlessMissing('startup', startup, memoryTable)],
     ['demo', unlessMissing('demo', demo, demoTable)],
   ]);
@@ -52,6 +55,7 @@ export function gatesTable({
   starvation,
   endurance,
   startup,
+  loads,
 }: ReadmeResults): string {
   const gates: readonly (readonly [string, readonly Gate[] | null])[] = [
     ['engine', engine && checkEngine(engine)],
@@ -61,6 +65,7 @@ export function gatesTable({
     ['starvation', starvation && checkStarvation(starvation)],
     ['endurance', endurance && checkEndurance(endurance)],
     ['startup', startup && checkStartup(startup)],
+    ['loads', loads && checkLoads(loads)],
   ];
   const rows = gates.flatMap(([bench, list]) => {
     if (!list) return [[`everything that \`bench:${bench}\` promises`, 'not measured', '', '', '**not kept**']];

@@ -1,19 +1,11 @@
-import {
-  type Checkpoint,
-  elementCount,
-  noStoredLinears,
-  openCheckpoint,
-  prepareFloat32Weights,
-  unreadWeights,
-} from './checkpoint/index.ts';
+import { noStoredLinears, openCheckpoint, prepareFloat32Weights, unreadWeights } from './checkpoint/index.ts';
 import type { ChatTemplate, Executor, ModelConfig, ProgressListener, PromptEncoder, Tokenizer } from './core/index.ts';
 import type { OperatorChoice, OperatorSet } from './core/operators.ts';
 import type { Precision, PrecisionChoice } from './core/precision.ts';
+import { keyValueTypeOf, type ModelNeeds, modelNeeds } from './model-needs.ts';
 import { prepareLinears, resolvePrecision } from './precision.ts';
-import { compileKernels, type ExecutorOptions, type Kernels, openExecutor } from './runtime/index.ts';
+import { compileKernels, type Kernels, openExecutor } from './runtime/index.ts';
 import { createChatTemplate, openTokenizer } from './tokenizer/index.ts';
-
-type KeyValueType = NonNullable<ExecutorOptions['keyValueType']>;
 
 export interface LoadModelOptions {
   /** A checkpoint file or folder. */
@@ -32,16 +24,6 @@ export interface LoadModelOptions {
   /** Default: auto. */
   readonly operators?: OperatorChoice;
   readonly onProgress?: ProgressListener;
-}
-
-/** What a model takes of a machine; bytes. */
-export interface ModelNeeds {
-  /** All weights as float32. */
-  readonly weightBytes: number;
-  /** Keys and values of one token. */
-  readonly tokenBytes: number;
-  /** Tokens that the model was trained for. */
-  readonly contextLength: number;
 }
 
 /** A checkpoint that is loaded and can run. */
@@ -72,12 +54,11 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     const chatTemplate = createChatTemplate(checkpoint);
     const kernels = await kernelsFor(options);
     const precision = await resolvePrecision(options.precision ?? 'f32', checkpoint, threads, kernels.library);
-    // Where inputs are rounded to 8 bits anyway, 11 bits of keys and values lose nothing more, and are read in half the time.
-    const keyValueType: KeyValueType = precision === 'f32' || kernels.library === null ? 'float32' : 'float16';
-    const needs = modelNeeds(checkpoint, keyValueType);
+    const operators = kernels.library === null ? 'onnxruntime' : 'tiller';
+    const keyValueType = keyValueTypeOf(precision, operators);
+    const needs = modelNeeds(checkpoint, precision, operators);
     const slots = typeof options.slots === 'number' ? options.slots : options.slots(needs);
     const context = Math.min(options.context ?? config.contextLength, config.contextLength);
-    const operators = kernels.library === null ? 'onnxruntime' : 'tiller';
     const linears = await prepareLinears(precision, checkpoint, kernels.library, { cacheDirectory, onProgress });
     const steps = [
       linears.linears?.stored ?? noStoredLinears,
@@ -110,12 +91,4 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
 async function kernelsFor({ operators, cacheDirectory }: LoadModelOptions): Promise<Kernels> {
   if (operators === 'onnxruntime') return { library: null, reason: "ONNX Runtime's own were asked for" };
   return compileKernels(cacheDirectory);
-}
-
-/** From the headers of a checkpoint alone. */
-export function modelNeeds({ config, tensors }: Checkpoint, keyValueType: KeyValueType): ModelNeeds {
-  const { blocks, keyValueHeads, headDim, contextLength } = config;
-  const weightBytes = Array.from(tensors.values()).reduce((sum, { shape }) => sum + elementCount(shape) * 4, 0);
-  const numberBytes = keyValueType === 'float32' ? 4 : 2;
-  return { weightBytes, tokenBytes: 2 * blocks * keyValueHeads * headDim * numberBytes, contextLength };
 }

@@ -1,9 +1,15 @@
 import { availableParallelism, freemem, totalmem } from 'node:os';
+import type { WeightMemory } from '../engine/checkpoint/index.ts';
 import { TillerError } from '../engine/core/index.ts';
 import type { Config } from './config.ts';
 
-/** Memory that a loaded model takes, over its weights as float32: the weights, what ONNX Runtime packs of them, the process. */
-export const residentWeightFactor = 2.6;
+/** Node.js, ONNX Runtime and Tiller's own modules, before any model: measured. */
+export const processBytes = 120e6;
+/**
+ * Of a loaded model besides its weights, keys and values, over the tokens of its vocabulary: the tokenizer above all, graphs, features, what
+ * a step works in. Measured with the default model: 78 MB.
+ */
+export const vocabularyBytes = 1600;
 /** Share of the memory left after that which keys and values may take when nobody says: the machine has other work too. */
 export const keyValueShare = 1 / 4;
 /** Share of those that the prefix cache may take. Rows that need it come first; it gives way. */
@@ -21,8 +27,10 @@ const leastTokens = 64;
 export interface Capacity {
   /** Memory of the machine, or what a container may use of it. */
   readonly memoryBytes: number;
-  /** Of the model's weights as float32. */
-  readonly weightBytes: number;
+  /** Of the model's weights, loaded in its precision. */
+  readonly weights: WeightMemory;
+  /** Tokens of its vocabulary. */
+  readonly vocabulary: number;
   /** Of the keys and values of one token. */
   readonly tokenBytes: number;
   /** Tokens that the model itself can read. */
@@ -51,8 +59,8 @@ export interface MemoryLimits {
  * at once. Of several models each has its part of that quarter.
  */
 export function defaultLimits(capacity: Capacity): MemoryLimits {
-  const { memoryBytes, weightBytes, tokenBytes, contextLength, cores, models = 1 } = capacity;
-  const left = Math.max(0, memoryBytes - weightBytes * residentWeightFactor);
+  const { memoryBytes, tokenBytes, contextLength, cores, models = 1 } = capacity;
+  const left = Math.max(0, memoryBytes - processBytes - modelBytes(capacity));
   const most = 2 * mostRows * contextLength * tokenBytes;
   const least = tokensPerRow * tokenBytes;
   const keyValueBytes = Math.floor(Math.max(least, Math.min((left * keyValueShare) / models, most)));
@@ -109,31 +117,9 @@ export function memoryBudget(
   return memoryBudgetBytes ?? (models.length > 1 ? Math.floor(memoryBytes * budgetShare) : null);
 }
 
-/** Of a model's weights, before it is loaded. */
-export interface WeightSizes {
-  /** Numbers, all of them. */
-  readonly count: number;
-  /** Numbers in the embedding. */
-  readonly embedding: number;
-  /** Bytes as the checkpoint holds them. */
-  readonly storedBytes: number;
-}
-
-/** Memory that weights take which Tiller's own operators read, over their bytes: they are laid out anew beside what is loaded. */
-const ownOperatorsFactor = 1.3;
-
-/**
- * Memory that a loaded model's weights take, at most: with Tiller's own operators linear layers are computed from what the checkpoint
- * holds (8 bits a number in int8), beside a float32 embedding; without them as `residentWeightFactor` says. Bytes.
- */
-export function weightsInMemory(
-  { count, embedding, storedBytes }: WeightSizes,
-  precision: Config['precision'],
-  ownOperators: boolean,
-): number {
-  if (!ownOperators) return Math.ceil(count * 4 * residentWeightFactor);
-  const read = { f32: storedBytes, blocks: storedBytes, int8: count, auto: Math.max(storedBytes, count) }[precision];
-  return Math.ceil(read * ownOperatorsFactor) + embedding * 4;
+/** What a loaded model takes at most, keys and values apart: mapped files count in full, though the system may take their pages back. */
+export function modelBytes({ weights, vocabulary }: Pick<Capacity, 'weights' | 'vocabulary'>): number {
+  return weights.mapped + weights.packed + vocabulary * vocabularyBytes;
 }
 
 /** The machine's part of a capacity. `available` is what is free now. A container's limit counts where there is one. */

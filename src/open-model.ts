@@ -11,12 +11,13 @@ import {
   loadModel,
   modelNeeds,
   type ProgressListener,
+  possiblePrecisions,
 } from '../engine/index.ts';
-import { compilerVersion } from '../engine/runtime/index.ts';
 import type { ModelCapacity } from '../routes/services.ts';
 import { bundledSources, openRegistry } from '../sae-registry/index.ts';
 import type { Config } from './config.ts';
-import { type MemoryLimits, memoryBudget, readMachine, resolveLimits, weightsInMemory } from './limits.ts';
+import { expectedOperators } from './expected-operators.ts';
+import { type MemoryLimits, memoryBudget, modelBytes, readMachine, resolveLimits } from './limits.ts';
 import { getModelFiles } from './model-files.ts';
 import type { ReadyModel } from './services.ts';
 
@@ -79,24 +80,21 @@ function machineOf(config: Config) {
 }
 
 /**
- * What the configured model will need once it is loaded, from its headers alone; its files are fetched where they are not there. Keys
- * and values are taken for float32.
+ * What the configured model will need at most once it is loaded, from its headers alone; its files are fetched where they are not there.
+ * For `auto` that is what it takes in the precision that takes most.
  */
 export async function measureModel(config: Config, options: OpenModelOptions = {}): Promise<number> {
   const { onProgress, onNotice, signal } = options;
   const files = await getModelFiles(config, { onProgress, onNotice, signal });
   const checkpoint = await openCheckpoint(files.path);
   await checkpoint.close();
-  const { vocabularySize, dModel } = checkpoint.config;
-  const needs = modelNeeds(checkpoint, 'float32');
-  const weights = {
-    count: needs.weightBytes / 4,
-    embedding: vocabularySize * dModel,
-    storedBytes: [...checkpoint.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
-  };
-  const ownOperators = config.operators === 'auto' && (await compilerVersion().catch(() => null)) !== null;
-  const capacity = { ...machineOf(config), ...needs };
-  return weightsInMemory(weights, config.precision, ownOperators) + resolveLimits(config, capacity).keyValueBytes;
+  const operators = await expectedOperators(config);
+  const machine = machineOf(config);
+  const totals = possiblePrecisions(config.precision).map((precision) => {
+    const needs = modelNeeds(checkpoint, precision, operators);
+    return modelBytes(needs) + resolveLimits(config, { ...machine, ...needs }).keyValueBytes;
+  });
+  return Math.max(...totals);
 }
 
 function capacityOf(limits: MemoryLimits, { needs }: LoadedModel, config: Config): ModelCapacity {

@@ -57,6 +57,7 @@ async function configOf(
     vocabularySize: embedding.shape[0] ?? 0,
     tiedEmbeddings: !found.has('output.weight'),
     rotaryDivisors: await rotaryDivisors(file, found.get(divisorsName)),
+    tensors: found,
   });
   const config = family.configure(description);
   description.refuseUnread();

@@ -1,5 +1,6 @@
 export { hasBlocks, prepareBlockWeights } from './blocks-file.ts';
 export type { Checkpoint, GgufTokenizer, TensorLocation, TokenizerFiles } from './checkpoint.ts';
+export { type DecoderSize, decoderWeightSizes, parameterCount, type StoredTypes } from './decoder-size.ts';
 export { blockWidth, type FourBitBlocks } from './four-bit-blocks.ts';
 export { namedTokens } from './huggingface-files.ts';
 export { prepareInt8Weights } from './int8-file.ts';
@@ -19,5 +20,6 @@ export { elementCount, type TensorInfo, type TensorPiece, type TensorType } from
 export { openTensorFile, type TensorFile } from './tensor-file.ts';
 export { tileShapes } from './tile-layout.ts';
 export { commonTileForm, prepareTileWeights } from './tiles-file.ts';
+export { isPacked, type WeightMemory, type WeightSizes, weightMemory, weightSizes } from './weight-memory.ts';
 export { prepareFloat32Weights, type WeightsFile } from './weights-file.ts';
 export { tileBits } from './write-tiles.ts';

@@ -1,10 +1,10 @@
-/** Heads whose rows llama.cpp's converter interleaved in a llama file: those of the query and key projections. */
+/** Heads whose rows llama.cpp's converter interleaved in a llama file: those of the query and key projections, biases included. */
 export function interleavedHeads(
   name: string,
   { heads, keyValueHeads }: { readonly heads: number; readonly keyValueHeads: number },
 ): number | null {
-  if (name.endsWith('.self_attn.q_proj.weight')) return heads;
-  return name.endsWith('.self_attn.k_proj.weight') ? keyValueHeads : null;
+  if (/\.self_attn\.q_proj\.(weight|bias)$/.test(name)) return heads;
+  return /\.self_attn\.k_proj\.(weight|bias)$/.test(name) ? keyValueHeads : null;
 }
 
 /**

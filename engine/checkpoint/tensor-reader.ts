@@ -33,7 +33,7 @@ export async function* readPieces(file: LocalFile, tensor: StoredTensor): AsyncG
     if (reordered === null || tensor.interleavedHeads === null) {
       yield { start, values: piece };
     } else {
-      const [rows, width] = tensor.shape;
+      const [rows, width = 1] = tensor.shape;
       undoInterleave(piece, reordered, rows / tensor.interleavedHeads, width);
       yield { start, values: reordered.subarray(0, count) };
     }

@@ -1,5 +1,18 @@
 /** Element types that are read: floats, ggml's blocks of 32 (Q4_0 … Q8_0) and of 256 (Q4_K …); block-layouts/ has one file for each. */
-export type TensorType = 'F32' | 'F16' | 'BF16' | 'Q4_0' | 'Q4_1' | 'Q5_0' | 'Q5_1' | 'Q8_0' | 'Q4_K' | 'Q5_K' | 'Q6_K';
+export const tensorTypes = [
+  'F32',
+  'F16',
+  'BF16',
+  'Q4_0',
+  'Q4_1',
+  'Q5_0',
+  'Q5_1',
+  'Q8_0',
+  'Q4_K',
+  'Q5_K',
+  'Q6_K',
+] as const;
+export type TensorType = (typeof tensorTypes)[number];
 
 /** Elements and bytes of one block of each type. */
 export const blockLayouts: Readonly<Record<TensorType, { readonly elements: number; readonly bytes: number }>> = {

@@ -28,6 +28,14 @@ export interface ModelConfig extends DecoderFeatures {
   readonly eosTokenIds: readonly number[];
 }
 
+/** Both attentions take heads in vectors of so many numbers. */
+const headUnit = 16;
+
+/** Width that keys and values of a head have in the cache: zeros fill it up to whole vectors. */
+export function cachedHeadDim({ headDim }: Pick<ModelConfig, 'headDim'>): number {
+  return Math.ceil(headDim / headUnit) * headUnit;
+}
+
 /** What distinguishes one decoder from another besides its sizes; `plainFeatures` is Llama 2. */
 export interface DecoderFeatures {
   readonly norm: NormKind;

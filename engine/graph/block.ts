@@ -1,6 +1,7 @@
-import type { ModelConfig } from '../core/index.ts';
+import { cachedHeadDim, type ModelConfig } from '../core/index.ts';
 import { addAttention, rotatesApart, tapRotated } from './attention.ts';
 import { patternHooks, tapPattern } from './attention-pattern.ts';
+import { cutHeads, padHeads } from './head-padding.ts';
 import type { LinearBuilder } from './linear.ts';
 import { addMlp, mlpEntryGroup } from './mlp.ts';
 import type { GraphOptions } from './names.ts';
@@ -47,6 +48,7 @@ export function addBlock(
 ): void {
   const { block, context, positions, keys, sites, options } = place;
   const { dModel, heads, keyValueHeads, headDim, biases, outputNorms, parallelResidual } = config;
+  const cachedWidth = cachedHeadDim(config);
   const prefix = `model.layers.${block}`;
   const at = (name: string) => `blocks.${block}.${name}`;
   const norm = (module: string) => normWeights(graph, config.norm, `${prefix}.${module}`, dModel);
@@ -80,6 +82,7 @@ export function addBlock(
     sites.wants(...wantsApart, ...Object.values(patternHooks(block))) ||
     biases.queryKeyValue ||
     config.queryKeyNorm ||
+    cachedWidth !== headDim ||
     rotatesApart(config, block, options.operators);
   const packed = linears.addPacked({
     name: at('attn.qkv'),
@@ -103,9 +106,17 @@ export function addBlock(
   const rowScale = linears.rowScale(projected[0] ?? '');
   const inputs = { block, context, positions, projected, rowScale, ...options };
   const queries = apart ? tapRotated(graph, config, inputs, sites) : '';
-  const attended = addAttention(graph, config, inputs);
-  if (apart) tapPattern(graph, config, { block, queries, z: attended, keys, ...options }, sites);
-  const z = sites.pass(at('attn.hook_z'), attended, heads * headDim);
+  const padding = { heads, from: headDim, to: cachedWidth };
+  const padded = apart
+    ? projected.map((x, i) => padHeads(graph, x, { ...padding, heads: i === 0 ? heads : keyValueHeads }))
+    : projected;
+  const wide = { ...config, headDim: cachedWidth };
+  const attended = addAttention(graph, wide, { ...inputs, projected: padded });
+  if (apart) {
+    const compared = queries === projected[0] ? (padded[0] ?? '') : padHeads(graph, queries, padding);
+    tapPattern(graph, wide, { block, queries: compared, z: attended, keys, ...options }, sites);
+  }
+  const z = sites.pass(at('attn.hook_z'), cutHeads(graph, attended, padding), heads * headDim);
   const output = linears.addSingle({
     name: at('attn.o'),
     x: z,

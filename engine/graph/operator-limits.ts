@@ -7,19 +7,12 @@ interface Limit {
   exceeds(config: ModelConfig): string | null;
 }
 
-/** Both attentions take heads in vectors of so many numbers. */
-const headDimUnit = 16;
-
-/** Whatever of a configuration is not in here, both sets compute as transformers does. */
-const limits: readonly Limit[] = [
-  {
-    operators: ['tiller', 'onnxruntime'],
-    exceeds: ({ headDim }) =>
-      headDim % headDimUnit === 0
-        ? null
-        : `Attention heads of width ${headDim} cannot be run: GroupQueryAttention wants a multiple of ${headDimUnit}.`,
-  },
-];
+/**
+ * Whatever of a configuration is not in here, both sets compute as transformers does. Nothing is, now: heads that are no whole vectors
+ * are filled up (head-padding.ts), what GroupQueryAttention cannot rotate is rotated by a node of its own (attention.ts). A family that
+ * needs what one of them lacks gets a line.
+ */
+const limits: readonly Limit[] = [];
 
 /** Throws `checkpoint_unsupported` for a model that the operators would not compute as it is. */
 export function refuseWhatOperatorsLack(config: ModelConfig, operators: OperatorSet): void {

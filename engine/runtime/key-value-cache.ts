@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { type ModelConfig, TillerError } from '../core/index.ts';
+import { cachedHeadDim, type ModelConfig, TillerError } from '../core/index.ts';
 import { type KeyValueType, ports } from '../graph/index.ts';
 import { CopyPace } from './copy-pace.ts';
 import type { RuntimeEnvironment } from './environment.ts';
@@ -10,7 +10,8 @@ import { TensorView } from './tensor.ts';
 const numberBytes: Readonly<Record<KeyValueType, number>> = { float32: 4, float16: 2 };
 
 /**
- * Keys and values of all slots, one stretch of memory for each block and kind: [slots, key-value heads, context, head].
+ * Keys and values of all slots, one stretch of memory for each block and kind: [slots, key-value heads, context, head], a head
+ * filled up with zeros to whole vectors (`cachedHeadDim`).
  * Attention reads and writes it in place. Pages are committed when a token is written and given back when a slot
  * is freed, so memory follows the tokens held and not the room reserved.
  */
@@ -63,7 +64,7 @@ export class KeyValueCache {
 
   /** Bytes of one token in one head of one memory. */
   get tokenHeadBytes(): number {
-    return this.config.headDim * numberBytes[this.type];
+    return cachedHeadDim(this.config) * numberBytes[this.type];
   }
 
   /** Slots [first, first + rows) as tensors, for both the past inputs and the present outputs. */
@@ -72,7 +73,8 @@ export class KeyValueCache {
     let window = this.windows.get(key);
     if (!window) {
       window = new CacheWindow();
-      const { keyValueHeads, headDim } = this.config;
+      const { keyValueHeads } = this.config;
+      const headDim = cachedHeadDim(this.config);
       for (const { past, present, memory } of this.memories) {
         const place = {
           address: memory.address + BigInt(first * this.slotBytes),

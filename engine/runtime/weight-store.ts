@@ -1,4 +1,4 @@
-import { type StoredLinears, type TensorLocation, tileBits, type WeightsFile } from '../checkpoint/index.ts';
+import { isPacked, type StoredLinears, type TensorLocation, type WeightsFile } from '../checkpoint/index.ts';
 import { type ModelConfig, TillerError } from '../core/index.ts';
 import { type ElementType, rotaryTables, rotaryTableValues } from '../graph/index.ts';
 import type { Pointer } from './api.ts';
@@ -56,7 +56,7 @@ export class WeightStore {
     };
     for (const [name, location] of weights.tensors) add(name, location, 'float32', true);
     for (const { arrays, forms } of stored) {
-      const packed = ![...forms.values()].some((form) => form in tileBits);
+      const packed = [...forms.values()].some(isPacked);
       for (const [name, { location, type }] of arrays) add(name, location, type, packed);
     }
   }

@@ -8,9 +8,12 @@ import {
   inspectCache,
   runPython,
 } from '../../engine/checkpoint/acquire/index.ts';
-import { asTillerError } from '../../engine/core/index.ts';
+import { decoderWeightSizes, type WeightMemory } from '../../engine/checkpoint/index.ts';
+import { asTillerError, type OperatorSet } from '../../engine/core/index.ts';
+import { keyValueTypeOf, largestWeights, possiblePrecisions, tokenBytesOf } from '../../engine/model-needs.ts';
 import type { Config } from '../config.ts';
-import { explainLimits, type MemoryLimits, readMachine, residentWeightFactor, resolveLimits } from '../limits.ts';
+import { expectedOperators } from '../expected-operators.ts';
+import { explainLimits, type MemoryLimits, modelBytes, processBytes, readMachine, resolveLimits } from '../limits.ts';
 import { defaultThreads, physicalCores } from '../processor.ts';
 import { estimatePublished, type PublishedEstimate } from './published-estimate.ts';
 import { publishedModels } from './published-models.ts';
@@ -41,8 +44,9 @@ export interface RuntimeReport {
 
 export interface ModelEstimate {
   readonly name: string;
-  /** 2.6 × the f32 weights: the weights, what ONNX Runtime packs of them, and the process itself. An upper estimate. */
-  readonly weights: number;
+  /** In the configured precision, loaded by the operators that this machine has: weights, what comes with them, and the process. An upper estimate. */
+  readonly needed: number;
+  readonly weights: WeightMemory;
   /** What `tiller serve` would choose on this machine. */
   readonly limits: MemoryLimits;
   /** The same in words, with the reasons. */
@@ -66,6 +70,7 @@ export async function gatherReport(config: Config, version: string): Promise<Doc
     inspectCache(config.cacheDir),
   ]);
   const node = process.versions.node;
+  const operators = compiler === null ? 'onnxruntime' : await expectedOperators(config);
   return {
     version,
     platform: { name: `${platform()}-${arch()}`, release: release() },
@@ -76,8 +81,8 @@ export async function gatherReport(config: Config, version: string): Promise<Doc
     compiler,
     python,
     cache: { folder: config.cacheDir, free, models: cached },
-    models: catalog.map((model) => estimate(model, config, memory)),
-    published: publishedModels.map((model) => estimatePublished(model, memory.available)),
+    models: catalog.map((model) => estimate(model, config, memory, operators)),
+    published: publishedModels.map((model) => estimatePublished(model, memory.available, operators)),
   };
 }
 
@@ -107,16 +112,29 @@ async function findPip(config: Config): Promise<DoctorReport['python']> {
   }
 }
 
-type LimitSettings = Pick<Config, 'context' | 'maxRows' | 'keyValueBytes' | 'prefixCacheBytes' | 'threads'>;
+type EstimateSettings = Pick<
+  Config,
+  'context' | 'maxRows' | 'keyValueBytes' | 'prefixCacheBytes' | 'threads' | 'precision'
+>;
 
 /** What a model takes, what `tiller serve` would let requests take beside it, and whether both are free now. */
-export function estimate(model: CatalogModel, config: LimitSettings, memory: DoctorReport['memory']): ModelEstimate {
-  const { parameters, keyValueBytesPerToken: tokenBytes, contextLength } = model.size;
-  const weightBytes = parameters * 4;
-  const capacity = { memoryBytes: memory.total, weightBytes, tokenBytes, contextLength, cores: config.threads };
+export function estimate(
+  model: CatalogModel,
+  config: EstimateSettings,
+  memory: DoctorReport['memory'],
+  operators: OperatorSet,
+): ModelEstimate {
+  const weights = largestWeights(decoderWeightSizes(model.size, model.stored), config.precision, operators);
+  const tokenBytes = Math.max(
+    ...possiblePrecisions(config.precision).map((precision) =>
+      tokenBytesOf(model.size, keyValueTypeOf(precision, operators)),
+    ),
+  );
+  const { context: contextLength, vocabulary } = model.size;
+  const capacity = { memoryBytes: memory.total, weights, vocabulary, tokenBytes, contextLength, cores: config.threads };
   const limits = resolveLimits(config, capacity);
-  const weights = Math.round(weightBytes * residentWeightFactor);
+  const needed = processBytes + modelBytes(capacity);
   const { available } = memory;
-  const fits = weights + limits.keyValueBytes <= available ? 'yes' : weights <= available ? 'partly' : 'no';
-  return { name: model.name, weights, limits, explained: explainLimits(config, limits, tokenBytes), fits };
+  const fits = needed + limits.keyValueBytes <= available ? 'yes' : needed <= available ? 'partly' : 'no';
+  return { name: model.name, needed, weights, limits, explained: explainLimits(config, limits, tokenBytes), fits };
 }

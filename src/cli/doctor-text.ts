@@ -35,7 +35,7 @@ function published({ published: models, memory }: DoctorReport): string[] {
   const line = (row: readonly string[]) =>
     `    ${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ')}`;
   return [
-    `  published models, memory by precision with up to 4,096 tokens of keys and values (estimates; \`!\`: more than the ` +
+    `  published models, memory by precision with up to 4,096 tokens of keys and values (upper estimates; \`!\`: more than the ` +
       `${formatBytes(memory.available)} that are free):`,
     ...rows.map(line),
   ];
@@ -85,8 +85,8 @@ function fits(model: ModelEstimate): string {
   ];
   const advice = model.fits === 'partly' ? '; give less with --kv-cache-bytes' : '';
   return (
-    `${model.fits === 'no' ? '!' : ' '} ${model.name} in memory: ${words}${advice} (estimate: 2.6 x the f32 weights = ` +
-    `${formatBytes(model.weights)}, and up to ${formatBytes(model.limits.keyValueBytes)} of keys and values, as needed)\n` +
+    `${model.fits === 'no' ? '!' : ' '} ${model.name} in memory: ${words}${advice} (estimate: ` +
+    `${formatBytes(model.needed)}, of which ${formatBytes(model.weights.mapped)} are mapped files that the system may take back; and up to ${formatBytes(model.limits.keyValueBytes)} of keys and values, as needed)\n` +
     `  ${model.name} would be served with ${model.explained}`
   );
 }

@@ -15,6 +15,8 @@ const doctorConcerns = [
   'keyValueBytes',
   'prefixCacheBytes',
   'threads',
+  'precision',
+  'operators',
   'logLevel',
 ] as const;
 

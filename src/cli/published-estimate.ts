@@ -1,11 +1,11 @@
+import { decoderWeightSizes, parameterCount, type TensorType, weightMemory } from '../../engine/checkpoint/index.ts';
+import type { OperatorSet, Precision } from '../../engine/core/index.ts';
+import { keyValueTypeOf, tokenBytesOf } from '../../engine/model-needs.ts';
+import { modelBytes, processBytes } from '../limits.ts';
 import type { PublishedModel } from './published-models.ts';
 
-/** Node.js, ONNX Runtime, tokenizer, graphs and what a step works in. */
-const processBytes = 200e6;
 /** Tokens that the estimate counts keys and values of: one long conversation, or a model's whole context where that is less. */
 const countedTokens = 4096;
-/** Of a weight in the linear layers; 4-bit: 32 weights with a scale and a minimum in half precision. */
-const weightBytes = { int8: 1, four_bit: 0.625 } as const;
 
 export const estimatedPrecisions = ['f32', 'int8', 'four_bit'] as const;
 export type EstimatedPrecision = (typeof estimatedPrecisions)[number];
@@ -14,46 +14,54 @@ export type EstimatedPrecision = (typeof estimatedPrecisions)[number];
 export interface PublishedEstimate {
   readonly repository: string;
   readonly parameters: number;
+  /** Facts of its shape that nothing at hand confirmed (published-models.ts). */
+  readonly unverified: PublishedModel['unverified'];
   /** Tokens of keys and values that are counted in. */
   readonly tokens: number;
-  /** Weights, those keys and values, and the process. `four_bit`: precision `blocks` on a GGUF file of four-bit blocks. */
+  /** Weights, those keys and values, and the process. `four_bit`: precision `blocks` on a GGUF file in Q4_0, its embedding in Q8_0. */
   readonly bytes: Readonly<Record<EstimatedPrecision, number>>;
-  /** Whether that is free now. */
+  /** Of those, pages of mapped files: the system may take them back and read them again. */
+  readonly mapped: Readonly<Record<EstimatedPrecision, number>>;
+  /** Whether all of it is free now. */
   readonly fits: Readonly<Record<EstimatedPrecision, boolean>>;
 }
 
-/** Weights of a model's linear layers, the unembedding among them, and of its embedding. Norms and biases are left out: under 1 %. */
-export function countParameters(model: PublishedModel): { readonly linear: number; readonly embedding: number } {
-  const { blocks, dModel, heads, keyValueHeads, headDim, mlpWidth, gatedMlp } = model;
-  const attention = 2 * dModel * headDim * (heads + keyValueHeads);
-  const mlp = (gatedMlp ? 3 : 2) * dModel * mlpWidth;
-  const embedding = model.vocabulary * dModel;
-  return { linear: blocks * (attention + mlp) + embedding, embedding };
-}
-
 /**
- * Estimates what a model takes with Tiller's own operators: linear layers are computed from the weights as they are stored in f32, from
- * 8 bits in int8, from four-bit blocks in blocks on a GGUF file that has them. The embedding is float32 on disk, of which only rows that are used
- * are in memory; it is counted in full all the same.
+ * Estimates what a model takes, at most (weight-memory.ts): the published files in f32 and int8, four-bit blocks in `blocks`.
  *
  * @param availableBytes memory that is free now
  */
-export function estimatePublished(model: PublishedModel, availableBytes: number): PublishedEstimate {
-  const { linear, embedding } = countParameters(model);
+export function estimatePublished(
+  model: PublishedModel,
+  availableBytes: number,
+  operators: OperatorSet,
+): PublishedEstimate {
   const tokens = Math.min(countedTokens, model.context);
-  const keysAndValues = 2 * model.blocks * model.keyValueHeads * model.headDim * tokens;
-  const total = (perWeight: number, perNumber: number) =>
-    Math.round(linear * perWeight + embedding * 4 + keysAndValues * perNumber + processBytes);
-  const bytes = {
-    f32: total(model.storedBytes, 4),
-    int8: total(weightBytes.int8, 2),
-    four_bit: total(weightBytes.four_bit, 2),
+  const estimate = (precision: Precision, linear: TensorType, embedding: TensorType) => {
+    const weights = weightMemory(decoderWeightSizes(model, { linear, embedding }), precision, operators);
+    const keysAndValues = tokenBytesOf(model, keyValueTypeOf(precision, operators)) * tokens;
+    return {
+      bytes: Math.round(modelBytes({ weights, vocabulary: model.vocabulary }) + keysAndValues + processBytes),
+      mapped: weights.mapped,
+    };
   };
-  const fits = {
-    f32: bytes.f32 <= availableBytes,
-    int8: bytes.int8 <= availableBytes,
-    four_bit: bytes.four_bit <= availableBytes,
+  const estimates = {
+    f32: estimate('f32', model.stored, model.stored),
+    int8: estimate('int8', model.stored, model.stored),
+    four_bit: estimate('blocks', 'Q4_0', 'Q8_0'),
   };
-  const parameters = model.tied ? linear : linear + embedding;
-  return { repository: model.repository, parameters, tokens, bytes, fits };
+  const each = <Value>(of: (estimated: (typeof estimates)['f32']) => Value) => ({
+    f32: of(estimates.f32),
+    int8: of(estimates.int8),
+    four_bit: of(estimates.four_bit),
+  });
+  return {
+    repository: model.repository,
+    parameters: parameterCount(model),
+    unverified: model.unverified,
+    tokens,
+    bytes: each(({ bytes }) => bytes),
+    mapped: each(({ mapped }) => mapped),
+    fits: each(({ bytes }) => bytes <= availableBytes),
+  };
 }

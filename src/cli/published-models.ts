@@ -1,20 +1,22 @@
-/** A published model's shape, from its config.json on the Hugging Face Hub. */
-export interface PublishedModel {
+import type { DecoderSize } from '../../engine/checkpoint/index.ts';
+
+/**
+ * A published model's shape, as its config.json on the Hugging Face Hub states it. The Hub could not be reached where these were written; they were
+ * compared, number by number, with two libraries that load the published files:
+ *
+ * - litgpt/config.py of Lightning-AI/litgpt at 26857050fe3f: everything but GPT-2 and Gemma 3 270M;
+ * - docs/model_table.jsonl of mivanit/transformerlens-model-table at adf1fcdbdbe0 (TransformerLens 2.17.0): GPT-2 and Gemma 3 270M, and
+ *   all others but SmolLM2 a second time.
+ *
+ * What neither says, or says otherwise, is in `unverified`.
+ */
+export interface PublishedModel extends DecoderSize {
   /** As `--model` takes it. */
   readonly repository: string;
-  readonly blocks: number;
-  readonly dModel: number;
-  readonly heads: number;
-  readonly keyValueHeads: number;
-  readonly headDim: number;
-  readonly mlpWidth: number;
-  readonly vocabulary: number;
-  readonly context: number;
-  readonly gatedMlp: boolean;
-  /** The unembedding is the embedding matrix. */
-  readonly tied: boolean;
-  /** Of one weight in the published files. */
-  readonly storedBytes: 2 | 4;
+  /** What the published files hold. */
+  readonly stored: 'F32' | 'F16' | 'BF16';
+  /** Fields that nothing at hand confirmed. */
+  readonly unverified: readonly (keyof DecoderSize | 'stored')[];
 }
 
 type Row = readonly [
@@ -29,24 +31,33 @@ type Row = readonly [
   context: number,
 ];
 
-const gated = { gatedMlp: true, tied: true, storedBytes: 2 } as const;
-const neox = { gatedMlp: false, tied: false, storedBytes: 2 } as const;
+const gated = { gatedMlp: true, tied: true, stored: 'BF16' } as const;
+const neox = { gatedMlp: false, tied: false, stored: 'F16' } as const;
 
-function shaped(rows: readonly Row[], rest: Pick<PublishedModel, 'gatedMlp' | 'tied' | 'storedBytes'>) {
+/** Besides the type of the files, which configurations of libraries do not tell. */
+const unverified: Readonly<Record<string, PublishedModel['unverified']>> = {
+  // TransformerLens caps the context, and litgpt does not have the model
+  'google/gemma-3-270m': ['stored', 'context'],
+  // litgpt has 131,072 for its instruction-tuned twin, as for the larger ones; the model card says 32K
+  'google/gemma-3-1b-pt': ['stored', 'context'],
+};
+
+function shaped(rows: readonly Row[], rest: Pick<PublishedModel, 'gatedMlp' | 'tied' | 'stored'>) {
   return rows.map(
     ([repository, blocks, dModel, heads, keyValueHeads, headDim, mlpWidth, vocabulary, context]): PublishedModel => ({
       ...{ repository, blocks, dModel, heads, keyValueHeads, headDim, mlpWidth, vocabulary, context },
       ...rest,
+      unverified: unverified[repository] ?? ['stored'],
     }),
   );
 }
 
-/** Models that interpretability work is done on, smallest first within each family. */
+/** Models that interpretability work is done on, smallest first within each family. The only place for their shapes: the benchmark of larger models takes them from here. */
 export const publishedModels: readonly PublishedModel[] = [
   ...shaped([['openai-community/gpt2', 12, 768, 12, 12, 64, 3072, 50_257, 1024]], {
     gatedMlp: false,
     tied: true,
-    storedBytes: 4,
+    stored: 'F32',
   }),
   ...shaped(
     [
@@ -76,3 +87,10 @@ export const publishedModels: readonly PublishedModel[] = [
     gated,
   ),
 ];
+
+/** One of them by its repository. Throws for one that is not there. */
+export function publishedModel(repository: string): PublishedModel {
+  const found = publishedModels.find((model) => model.repository === repository);
+  if (!found) throw new Error(`'${repository}' is none of the published models.`);
+  return found;
+}

@@ -1,6 +1,7 @@
 import type { DemoResults } from '../../bench/demo/results.ts';
 import type { EnduranceResults } from '../../bench/endurance/results.ts';
 import type { EngineResults } from '../../bench/engine/results.ts';
+import type { LoadsResults } from '../../bench/loads/results.ts';
 import { followers, type PrefixResults } from '../../bench/prefix/results.ts';
 import type { Machine } from '../../bench/results-common.ts';
 import type { ServiceResults } from '../../bench/service/results.ts';
@@ -248,6 +249,16 @@ export const demoFixture: DemoResults = {
   ],
 };
 
+export const loadsFixture: LoadsResults = {
+  machine,
+  settings: { rounds: 3, threads: 2 },
+  loads: [
+    { title: 'a model', precision: 'f32', limit: 3, seconds: [1, 2.5, 4] },
+    { title: 'a tiny model', precision: 'int8', limit: 1, seconds: [0.5, 0.4, 2] },
+  ],
+  ...quiet,
+};
+
 export const fixtures = {
   engine: engineFixture,
   steering: steeringFixture,
@@ -256,5 +267,6 @@ export const fixtures = {
   starvation: starvationFixture,
   endurance: enduranceFixture,
   startup: startupFixture,
+  loads: loadsFixture,
   demo: demoFixture,
 };

@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { checkEndurance } from '../../bench/endurance/gates.ts';
 import { checkEngine } from '../../bench/engine/gates.ts';
 import { type Gate, reportGates } from '../../bench/gates.ts';
+import { checkLoads } from '../../bench/loads/gates.ts';
 import { otherLoad } from '../../bench/other-load.ts';
 import { checkPrefix } from '../../bench/prefix/gates.ts';
 import { checkService } from '../../bench/service/gates.ts';
@@ -11,6 +12,7 @@ import { checkSteering } from '../../bench/steering/gates.ts';
 import {
   enduranceFixture,
   engineFixture,
+  loadsFixture,
   prefixFixture,
   serviceFixture,
   startupFixture,
@@ -31,6 +33,7 @@ describe('gates', () => {
       checkStarvation(starvationFixture),
       checkEndurance(enduranceFixture),
       checkStartup(startupFixture),
+      checkLoads(loadsFixture),
     ];
     expect(all.flatMap(failed)).toEqual([]);
   });
@@ -132,6 +135,14 @@ describe('gates', () => {
     const memory = { loaded: [{ ...entry, resident: 301e6 }], busy: [{ ...entry, resident: 299e6 }] };
     const passed = checkStartup({ ...startupFixture, afterReady, memory }).map((gate) => gate.passed);
     expect(passed).toEqual([false, true, false, true]);
+  });
+
+  it('fail for a load that is slower than its own limit', () => {
+    const [large, tiny] = loadsFixture.loads;
+    const slow = { ...tiny, seconds: [1.1, 1.1, 0.2] };
+    expect(failed(checkLoads({ ...loadsFixture, loads: [large, slow] }))).toEqual([
+      'seconds to load a tiny model in int8, prepared',
+    ]);
   });
 
   it('decide the exit status only where they are to be checked', () => {

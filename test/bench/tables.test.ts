@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { checkout } from '../../bench/checkout.ts';
 import { enduranceResults } from '../../bench/endurance/results.ts';
 import { engineResults } from '../../bench/engine/results.ts';
+import { loadsResults } from '../../bench/loads/results.ts';
 import { prefixResults } from '../../bench/prefix/results.ts';
 import { replaceTables } from '../../bench/replace-tables.ts';
 import { readResults } from '../../bench/results.ts';
@@ -28,6 +29,7 @@ describe('tables of the benchmarks', () => {
     [starvationResults, fixtures.starvation],
     [enduranceResults, fixtures.endurance],
     [startupResults, fixtures.startup],
+    [loadsResults, fixtures.loads],
   ])('are made from results that the schemas accept (%#)', (schema, fixture) => {
     expect(schema.parse(fixture)).toEqual(fixture);
     expect(() => schema.parse({ ...fixture, settings: undefined })).toThrow();
@@ -52,6 +54,7 @@ describe('tables of the benchmarks', () => {
     expect(tables.get('endurance')).toContain('| 800 MB | 1000 MB | 1.25 |');
     expect(tables.get('endurance')).toContain('| 900 MB | 1000 MB | 25 MB |');
     expect(tables.get('startup')).toContain('| first token, asked once ready | 2.50 |');
+    expect(tables.get('loads')).toContain('| a model, f32 | 2.50 | ≤ 3 |');
     expect(tables.get('memory')).toContain('| **resident** | 140 | 200 |');
     expect(tables.get('memory')).toContain('| 1.40 | 1.60 |');
   });

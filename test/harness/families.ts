@@ -15,6 +15,8 @@ import { PatternPieces, showsKeys } from './pattern-pieces.ts';
 /** The tiny checkpoints of test/fixtures/families: one for each family and, where it matters, form of publication. */
 export const familyFolders = [
   'llama3',
+  'llama_biased',
+  'llama_narrow',
   'mistral',
   'qwen2',
   'qwen3',

@@ -39,17 +39,20 @@ describe('tiller doctor', () => {
     writeFileSync(join(place, 'SmolLM2-135M-Instruct.Q4_1.gguf'), 'cut off');
     const { stdout } = await cli(['doctor', '--cache-dir', folder], { environment: { PATH: folder } });
     expect(stdout).toMatch(/! smollm2-135m-instruct: damaged in the cache/);
-    expect(stdout).toMatch(/smollm2-135m-instruct in memory: .*estimate: 2\.6 x the f32 weights = 1\.40 GB/);
+    expect(stdout).toMatch(
+      /smollm2-135m-instruct in memory: .*estimate: [\d.]+ [MG]B, of which [\d.]+ MB are mapped files that the system may take back/,
+    );
   });
 
   it('estimates weights, and says what would be served and why', () => {
     const [model] = catalog;
     if (!model) throw new Error('the catalog is empty');
     const config = loadConfig({ maxRows: '2', context: '100', keyValueBytes: '1GB' }, {});
-    const weights = Math.round(134_515_008 * 4 * 2.6);
-    const estimated = (available: number) => estimate(model, config, { total: 16e9, available });
+    const estimated = (available: number) => estimate(model, config, { total: 16e9, available }, 'tiller');
+    const { needed } = estimated(16e9);
     expect(estimated(16e9)).toMatchObject({
-      weights,
+      // tiles of four-bit blocks and of the embedding, and the embedding again as float32; nothing is packed
+      weights: { packed: 0, embedding: 49_152 * 576 * 4 },
       limits: { maxRows: 2, context: 100, keyValueBytes: 1e9, prefixCacheBytes: 5e8 },
       fits: 'yes',
     });
@@ -57,13 +60,27 @@ describe('tiller doctor', () => {
       '2 rows (as configured), 100 tokens a row (as configured), ' +
         '21,701 tokens of keys and values in all (as configured), 10,850 of them for prefixes (half)',
     );
-    expect(estimated(weights + 1).fits).toBe('partly');
-    expect(estimated(weights - 1).fits).toBe('no');
-    const byDefault = estimate(model, loadConfig({ threads: '2' }, {}), { total: 16e9, available: 16e9 });
+    expect(estimated(needed + 1).fits).toBe('partly');
+    expect(estimated(needed - 1).fits).toBe('no');
+    const byDefault = estimate(model, loadConfig({ threads: '2' }, {}), { total: 16e9, available: 16e9 }, 'tiller');
     expect(byDefault).toMatchObject({ limits: { maxRows: 32, context: 8192 }, fits: 'yes' });
     expect(byDefault.explained).toMatch(
       /^32 rows \(by cores and memory\), 8192 tokens a row \(the model's own limit\)/,
     );
+  });
+
+  it('counts what the configured precision and operators take', () => {
+    const [model] = catalog;
+    if (!model) throw new Error('the catalog is empty');
+    const memory = { total: 16e9, available: 16e9 };
+    const megabytes = (precision: string, operators: 'tiller' | 'onnxruntime') =>
+      Math.round(estimate(model, loadConfig({ precision }, {}), memory, operators).needed / 1e6);
+    expect(megabytes('f32', 'tiller')).toBe(423);
+    expect(megabytes('int8', 'tiller')).toBe(448);
+    expect(megabytes('blocks', 'tiller')).toBe(423);
+    expect(megabytes('f32', 'onnxruntime')).toBe(949);
+    // whichever it turns out to be
+    expect(megabytes('auto', 'tiller')).toBe(448);
   });
 
   it('calls an untried platform untried and a missing runtime fatal', async () => {

@@ -6,15 +6,20 @@ import {
   defaultLimits,
   explainLimits,
   memoryBudget,
+  modelBytes,
+  processBytes,
   readMachine,
   resolveLimits,
-  weightsInMemory,
+  vocabularyBytes,
 } from '../../src/limits.ts';
 
+/** Of the default model in f32: tiles, and the embedding as float32. */
+const weights = { mapped: 224_700_000, embedding: 113_246_208, packed: 0 };
 /** The default model on a machine of 16 GB with two cores. */
 const capacity: Capacity = {
   memoryBytes: 16e9,
-  weightBytes: 538_060_032,
+  weights,
+  vocabulary: 49_152,
   tokenBytes: 46_080,
   contextLength: 8192,
   cores: 2,
@@ -24,7 +29,7 @@ const unset = loadConfig({}, {});
 describe('default limits', () => {
   it('give keys and values a quarter of what the model leaves, half of that to prefixes', () => {
     const limits = defaultLimits(capacity);
-    expect(limits.keyValueBytes).toBe(Math.floor((16e9 - 2.6 * capacity.weightBytes) / 4));
+    expect(limits.keyValueBytes).toBe(Math.floor((16e9 - processBytes - modelBytes(capacity)) / 4));
     expect(limits.prefixCacheBytes).toBe(Math.floor(limits.keyValueBytes / 2));
     expect(limits).toMatchObject({ maxRows: 32, context: 8192 });
   });
@@ -36,7 +41,7 @@ describe('default limits', () => {
   it('have fewer rows on one core, and where memory has no room for them', () => {
     expect(defaultLimits({ ...capacity, cores: 1 }).maxRows).toBe(16);
     // 1 GB left: a quarter of it is 5,425 tokens
-    const memoryBytes = 2.6 * capacity.weightBytes + 1e9;
+    const memoryBytes = processBytes + modelBytes(capacity) + 1e9;
     expect(defaultLimits({ ...capacity, memoryBytes }).maxRows).toBe(10);
   });
 
@@ -45,7 +50,12 @@ describe('default limits', () => {
       fc.property(
         fc.record({
           memoryBytes: fc.integer({ min: 1, max: 1e12 }),
-          weightBytes: fc.integer({ min: 1, max: 1e11 }),
+          weights: fc.record({
+            mapped: fc.integer({ min: 1, max: 1e11 }),
+            embedding: fc.constant(1),
+            packed: fc.integer({ min: 0, max: 1e11 }),
+          }),
+          vocabulary: fc.integer({ min: 1, max: 300_000 }),
           tokenBytes: fc.integer({ min: 64, max: 1e6 }),
           contextLength: fc.integer({ min: 16, max: 200_000 }),
           cores: fc.integer({ min: 1, max: 256 }),
@@ -98,7 +108,7 @@ describe('configured limits', () => {
     const settings = { ...unset, maxRows: 8, prefixCacheBytes: 0 };
     expect(explainLimits(settings, resolveLimits(settings, capacity), capacity.tokenBytes)).toBe(
       "8 rows (as configured), 8192 tokens a row (the model's own limit), " +
-        '79,215 tokens of keys and values in all (a quarter of the memory left), no prefix cache (as configured)',
+        '84,508 tokens of keys and values in all (a quarter of the memory left), no prefix cache (as configured)',
     );
   });
 });
@@ -113,7 +123,14 @@ describe('the machine', () => {
 });
 
 describe('several models', () => {
-  const capacity = { memoryBytes: 16e9, weightBytes: 1e9, tokenBytes: 1e6, contextLength: 8192, cores: 4 };
+  const capacity = {
+    memoryBytes: 16e9,
+    weights: { mapped: 4e8, embedding: 1e8, packed: 6e8 },
+    vocabulary: 1000,
+    tokenBytes: 1e6,
+    contextLength: 8192,
+    cores: 4,
+  };
 
   it('share the memory for keys and values', () => {
     const alone = defaultLimits(capacity).keyValueBytes;
@@ -127,11 +144,7 @@ describe('several models', () => {
     expect(memoryBudget({ memoryBudgetBytes: 3e9, models: ['a'] }, 10e9)).toBe(3e9);
   });
 
-  it('need their weights as they are read', () => {
-    const weights = { count: 1e9, embedding: 1e8, storedBytes: 2e9 };
-    expect(weightsInMemory(weights, 'f32', false)).toBe(10.4e9);
-    expect(weightsInMemory(weights, 'f32', true)).toBe(3e9);
-    expect(weightsInMemory(weights, 'int8', true)).toBe(1.7e9);
-    expect(weightsInMemory(weights, 'auto', true)).toBe(3e9);
+  it('need what is mapped of their weights and what is packed, and what comes with them', () => {
+    expect(modelBytes(capacity)).toBe(1e9 + 1000 * vocabularyBytes);
   });
 });

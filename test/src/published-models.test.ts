@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { parseRepositoryName } from '../../engine/checkpoint/acquire/repository-name.ts';
-import { countParameters, estimatePublished } from '../../src/cli/published-estimate.ts';
-import { publishedModels } from '../../src/cli/published-models.ts';
+import { parameterCount } from '../../engine/checkpoint/index.ts';
+import { estimatePublished } from '../../src/cli/published-estimate.ts';
+import { publishedModel, publishedModels } from '../../src/cli/published-models.ts';
 import { cli } from './cli-harness.ts';
 
 /** Millions of parameters that the model cards state. */
@@ -30,8 +31,7 @@ describe('published models', () => {
   it('have the parameters that their cards state', () => {
     expect(publishedModels.map(({ repository }) => repository)).toEqual(Object.keys(stated));
     for (const model of publishedModels) {
-      const { linear, embedding } = countParameters(model);
-      const parameters = (linear + (model.tied ? 0 : embedding)) / 1e6;
+      const parameters = parameterCount(model) / 1e6;
       expect(Math.abs(parameters / (stated[model.repository] ?? 0) - 1), model.repository).toBeLessThan(0.01);
       expect(parseRepositoryName(model.repository)?.repository).toBe(model.repository);
     }
@@ -39,12 +39,36 @@ describe('published models', () => {
 
   it('need less in fewer bits, and fit where that is free', () => {
     for (const model of publishedModels) {
-      const { bytes } = estimatePublished(model, 0);
+      const { bytes, mapped } = estimatePublished(model, 0, 'tiller');
       expect(bytes.f32).toBeGreaterThan(bytes.int8);
-      expect(bytes.int8).toBeGreaterThan(bytes.four_bit);
-      const between = estimatePublished(model, bytes.int8);
+      expect(bytes.f32).toBeGreaterThan(bytes.four_bit);
+      expect(mapped.int8).toBeLessThan(bytes.int8);
+      const between = estimatePublished(model, bytes.int8, 'tiller');
       expect(between.fits).toMatchObject({ f32: false, int8: true });
     }
+  });
+
+  it('need more in f32 with the operators of ONNX Runtime, which packs float32', () => {
+    for (const model of publishedModels) {
+      const own = estimatePublished(model, 0, 'tiller').bytes.f32;
+      const theirs = estimatePublished(model, 0, 'onnxruntime').bytes.f32;
+      // bfloat16 is read as it is; float16 and float32 are packed either way
+      if (model.stored === 'BF16') expect(theirs, model.repository).toBeGreaterThan(own);
+      else expect(theirs).toBe(own);
+    }
+  });
+
+  it('say what of them nothing confirmed', () => {
+    for (const model of publishedModels) expect(model.unverified).toContain('stored');
+    const contexts = publishedModels.filter(({ unverified }) => unverified.includes('context'));
+    expect(contexts.map(({ repository }) => repository)).toEqual(['google/gemma-3-270m', 'google/gemma-3-1b-pt']);
+    const [estimate] = contexts.map((model) => estimatePublished(model, 0, 'tiller'));
+    expect(estimate?.unverified).toEqual(['stored', 'context']);
+  });
+
+  it('are found by their repository', () => {
+    expect(publishedModel('google/gemma-2-2b').dModel).toBe(2304);
+    expect(() => publishedModel('google/gemma-2-3b')).toThrow("'google/gemma-2-3b' is none");
   });
 
   it('are in the report of tiller doctor', async () => {

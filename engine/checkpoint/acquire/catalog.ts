@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { nearest, TillerError } from '../../core/index.ts';
+import type { DecoderSize } from '../decoder-size.ts';
+import { tensorTypes } from '../tensor.ts';
 
 const fileName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/);
 
@@ -23,6 +25,21 @@ const pythonPackageSource = z.strictObject({
   wheelBytes: z.int().positive(),
 });
 
+const decoderSize = z.strictObject({
+  blocks: z.int().positive(),
+  dModel: z.int().positive(),
+  heads: z.int().positive(),
+  keyValueHeads: z.int().positive(),
+  headDim: z.int().positive(),
+  mlpWidth: z.int().positive(),
+  vocabulary: z.int().positive(),
+  context: z.int().positive(),
+  gatedMlp: z.boolean(),
+  tied: z.boolean(),
+}) satisfies z.ZodType<DecoderSize>;
+
+const tensorType = z.enum(tensorTypes);
+
 const catalogModel = z.strictObject({
   name: fileName,
   aliases: z.array(z.string().min(1)),
@@ -37,12 +54,9 @@ const catalogModel = z.strictObject({
   /** Tried in this order, after a local path and the cache. */
   sources: z.array(z.discriminatedUnion('kind', [hubSource, pythonPackageSource])).min(1),
   /** What memory estimates are made from. */
-  size: z.strictObject({
-    parameters: z.int().positive(),
-    /** Bytes of one token in a float32 KV cache: 2 (keys, values) · blocks · key-value heads · head width · 4. */
-    keyValueBytesPerToken: z.int().positive(),
-    contextLength: z.int().positive(),
-  }),
+  size: decoderSize,
+  /** Tensor types of its linear layers and of its embedding. */
+  stored: z.strictObject({ linear: tensorType, embedding: tensorType }),
 });
 
 export type CatalogModel = z.infer<typeof catalogModel>;
@@ -94,7 +108,11 @@ export const catalog: readonly CatalogModel[] = parseCatalog([
         wheelBytes: 92_871_040,
       },
     ],
-    size: { parameters: 134_515_008, keyValueBytesPerToken: 46_080, contextLength: 8_192 },
+    size: {
+      ...{ blocks: 30, dModel: 576, heads: 9, keyValueHeads: 3, headDim: 64, mlpWidth: 1536 },
+      ...{ vocabulary: 49_152, context: 8192, gatedMlp: true, tied: true },
+    },
+    stored: { linear: 'Q4_1', embedding: 'Q8_0' },
   },
 ]);
 

@@ -21,6 +21,11 @@ export const llamaFields = {
   ...ropeFields,
 };
 const llamaSchema = z.looseObject(llamaFields);
+const biasedSchema = z.looseObject({
+  ...llamaFields,
+  attention_bias: z.boolean().default(false),
+  mlp_bias: z.boolean().default(false),
+});
 const mistralSchema = z.looseObject({ ...llamaFields, sliding_window: z.number().nullable().default(4096) });
 
 /** A Llama by its configuration's fields; families add what they have besides. */
@@ -61,15 +66,19 @@ const noBiases = { attention_bias: [false], mlp_bias: [false] };
 
 /**
  * The Llama block (Touvron et al. 2023; transformers modeling_llama.py): RMS norms before attention and MLP, rotary grouped-query
- * attention, SwiGLU, no biases. Llama 3.1 and later scale low rotary frequencies.
+ * attention, SwiGLU. Llama 3.1 and later scale low rotary frequencies. Published models have no biases; variants may, of all four
+ * projections of attention (`attention_bias`), of all three matrices of the MLP (`mlp_bias`).
  */
 export const llama: Family = {
   name: 'llama',
   modelTypes: ['llama'],
   configure(file) {
-    const only = { ...noBiases, sliding_window: [], use_sliding_window: [false], partial_rotary_factor: [1] };
+    const only = { sliding_window: [], use_sliding_window: [false], partial_rotary_factor: [1] };
     const caps = { attn_logit_softcapping: [], final_logit_softcapping: [] };
-    return llamaConfig(file, 'llama', file.read(llamaSchema, { only: { ...only, ...caps } }));
+    const json = file.read(biasedSchema, { only: { ...only, ...caps } });
+    const { attention_bias: attention, mlp_bias: mlp } = json;
+    const biases = { queryKeyValue: attention, attentionOutput: attention, mlp };
+    return { ...llamaConfig(file, 'llama', json), biases };
   },
   weights: llamaNames,
 };

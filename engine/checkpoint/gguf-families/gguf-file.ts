@@ -9,6 +9,8 @@ export interface GgufShapes {
   readonly tiedEmbeddings: boolean;
   /** `rope_freqs.weight`: what each rotary frequency is divided by; null where the file has none. */
   readonly rotaryDivisors: readonly number[] | null;
+  /** Names of all tensors. */
+  readonly tensors: { has(name: string): boolean };
 }
 
 /** Keys of an architecture that are harmless with exactly these values; with any other they may change the model. */

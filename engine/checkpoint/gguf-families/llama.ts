@@ -39,13 +39,18 @@ export const llamaNames: WeightNames = {
   unused: [],
 };
 
-/** Llama and Mistral: rows of q and k interleaved. A window, where a file names one, is Mistral's, of all blocks. */
+/**
+ * Llama and Mistral: rows of q and k interleaved, those of their biases too. A window, where a file names one, is Mistral's, of all
+ * blocks. No key tells of biases: the first block has them or all go without, and checking tensors finds what then lacks or is extra.
+ */
 export const llama: GgufFamily = {
   architecture: 'llama',
   configure(file) {
     const config = llamaConfig(file, 'llama');
     const window = windowOf(file);
-    return { ...config, layers: config.layers.map((layer) => ({ ...layer, window })) };
+    const has = (module: string) => file.shapes.tensors.has(`blk.0.${module}.bias`);
+    const biases = { queryKeyValue: has('attn_q'), attentionOutput: has('attn_output'), mlp: has('ffn_gate') };
+    return { ...config, biases, layers: config.layers.map((layer) => ({ ...layer, window })) };
   },
   weights: llamaNames,
   interleavedRotary: true,

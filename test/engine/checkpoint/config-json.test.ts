@@ -75,8 +75,6 @@ describe('config.json', () => {
       { rope_parameters: { rope_type: 'default', rope_theta: 1e4, partial_rotary_factor: 0.5 } },
       'partial_rotary_factor',
     ],
-    [{ attention_bias: true }, 'attention_bias'],
-    [{ mlp_bias: true }, 'mlp_bias'],
     [{ sliding_window: 4096 }, 'sliding_window'],
     [{ hidden_act: 'gelu' }, 'gelu'],
     [{ quantization_config: { quant_method: 'gptq' } }, 'quantization_config'],
@@ -103,6 +101,9 @@ describe('config.json', () => {
     [{ rope_scaling: { rope_type: 'llama3', factor: 8 } }, 'low_freq_factor'],
     [{ rope_scaling: { rope_type: 'linear', factor: 0 } }, 'factor'],
     [{ tie_word_embeddings: false }, "lacks tensor 'lm_head.weight'"],
+    [{ attention_bias: true }, "lacks tensor 'model.layers.0.self_attn.q_proj.bias'"],
+    [{ mlp_bias: true }, "lacks tensor 'model.layers.0.mlp.gate_proj.bias'"],
+    [{ mlp_bias: 'yes' }, 'mlp_bias'],
     [{ eos_token_id: 512 }, 'token 512'],
     [{ model_type: undefined }, 'model_type'],
   ])('refuses %j as wrong', async (config, words) => {

@@ -48,6 +48,9 @@ describe('a family says what its configuration means', () => {
     const neox = await configOf('gpt_neox');
     expect(neox).toMatchObject({ family: 'gpt_neox', parallelResidual: true, activation: 'gelu', norm: 'layer' });
     expect(neox.rotary).toEqual([{ dimensions: 4, base: 10_000, scaling: null }]);
+    const biased = { queryKeyValue: true, attentionOutput: true, mlp: true };
+    expect((await configOf('llama_biased')).biases).toEqual(biased);
+    expect((await configOf('llama3')).biases).toEqual({ queryKeyValue: false, attentionOutput: false, mlp: false });
     const gemma2 = await configOf('gemma2');
     expect(gemma2).toMatchObject({ outputNorms: true, embeddingScale: Math.sqrt(32), finalSoftCap: 6 });
     expect(gemma2.attention).toEqual({ scale: 24 ** -0.5, softCap: 4 });
@@ -113,7 +116,7 @@ describe('a family says what its configuration means', () => {
 describe('what is not implemented is refused by name', () => {
   const cases: readonly [FamilyFolder, Json, string][] = [
     ['llama3', { rope_scaling: { rope_type: 'yarn', factor: 4 } }, "rotary scaling of type 'yarn'"],
-    ['llama3', { attention_bias: true }, 'attention_bias true'],
+    ['mistral', { attention_bias: true }, 'attention_bias true'],
     ['mistral', { mlp_bias: true }, 'mlp_bias true'],
     ['mistral', { hidden_act: 'quick_gelu' }, "hidden_act 'quick_gelu'"],
     ['qwen2', { use_mrope: true }, 'use_mrope true'],

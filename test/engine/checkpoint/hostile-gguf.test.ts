@@ -72,6 +72,22 @@ describe('a hostile GGUF file is refused', () => {
       "'token_embd.weight' has 64 rows",
     ],
     [
+      'a bias of queries alone',
+      {
+        tensors: [...tinyTensors(), { name: 'blk.0.attn_q.bias', dims: [32], type: 0, offset: tinyDataBytes }],
+        data: tinyDataBytes + 128,
+      },
+      "lacks tensor 'blk.0.attn_k.bias'",
+    ],
+    [
+      'a bias of another shape',
+      {
+        tensors: [...tinyTensors(), { name: 'blk.0.attn_output.bias', dims: [8], type: 0, offset: tinyDataBytes }],
+        data: tinyDataBytes + 32,
+      },
+      "'blk.0.attn_output.bias' has the shape [8], the configuration wants [32]",
+    ],
+    [
       'fewer rotary divisors than pairs',
       {
         tensors: [...tinyTensors(), { name: 'rope_freqs.weight', dims: [8], type: 0, offset: tinyDataBytes }],
@@ -140,12 +156,12 @@ describe('a hostile GGUF file is refused', () => {
     ],
     ['a scaling factor without a type', more(metadata.float32('llama.rope.scaling.factor', 4)), 'without a type'],
     [
-      'biases',
+      'biases of what has none',
       {
-        tensors: [...tinyTensors(), { name: 'blk.0.attn_q.bias', dims: [8], type: 0, offset: tinyDataBytes }],
+        tensors: [...tinyTensors(), { name: 'blk.0.attn_norm.bias', dims: [8], type: 0, offset: tinyDataBytes }],
         data: tinyDataBytes + 32,
       },
-      'blk.0.attn_q.bias',
+      'blk.0.attn_norm.bias',
     ],
     [
       'partial rotary',

@@ -80,7 +80,17 @@ const cutOtherwise = (model: Model): Model => {
   })(model);
 };
 
-const rotated: readonly FamilyFolder[] = ['llama3', 'mistral', 'qwen2', 'qwen3', 'gpt_neox', 'gemma2', 'gemma3'];
+const rotated: readonly FamilyFolder[] = [
+  'llama3',
+  'llama_biased',
+  'llama_narrow',
+  'mistral',
+  'qwen2',
+  'qwen3',
+  'gpt_neox',
+  'gemma2',
+  'gemma3',
+];
 const everyone: readonly FamilyFolder[] = [...rotated, 'gpt2', 'gemma3_multimodal'];
 const gemmas: readonly FamilyFolder[] = ['gemma2', 'gemma3', 'gemma3_multimodal'];
 
@@ -153,17 +163,17 @@ const variants: readonly Variant[] = [
   { what: 'no positions', folders: ['gpt2'], change: configured(() => ({ learnedPositions: false })) },
   {
     what: 'no biases of queries, keys and values',
-    folders: ['qwen2', 'gpt2', 'gpt_neox'],
+    folders: ['llama_biased', 'qwen2', 'gpt2', 'gpt_neox'],
     change: configured(({ biases }) => ({ biases: { ...biases, queryKeyValue: false } })),
   },
   {
     what: 'no bias of what attention gives',
-    folders: ['gpt2', 'gpt_neox'],
+    folders: ['llama_biased', 'gpt2', 'gpt_neox'],
     change: configured(({ biases }) => ({ biases: { ...biases, attentionOutput: false } })),
   },
   {
     what: 'no biases of the MLP',
-    folders: ['gpt2', 'gpt_neox'],
+    folders: ['llama_biased', 'gpt2', 'gpt_neox'],
     change: configured(({ biases }) => ({ biases: { ...biases, mlp: false } })),
   },
   {

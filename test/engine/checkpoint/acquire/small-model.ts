@@ -38,7 +38,11 @@ export function smallCatalog(sources: readonly CatalogSource[] = [hub, pythonPac
         sha256: createHash('sha256').update(contents).digest('hex'),
       },
       sources,
-      size: { parameters: 10, keyValueBytesPerToken: 8, contextLength: 16 },
+      size: {
+        ...{ blocks: 1, dModel: 2, heads: 1, keyValueHeads: 1, headDim: 1, mlpWidth: 2 },
+        ...{ vocabulary: 3, context: 16, gatedMlp: true, tied: true },
+      },
+      stored: { linear: 'F32', embedding: 'F32' },
     },
   ]);
 }
