@@ -5,6 +5,8 @@ export interface ModelFacts {
   /** Width of the residual stream. */
   readonly dModel: number;
   readonly blocks: number;
+  /** All of its hook points with the shapes of a token's values; where they are not given, those of the stream alone are known. */
+  readonly hookPoints?: ReadonlyMap<string, readonly number[]>;
   /** Hash of the weights. */
   readonly hash: string;
 }
