@@ -44,6 +44,12 @@ export class Tensors {
     throw sourceInvalid(`${this.file.path}: ${name} has a value that is not finite, at ${at}.`);
   }
 
+  /** A matrix [rows, columns] as [columns, rows]. */
+  turned(name: string, rows: number, columns: number): Float32Array {
+    const values = this.array(name, [rows, columns]);
+    return values.map((_, at) => values[(at % rows) * columns + Math.floor(at / rows)]);
+  }
+
   thresholds(name: string, features: number): Float32Array {
     return this.array(name, [features], true);
   }
