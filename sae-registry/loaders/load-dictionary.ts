@@ -1,15 +1,28 @@
 import { createDictionary, type Dictionary } from '../dictionary.ts';
 import type { DictionaryWeights } from '../dictionary-weights.ts';
 import { sourceInvalid } from '../source-error.ts';
+import { dictionaryLearning } from './dictionary-learning.ts';
 import { gemmaScope } from './gemma-scope.ts';
 import { gemmaScope2 } from './gemma-scope-2.ts';
+import { goodfire } from './goodfire.ts';
+import { llamaScope } from './llama-scope.ts';
 import type { DictionaryLoader, LoadOptions } from './loader.ts';
+import { qwenScope } from './qwen-scope.ts';
 import { saelens } from './saelens.ts';
 import { type SourceFiles, sourceFiles } from './source-files.ts';
 import { sparsify } from './sparsify.ts';
 
 /** Every format that is read; the first that recognises the files has them. */
-const loaders: readonly DictionaryLoader[] = [saelens, sparsify, gemmaScope, gemmaScope2];
+const loaders: readonly DictionaryLoader[] = [
+  saelens,
+  sparsify,
+  gemmaScope,
+  gemmaScope2,
+  dictionaryLearning,
+  llamaScope,
+  qwenScope,
+  goodfire,
+];
 
 /**
  * Loads the dictionary at a path, a folder or one file, in whatever format it is (docs/saes.md). Throws `source_invalid` for files
