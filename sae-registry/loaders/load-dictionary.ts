@@ -8,9 +8,11 @@ import { goodfire } from './goodfire.ts';
 import { llamaScope } from './llama-scope.ts';
 import type { DictionaryLoader, LoadOptions } from './loader.ts';
 import { qwenScope } from './qwen-scope.ts';
+import { refusedKinds } from './refused-kinds.ts';
 import { saelens } from './saelens.ts';
 import { type SourceFiles, sourceFiles } from './source-files.ts';
 import { sparsify } from './sparsify.ts';
+import { transcoderSet } from './transcoder-set.ts';
 
 /** Every format that is read; the first that recognises the files has them. */
 const loaders: readonly DictionaryLoader[] = [
@@ -20,9 +22,14 @@ const loaders: readonly DictionaryLoader[] = [
   gemmaScope2,
   dictionaryLearning,
   llamaScope,
+  refusedKinds,
+  transcoderSet,
   qwenScope,
   goodfire,
 ];
+
+/** Names of the formats that are read, for a person. */
+const formats = loaders.filter((loader) => loader !== refusedKinds).map(({ format }) => format);
 
 /**
  * Loads the dictionary at a path, a folder or one file, in whatever format it is (docs/saes.md). Throws `source_invalid` for files
@@ -47,7 +54,7 @@ export async function dictionaryModelName(path: string): Promise<string | null> 
 async function loaderOf(files: SourceFiles): Promise<DictionaryLoader> {
   for (const loader of loaders) if (await loader.recognises(files)) return loader;
   throw sourceInvalid(
-    `${files.path} holds no dictionary of a known format (${loaders.map(({ format }) => format).join(', ')}). ` +
+    `${files.path} holds no dictionary of a known format (${formats.join(', ')}). ` +
       'docs/saes.md says which files each has.',
   );
 }

@@ -12,6 +12,8 @@ export interface SourceFiles {
   readonly folder: string;
   /** Set where one file was named. */
   readonly file: string | null;
+  /** Everything in the folder. */
+  readonly names: readonly string[];
   has(name: string): boolean;
   at(name: string): string;
   /** The file that was named, or, in a folder, the only one like that. Null for none; throws `source_invalid` for several. */
@@ -32,6 +34,7 @@ export function sourceFiles(path: string): SourceFiles {
     path,
     folder,
     file,
+    names,
     has: (name) => statSync(at(name), { throwIfNoEntry: false })?.isFile() ?? false,
     at,
     theOne(pattern) {
