@@ -3,7 +3,7 @@ import { readRows, type StoredArray } from './arrays/stored-array.ts';
 import { sourceInvalid } from './source-error.ts';
 
 /** A matrix up to this size is held in memory as float32; rows of a larger one are read from the file when they are asked for. */
-export const maxResidentMatrixBytes = 2 ** 30;
+export const maxResidentMatrixBytes = 256 * 2 ** 20;
 /** What is read of a stored matrix at a time. */
 const pieceBytes = 32 * 2 ** 20;
 

@@ -8,6 +8,7 @@ import { dictionaryModelName, loadDictionary } from './loaders/load-dictionary.t
 import type { ModelFacts } from './model-facts.ts';
 import { readSourceCard, type SourceCard } from './source-card.ts';
 import { sourceInvalid, sourceUnsupported } from './source-error.ts';
+import { canonicalName } from './stream-norms.ts';
 
 /** One dictionary at one hook point of one model, with what is known of its features. */
 export interface Source {
@@ -15,7 +16,7 @@ export interface Source {
   readonly id: string;
   readonly model: string;
   readonly name: string;
-  /** Where its features write, as the source spells it; an autoencoder reads there too. */
+  /** Where its features write, in TransformerLens' spelling; an autoencoder reads there too. */
   readonly hookPoint: string;
   readonly dictionary: Dictionary;
   readonly card: SourceCard | null;
@@ -97,7 +98,7 @@ function hookPointOf(path: string, model: ModelFacts, card: SourceCard | null, d
   checkWidth(path, model, place, 'writes', dictionary.dOut);
   const read = dictionary.hookPoint === null ? null : placeOf(dictionary.hookPoint, model);
   if (read !== null) checkWidth(path, model, read, 'reads', dictionary.dIn);
-  return hookPoint;
+  return canonicalName(hookPoint, model.blocks) === null ? place : hookPoint;
 }
 
 function placeOf(hookPoint: string, { blocks, hookPoints }: ModelFacts): string | null {
