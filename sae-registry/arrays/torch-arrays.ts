@@ -93,7 +93,7 @@ function tensorOf(path: string, args: readonly unknown[]): StoredArray {
   const parsed = tensorSchema.safeParse(args);
   if (!parsed.success) throw sourceInvalid(`${path}: its pickle has a malformed tensor.`);
   const [{ type, member }, first, shape, strides] = parsed.data;
-  const bytes = { ...member.bytes, size: member.offset + member.size };
+  const { bytes } = member;
   const width = { F64: 8, I64: 8, F32: 4, I32: 4, F16: 2, BF16: 2, I16: 2 }[type] ?? 1;
   return checkExtent({ name: 'a tensor', type, shape, strides, bytes, offset: member.offset + first * width });
 }

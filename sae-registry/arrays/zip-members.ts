@@ -4,6 +4,7 @@ import { type ByteSource, fileBytes, memoryBytes } from './byte-source.ts';
 
 /** A member of a zip archive: where its bytes begin. */
 export interface ZipMember {
+  /** Ends where the member does. */
   readonly bytes: ByteSource;
   readonly offset: number;
   readonly size: number;
@@ -34,7 +35,7 @@ export async function openZip(path: string, wanted: (name: string) => boolean): 
         const { fileDataStart: offset } = await archive.readLocalFileHeaderPromise(entry, { minimal: true });
         if (offset + size > file.size)
           throw sourceInvalid(`${path}: ${fileName} ends beyond the file. Is it truncated?`);
-        members.set(fileName, { bytes: file, offset, size });
+        members.set(fileName, { bytes: { ...file, size: offset + size }, offset, size });
         continue;
       }
       if (size > maxUnpackedBytes) throw sourceUnsupported(`${path}: ${size} packed bytes of ${fileName}`);
