@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import { readRows, type StoredArray } from './arrays/stored-array.ts';
 import { sourceInvalid } from './source-error.ts';
 
@@ -6,6 +7,8 @@ import { sourceInvalid } from './source-error.ts';
 export const maxResidentMatrixBytes = 256 * 2 ** 20;
 /** What is read of a stored matrix at a time. */
 const pieceBytes = 32 * 2 ** 20;
+/** Single vectors of a stored matrix that are kept: those that steering asks for again and again. */
+const keptVectors = 256;
 
 /** One vector for each feature: an encoder's or a decoder's matrix, whichever way it lies and wherever. */
 export interface FeatureVectors {
@@ -49,15 +52,21 @@ export async function openVectors(matrix: StoredArray, maxBytes = maxResidentMat
 
 function storedVectors(matrix: StoredArray): FeatureVectors {
   const [features, width] = matrix.shape;
+  const kept = new LRUCache<number, Float32Array>({ max: keptVectors });
   return {
     features,
     width,
-    residentBytes: matrix.bytes.residentBytes,
+    residentBytes: matrix.bytes.residentBytes + Math.min(keptVectors, features) * width * 4,
     piece: Math.max(1, Math.floor(pieceBytes / (4 * width))),
     read(first, count) {
+      const known = count === 1 ? kept.get(first) : undefined;
+      if (known) return known;
       const values = readRows(matrix, first, count);
       const at = values.findIndex((value) => !Number.isFinite(value));
-      if (at < 0) return values;
+      if (at < 0) {
+        if (count === 1) kept.set(first, values);
+        return values;
+      }
       const feature = first + Math.floor(at / width);
       throw sourceInvalid(
         `${matrix.bytes.path}: ${matrix.name} has a value that is not finite, in the row of feature ${feature}.`,
