@@ -32,7 +32,7 @@ export function featureDetail(source: Source, index: number): FeatureDetail {
     topTokens: record?.top_tokens ?? [],
     examples: record?.examples ?? [],
     encoderDotDecoder:
-      source.dictionary.kind === 'autoencoder'
+      source.dictionary.kind === 'autoencoder' && source.dictionary.writesByRow
         ? encoder.reduce((sum, value, i) => sum + value * (decoder[i] as number), 0)
         : null,
   };
