@@ -31,7 +31,7 @@ export interface DictionaryPlace {
 
 /**
  * The one description of a dictionary, which every loader fills in:
- * x̃ = inputScale · normalise(x) − inputBias; p = x̃ · encoder + encoderBias; f = activation(p);
+ * x̃ = inputScale · normalise(x − mean(x) where centred) − inputBias; p = x̃ · encoder + encoderBias; f = activation(p);
  * output = undo((f · decoder + decoderBias) / inputScale) + skip · x.
  */
 export interface DictionaryWeights extends DictionaryPlace {
@@ -51,7 +51,9 @@ export interface DictionaryWeights extends DictionaryPlace {
   readonly inputBias: Float32Array | null;
   readonly activation: ActivationFunction;
   readonly normalisation: InputNormalisation;
-  /** Whether `normalisation` is undone on the output. */
+  /** Each token's mean is taken off its input, and put back on the output: made on a stream whose writers were centred. */
+  readonly centred: boolean;
+  /** Whether `normalisation` (and centring) is undone on the output. */
   readonly undoNormalisation: boolean;
   /** Factor on the input. */
   readonly inputScale: number;
@@ -70,6 +72,7 @@ export const plainDictionary = {
   inputBias: null,
   activation: { kind: 'relu' },
   normalisation: { kind: 'none' },
+  centred: false,
   undoNormalisation: true,
   inputScale: 1,
   skip: null,

@@ -1,7 +1,7 @@
 import { TillerError } from '../engine/core/index.ts';
 import { activate, thresholdOf } from './activation-function.ts';
 import { norms } from './decoder-norms.ts';
-import type { DictionaryPlace, DictionaryWeights } from './dictionary-weights.ts';
+import { type DictionaryPlace, type DictionaryWeights, plainDictionary } from './dictionary-weights.ts';
 import { tokenScale } from './input-normalisation.ts';
 
 /** One feature's own numbers. Copies, float32. */
@@ -82,9 +82,10 @@ export function createDictionary(weights: DictionaryWeights): Dictionary {
         throw new RangeError(`feature ${index} of ${features}`);
       }
       const norm = folded?.of(index) ?? 1;
-      const column = encoder.read(index, 1);
+      const row = encoder.read(index, 1);
+      const column = weights.centred ? centredVector(row) : row;
       let bias = weights.encoderBias[index];
-      for (let i = 0; i < dIn; i++) bias -= shift[i] * column[i];
+      for (let i = 0; i < dIn; i++) bias -= shift[i] * row[i];
       return {
         encoder: column.map((value) => value * inputScale * norm),
         bias: bias * norm,
@@ -126,19 +127,22 @@ export function createDictionary(weights: DictionaryWeights): Dictionary {
   };
 }
 
+/** (x − mean(x))·e is x·(e − mean(e)). */
+function centredVector(vector: Float32Array): Float32Array {
+  const mean = vector.reduce((sum, value) => sum + value, 0) / vector.length;
+  return vector.map((value) => value - mean);
+}
+
 /** p of every token and feature, [tokens, features]. Sums in float64, in the order of the input. */
-function sumsOf(
-  { encoder, encoderBias, inputScale, normalisation }: DictionaryWeights,
-  stream: Float32Array,
-  shift: Float32Array,
-): Float64Array {
+function sumsOf(weights: DictionaryWeights, stream: Float32Array, shift: Float32Array): Float64Array {
+  const { encoder, encoderBias, inputScale } = weights;
   const { features, width: dIn, piece } = encoder;
   if (stream.length % dIn !== 0) throw new TillerError('internal', `a stream not ${dIn} wide`);
   const tokens = stream.length / dIn;
   const inputs = new Float64Array(stream.length);
   for (let t = 0; t < tokens; t++) {
     const input = stream.subarray(t * dIn, (t + 1) * dIn);
-    const scale = tokenScale(normalisation, input);
+    const scale = tokenScale(weights, input);
     for (let i = 0; i < dIn; i++) {
       inputs[t * dIn + i] = (inputScale * (input[i] - scale.shift)) / scale.divisor - shift[i];
     }
@@ -160,12 +164,12 @@ function sumsOf(
 
 /** Bias, the undoing of scale and normalisation, and what skips the features. */
 function finish(weights: DictionaryWeights, sums: Float64Array, stream: Float32Array): Float32Array {
-  const { decoderBias, inputScale, normalisation, undoNormalisation, skip, encoder, decoder } = weights;
+  const { decoderBias, inputScale, undoNormalisation, skip, encoder, decoder } = weights;
   const [dIn, dOut] = [encoder.width, decoder.width];
   const output = new Float32Array(sums.length);
   for (let t = 0; t * dOut < sums.length; t++) {
     const input = stream.subarray(t * dIn, (t + 1) * dIn);
-    const scale = tokenScale(undoNormalisation ? normalisation : { kind: 'none' }, input);
+    const scale = tokenScale(undoNormalisation ? weights : plainDictionary, input);
     for (let i = 0; i < dOut; i++) {
       let value = ((sums[t * dOut + i] + decoderBias[i]) / inputScale) * scale.multiplier + scale.shift;
       for (let j = 0; skip !== null && j < dIn; j++) value += skip[i * dIn + j] * input[j];

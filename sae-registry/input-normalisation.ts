@@ -1,4 +1,4 @@
-import type { InputNormalisation } from './dictionary-weights.ts';
+import type { DictionaryWeights } from './dictionary-weights.ts';
 
 /** What normalising takes off one token's input and divides it by: x = normalised · scale + shift. */
 export interface TokenScale {
@@ -11,17 +11,22 @@ export interface TokenScale {
 
 const asItIs: TokenScale = { shift: 0, divisor: 1, multiplier: 1 };
 
-/** How one token's input is normalised. */
-export function tokenScale(normalisation: InputNormalisation, input: Float32Array): TokenScale {
+/** How one token's input is normalised, its mean taken off before where it is `centred`. */
+export function tokenScale(
+  { normalisation, centred }: Pick<DictionaryWeights, 'normalisation' | 'centred'>,
+  input: Float32Array,
+): TokenScale {
+  const mean = () => input.reduce((sum, value) => sum + value, 0) / input.length;
   switch (normalisation.kind) {
     case 'none':
-      return asItIs;
+      return centred ? { ...asItIs, shift: mean() } : asItIs;
     case 'norm': {
-      const divisor = rootOfSquares(input, 0) / Math.sqrt(input.length);
-      return { shift: 0, divisor, multiplier: divisor };
+      const shift = centred ? mean() : 0;
+      const divisor = rootOfSquares(input, shift) / Math.sqrt(input.length);
+      return { shift, divisor, multiplier: divisor };
     }
     case 'layer-norm': {
-      const shift = input.reduce((sum, value) => sum + value, 0) / input.length;
+      const shift = mean();
       const deviation = rootOfSquares(input, shift) / Math.sqrt(input.length - 1);
       return { shift, divisor: deviation + normalisation.epsilon, multiplier: deviation };
     }

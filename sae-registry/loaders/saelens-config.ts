@@ -5,6 +5,8 @@ import { sourceInvalid, sourceUnsupported } from '../source-error.ts';
 const name = z.string().nullish();
 const places = { hook_name: name, hook_name_out: name, model_name: name };
 const k = z.int().positive().nullish();
+/** What TransformerLens was told to do to the model; `fold_ln` and the like change no hook point that a dictionary is at. */
+const model_from_pretrained_kwargs = z.object({ center_writing_weights: z.boolean().nullish() }).nullish();
 
 /**
  * `cfg.json` of SAELens. Version 6 keeps what belongs to the model in `metadata`; versions 3 to 5 are flat and have older
@@ -26,7 +28,8 @@ export const saelensConfigSchema = z.object({
   apply_b_dec_to_input: z.boolean().default(true),
   normalize_activations: z.union([z.boolean(), z.string()]).nullish(),
   reshape_activations: z.string().nullish(),
-  metadata: z.object({ ...places, hook_head_index: z.int().nullish() }).optional(),
+  metadata: z.object({ ...places, hook_head_index: z.int().nullish(), model_from_pretrained_kwargs }).optional(),
+  model_from_pretrained_kwargs,
   ...places,
   hook_point: name,
   hook_head_index: z.int().nullish(),
@@ -64,6 +67,8 @@ export interface SaelensConfig extends DictionaryPlace {
   readonly rescaledByDecoderNorm: boolean;
   readonly applyDecoderBiasToInput: boolean;
   readonly normalisation: InputNormalisation;
+  /** Made on a stream to which every writer's weights were centred: the model's own has a mean that the dictionary has not seen. */
+  readonly centred: boolean;
   /** Inputs were scaled to a mean norm in training, by a factor that has to be folded into the weights. */
   readonly averageNormalised: boolean;
 }
@@ -102,7 +107,14 @@ export function readSaelensConfig(raw: RawConfig): SaelensConfig {
     hookPointOut: transcoder ? (raw.metadata?.hook_name_out ?? raw.hook_name_out ?? null) : hookPoint,
     applyDecoderBiasToInput: raw.apply_b_dec_to_input && !transcoder,
     ...normalisationOf(raw.normalize_activations),
+    centred: isCentred(raw, hookPoint),
   };
+}
+
+/** Of the stream and of what is written to it: values of heads and of norms are the same with centred weights. */
+function isCentred(raw: RawConfig, hookPoint: string | null): boolean {
+  const model = raw.metadata?.model_from_pretrained_kwargs ?? raw.model_from_pretrained_kwargs;
+  return (model?.center_writing_weights ?? false) && /hook_(resid_\w+|embed|mlp_out|attn_out)$/.test(hookPoint ?? '');
 }
 
 type Architecture = keyof typeof architectures;

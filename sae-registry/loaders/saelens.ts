@@ -50,6 +50,7 @@ export const saelens: DictionaryLoader = {
       ...encoding(tensors, config, encoder, decoder),
       inputBias: config.applyDecoderBiasToInput ? decoderBias : null,
       normalisation: config.normalisation,
+      centred: config.centred,
       undoNormalisation: !config.transcoder,
       inputScale,
       skip: config.skip ? tensors.array('W_skip', [dOut, dIn]) : null,
