@@ -103,7 +103,9 @@ function hookPointOf(path: string, model: ModelFacts, card: SourceCard | null, d
 
 function placeOf(hookPoint: string, { blocks, hookPoints }: ModelFacts): string | null {
   try {
-    return resolveHookPoint(hookPoint, { blocks, hookPoints });
+    const place = resolveHookPoint(hookPoint, { blocks, hookPoints });
+    // A model of parallel blocks has no hook_resid_mid: its list says so.
+    return hookPoints === undefined || hookPoints.has(place) ? place : null;
   } catch {
     return null;
   }
