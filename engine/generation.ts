@@ -145,7 +145,7 @@ export class Generation implements SharedSequence {
   }
 
   #checkShape(row: RowStep, result: RowResult): void {
-    const expected = { none: 0, last: 1, all: row.tokens.length }[row.logits];
+    const expected = { none: 0, never: 0, last: 1, all: row.tokens.length }[row.logits];
     if (
       result.requestId !== row.requestId ||
       result.logits.length !== expected ||

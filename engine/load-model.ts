@@ -78,7 +78,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     const slots = typeof options.slots === 'number' ? options.slots : options.slots(needs);
     const context = Math.min(options.context ?? config.contextLength, config.contextLength);
     const operators = kernels.library === null ? 'onnxruntime' : 'tiller';
-    const linears = await prepareLinears(precision, checkpoint, operators, { cacheDirectory, onProgress });
+    const linears = await prepareLinears(precision, checkpoint, kernels.library, { cacheDirectory, onProgress });
     const steps = [
       linears.linears?.stored ?? noStoredLinears,
       ...(linears.oneTokenLinears ? [linears.oneTokenLinears.stored] : []),

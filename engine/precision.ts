@@ -3,18 +3,13 @@ import {
   commonTileForm,
   hasBlocks,
   prepareBlockWeights,
+  prepareInt8Tiles,
   prepareInt8Weights,
   prepareTileWeights,
   type StoredLinears,
 } from './checkpoint/index.ts';
-import {
-  type OperatorSet,
-  type Precision,
-  type PrecisionChoice,
-  type ProgressListener,
-  TillerError,
-} from './core/index.ts';
-import { checkInt8, type ExecutorOptions, type Int8Check } from './runtime/index.ts';
+import { type Precision, type PrecisionChoice, type ProgressListener, TillerError } from './core/index.ts';
+import { checkInt8, type ExecutorOptions, hasFastIntegerProducts, type Int8Check } from './runtime/index.ts';
 
 /** int8 is chosen by itself only where it is so many times faster than float32. */
 const worthwhileSpeedUp = 1.3;
@@ -45,10 +40,10 @@ export async function resolvePrecision(
 ): Promise<Precision> {
   if (choice !== 'int8' && choice !== 'auto') return choice;
   const form = commonTileForm(checkpoint);
-  const rival = kernels === null || form === null ? null : { kernels, form };
-  const check = await checkInt8(threads, rival);
+  const check = await checkInt8(threads, { kernels, form });
   if (choice === 'auto') {
-    return choosePrecision(check, { asItIs: rival !== null, hasBlocks: hasBlocks(checkpoint) });
+    const asItIs = kernels !== null && form !== null;
+    return choosePrecision(check, { asItIs, hasBlocks: hasBlocks(checkpoint) });
   }
   if (check.exact) return choice;
   const message =
@@ -61,25 +56,29 @@ type Linears = Pick<ExecutorOptions, 'linears' | 'oneTokenLinears'>;
 /**
  * Prepares the weights of linear layers for a precision. In float32 arithmetic Tiller's own operator reads them as the checkpoint holds
  * them; without it only steps of one token do. Throws `checkpoint_unsupported` for `blocks` without any, `disk_full`.
+ *
+ * @param kernels the library of Tiller's own operators; null without
  */
 export async function prepareLinears(
   precision: Precision,
   checkpoint: Checkpoint,
-  operators: OperatorSet,
+  kernels: string | null,
   options: { readonly cacheDirectory: string; readonly onProgress?: ProgressListener },
 ): Promise<Linears> {
-  if (precision === 'f32' && operators === 'tiller') {
+  if (precision === 'blocks' && !hasBlocks(checkpoint)) {
+    const message = `${checkpoint.path} holds no Q4_0, Q4_1 or Q8_0 blocks that precision 'blocks' could execute. Use int8 or f32.`;
+    throw new TillerError('checkpoint_unsupported', message, { param: 'precision' });
+  }
+  if (precision !== 'int8' && kernels !== null) {
     return { linears: { stored: await prepareTileWeights(checkpoint, options), blockInput: 'float32' } };
   }
   if (precision === 'int8') {
-    return { linears: { stored: await prepareInt8Weights(checkpoint, options), blockInput: 'int8' } };
+    const own = kernels !== null && hasFastIntegerProducts(kernels);
+    const stored = await (own ? prepareInt8Tiles : prepareInt8Weights)(checkpoint, options);
+    return { linears: { stored, blockInput: 'int8' } };
   }
   const stored = await prepareBlockWeights(checkpoint, options);
-  if (precision === 'blocks') {
-    if (stored.forms.size > 0) return { linears: { stored, blockInput: 'int8' } };
-    const message = `${checkpoint.path} holds no Q4_1 or Q8_0 blocks that precision 'blocks' could execute. Use int8 or f32.`;
-    throw new TillerError('checkpoint_unsupported', message, { param: 'precision' });
-  }
+  if (precision === 'blocks') return { linears: { stored, blockInput: 'int8' } };
   const fourBit = onlyFourBit(stored);
   return fourBit.forms.size > 0 ? { oneTokenLinears: { stored: fourBit, blockInput: 'float32' } } : {};
 }

@@ -8,6 +8,7 @@ import type {
   EditSpecification,
   GenerateRequest,
   GenerationEvent,
+  HookPointShape,
   Positions,
   PromptEncoder,
   SteeringMode,
@@ -82,7 +83,7 @@ export interface ModelCard {
   /** Attention and MLP are added to the stream at once: it has no place between them. */
   readonly parallelResidual?: boolean;
   /** Its hook points in the model's order and in canonical spelling, with the shape of a token's value there. */
-  readonly hookPoints?: ReadonlyMap<string, readonly number[]>;
+  readonly hookPoints?: ReadonlyMap<string, HookPointShape>;
   readonly precision: string;
   /** Whose operators compute it: `tiller` or `onnxruntime`. */
   readonly operators: string;

@@ -106,7 +106,7 @@ function refuseTexts(message: string, cause?: unknown): never {
 async function* streams(executor: Executor, ids: Int32Array, taps: readonly string[]) {
   for (let start = 0; start < ids.length; start += executor.maxChunk) {
     const tokens = ids.slice(start, start + executor.maxChunk);
-    const row: RowStep = { requestId: 'collect', slot: 0, tokens, start, logits: 'none', edits: [], taps };
+    const row: RowStep = { requestId: 'collect', slot: 0, tokens, start, logits: 'never', edits: [], taps };
     const [result] = await executor.run({ kind: 'prefill', rows: [row] });
     if (result) yield { taps: result.taps, start, count: tokens.length };
   }

@@ -7,7 +7,7 @@ import { rowRanges } from './row-pieces.ts';
 import { prepareStoredLinears, type StoredFile, type StoredOptions, type StoredPart } from './stored-file.ts';
 import type { StoredLinears } from './stored-linears.ts';
 
-const formatVersion = 2;
+const formatVersion = 3;
 type BlockForm = 'blocks4' | 'blocks8';
 type BlockArray = 'quants' | 'scales' | 'offsets';
 
@@ -27,7 +27,7 @@ interface BlockPart extends StoredPart {
 
 /**
  * The linear layers that the checkpoint holds as blocks of 32, laid out for MatMulNBits in a cache file
- * `weights/<hash>.blocks.v2.bin` (stored-file.ts), their weights unchanged. Empty where it holds none. Throws `disk_full`.
+ * `weights/<hash>.blocks.v3.bin` (stored-file.ts), their weights unchanged. Empty where it holds none. Throws `disk_full`.
  */
 export function prepareBlockWeights(checkpoint: Checkpoint, options: StoredOptions): Promise<StoredLinears> {
   const parts = linearGroups(checkpoint.config).flatMap((group) => blockParts(checkpoint, group));

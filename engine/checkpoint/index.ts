@@ -3,6 +3,8 @@ export type { Checkpoint, GgufTokenizer, TensorLocation, TokenizerFiles } from '
 export { blockWidth, type FourBitBlocks } from './four-bit-blocks.ts';
 export { namedTokens } from './huggingface-files.ts';
 export { prepareInt8Weights } from './int8-file.ts';
+export { int8TileShapes } from './int8-tile-layout.ts';
+export { prepareInt8Tiles } from './int8-tiles-file.ts';
 export { type LinearGroup, linearGroups, unembeddingGroup } from './linear-groups.ts';
 export { openCheckpoint } from './open-checkpoint.ts';
 export {

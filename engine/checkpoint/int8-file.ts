@@ -1,11 +1,11 @@
 import type { Checkpoint } from './checkpoint.ts';
-import { quantiseRows } from './int8-rows.ts';
+import { placeColumns, quantiseRows } from './int8-rows.ts';
 import { type LinearGroup, linearGroups } from './linear-groups.ts';
 import { readRowPieces } from './row-pieces.ts';
 import { prepareStoredLinears, type StoredFile, type StoredOptions, type StoredPart } from './stored-file.ts';
 import type { StoredLinears } from './stored-linears.ts';
 
-const formatVersion = 1;
+const formatVersion = 2;
 
 interface Int8Part extends StoredPart {
   readonly array: 'values' | 'scales';
@@ -14,8 +14,8 @@ interface Int8Part extends StoredPart {
 }
 
 /**
- * Every linear layer as signed 8-bit integers with one scale an output channel, quantised once from the checkpoint's own weights into
- * a cache file `weights/<hash>.int8.v1.bin` (stored-file.ts). Throws `disk_full`.
+ * Every linear layer as signed 8-bit integers with one scale an output channel, for ONNX Runtime's operators, quantised once from the
+ * checkpoint's own weights into a cache file `weights/<hash>.int8.v2.bin` (stored-file.ts). Throws `disk_full`.
  */
 export function prepareInt8Weights(checkpoint: Checkpoint, options: StoredOptions): Promise<StoredLinears> {
   const parts = linearGroups(checkpoint.config).flatMap((group) => int8Parts(checkpoint, group));
@@ -46,7 +46,9 @@ async function quantise(checkpoint: Checkpoint, group: LinearGroup, rows: number
   let firstRow = 0;
   for (const name of group.weights) {
     for await (const { first, values } of readRowPieces(checkpoint, name)) {
-      quantiseRows(values, { firstRow: firstRow + first, rows, width }, matrix);
+      const { quanta, scales } = quantiseRows(values, width);
+      placeColumns(quanta, { firstRow: firstRow + first, rows, width }, matrix.values);
+      matrix.scales.set(scales, firstRow + first);
     }
     firstRow += checkpoint.tensors.get(name)?.shape[0] ?? 0;
   }

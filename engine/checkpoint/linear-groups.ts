@@ -13,14 +13,14 @@ export function linearGroups(config: ModelConfig): LinearGroup[] {
   const blocks = Array.from({ length: config.blocks }, (_, block) => {
     const at = (name: string) => `model.layers.${block}.${name}`;
     const single = (name: string): LinearGroup => ({ name: at(name), weights: [at(`${name}.weight`)] });
+    const several = (name: string, parts: readonly string[]): LinearGroup => {
+      const module = name.slice(0, name.indexOf('.'));
+      return { name: at(name), weights: parts.map((part) => at(`${module}.${part}_proj.weight`)) };
+    };
     return [
-      {
-        name: at('self_attn.qkv_proj'),
-        weights: ['q', 'k', 'v'].map((part) => at(`self_attn.${part}_proj.weight`)),
-      },
+      several('self_attn.qkv_proj', ['q', 'k', 'v']),
       single('self_attn.o_proj'),
-      ...(config.gatedMlp ? [single('mlp.gate_proj')] : []),
-      single('mlp.up_proj'),
+      config.gatedMlp ? several('mlp.gate_up_proj', ['gate', 'up']) : single('mlp.up_proj'),
       single('mlp.down_proj'),
     ];
   });

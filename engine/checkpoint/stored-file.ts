@@ -21,7 +21,7 @@ export interface StoredPart extends CachePart {
 /** What makes the file of one kind of form. */
 export interface StoredFile<Part extends StoredPart>
   extends Pick<CacheFile<Part>, 'formatVersion' | 'label' | 'parts' | 'write'> {
-  readonly kind: 'int8' | 'blocks' | 'tiles';
+  readonly kind: 'int8' | 'int8tiles' | 'blocks' | 'tiles';
 }
 
 /** Linear layers in a cache file `weights/<hash>.<kind>.v<version>.bin` (cache-file.ts); none where there are no parts. Throws `disk_full`. */

@@ -8,21 +8,22 @@ import { linearGroups } from './linear-groups.ts';
  * | form    | arrays of a group [out, width]                                                   | w =                         |
  * |---------|----------------------------------------------------------------------------------|-----------------------------|
  * | int8    | `values` int8 [width, out], `scales` float32 [out]                               | scale·q                     |
+ * | int8tiles | `tiles` uint8, `scales` float32, `offsets` int32, as int8-tile-layout.ts says  | scale·q                     |
  * | blocks4 | `quants` uint8 [out, width/32, 16], `scales`, `offsets` float32 [out, width/32]  | scale·(q − 8) + offset      |
  * | blocks8 | `quants` uint8 [out, width/32, 32], `scales` float32 [out, width/32]             | scale·(q − 128)             |
  * | tiles4  | `tiles` uint8, `scales`, `offsets` float32, as tile-layout.ts says               | scale·q + offset            |
  * | tiles8  | `tiles` uint8, `scales` float32                                                  | scale·q                     |
  * | tiles16 | `tiles` uint8                                                                    | bfloat16                    |
  *
- * Blocks are for ONNX Runtime's MatMulNBits, tiles for Tiller's own Product.
+ * int8 and blocks are for ONNX Runtime's operators, tiles for Tiller's own.
  */
-export type LinearForm = 'int8' | 'blocks4' | 'blocks8' | TileForm;
+export type LinearForm = 'int8' | 'int8tiles' | 'blocks4' | 'blocks8' | TileForm;
 export type TileForm = 'tiles4' | 'tiles8' | 'tiles16';
 
 /** An array in a cache file, ready to be mapped. */
 export interface StoredArray {
   readonly location: TensorLocation;
-  readonly type: 'float32' | 'uint8' | 'int8';
+  readonly type: 'float32' | 'uint8' | 'int8' | 'int32';
 }
 
 /** Linear layers that are stored in a form of their own; those that are not named are read as float32. */

@@ -6,7 +6,7 @@ import { elementCount, type TensorType } from './tensor.ts';
 import { tileInputs, tileShapes } from './tile-layout.ts';
 import { type TileNumbers, tileBits, writeTiles } from './write-tiles.ts';
 
-const formatVersion = 1;
+const formatVersion = 2;
 
 /** Stored types whose weights Product takes as they are. */
 const formsByType: Partial<Record<TensorType, TileForm>> = {
@@ -32,7 +32,7 @@ interface TilePart extends StoredPart {
 
 /**
  * The linear layers whose weights Tiller's own operator takes as the checkpoint holds them, laid out for it (tile-layout.ts) in a
- * cache file `weights/<hash>.tiles.v1.bin` (stored-file.ts), the weights unchanged. A group that mixes types, or whose width is no
+ * cache file `weights/<hash>.tiles.v2.bin` (stored-file.ts), the weights unchanged. A group that mixes types, or whose width is no
  * multiple of 32, is left out. Throws `disk_full`.
  */
 export function prepareTileWeights(checkpoint: Checkpoint, options: StoredOptions): Promise<StoredLinears> {

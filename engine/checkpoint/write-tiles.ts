@@ -3,13 +3,13 @@ import type { SequentialWriter } from './atomic-file.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { type RowRange, readRowPieces, rowRanges } from './row-pieces.ts';
 import type { TileForm } from './stored-linears.ts';
+import { StripWindow } from './strip-window.ts';
 import { elementCount } from './tensor.ts';
 import {
   placeEightBits,
   placeFourBits,
   placeNumbers,
   scaleIndex,
-  stripOutputs,
   type TileBits,
   tileInputs,
   tileShapes,
@@ -39,9 +39,6 @@ interface Piece {
   readonly offsets: Float32Array | null;
 }
 
-/** Bytes of the strips that are filled before they are written. */
-const windowBytes = 2 ** 22;
-
 /** Writes a group's tiles, a few strips at a time, and gives what is written after them. */
 export async function writeTiles(
   checkpoint: Checkpoint,
@@ -54,25 +51,15 @@ export async function writeTiles(
   const makeNumbers = () => new Float32Array(elementCount(shapes.scales));
   const scales = form === 'tiles16' ? null : makeNumbers();
   const offsets = form === 'tiles4' ? makeNumbers() : null;
-  const stripBytes = elementCount(shapes.tiles) / shapes.tiles[0];
-  const strips = Math.max(1, Math.floor(windowBytes / stripBytes));
-  const window = new Uint32Array((strips * stripBytes) / 4);
-  let windowFirst = 0;
+  const window = new StripWindow(file, elementCount(shapes.tiles) / shapes.tiles[0], report);
   let output = 0;
-  const flush = async () => {
-    const filled = Math.ceil((output - windowFirst) / stripOutputs);
-    await file.write(new Uint8Array(window.buffer, 0, filled * stripBytes));
-    report();
-    window.fill(0);
-    windowFirst = output;
-  };
   for (const name of weights) {
     for await (const piece of piecesOf(checkpoint, name, form)) {
       for (let row = 0; row < piece.rows; row++, output++) {
-        if (output - windowFirst === strips * stripOutputs) await flush();
+        const place = await window.next();
         for (let block = 0; block < blocks; block++) {
           const from = row * blocks + block;
-          piece.place(window, output - windowFirst, block, blocks, from);
+          piece.place(window.words, place, block, blocks, from);
           const at = scaleIndex(output, block, blocks);
           if (scales && piece.scales) scales[at] = piece.scales[from] as number;
           if (offsets && piece.offsets) offsets[at] = piece.offsets[from] as number;
@@ -80,7 +67,7 @@ export async function writeTiles(
       }
     }
   }
-  await flush();
+  await window.flush();
   return { scales, offsets };
 }
 

@@ -1,4 +1,5 @@
 import { TillerError } from './errors.ts';
+import type { HookPointShape } from './hook-point-shapes.ts';
 import { nearest } from './nearest.ts';
 
 /** Residual-stream sites of a block, in the order the model reaches them. */
@@ -19,7 +20,7 @@ export interface StreamPlaces {
   /** Attention and MLP are added at once: no block has a `hook_resid_mid`. */
   readonly parallelResidual?: boolean;
   /** All of the decoder's hook points with the shapes of a token's values (hook-point-shapes.ts); the stream's alone where it is not given. */
-  readonly hookPoints?: ReadonlyMap<string, readonly number[]>;
+  readonly hookPoints?: ReadonlyMap<string, HookPointShape>;
 }
 
 /** Every place of the stream that this engine can tap (and, `hook_embed` aside, edit) in a model; a number stands for so many blocks. */
@@ -34,7 +35,7 @@ export function listHookPoints(decoder: number | StreamPlaces): string[] {
 /** Parses an address; throws `hook_point_not_found` with the nearest names. */
 export function parseHookPoint(name: string, decoder: number | StreamPlaces, param?: string): HookPoint {
   const places: StreamPlaces = typeof decoder === 'number' ? { blocks: decoder } : decoder;
-  const { blocks, parallelResidual = false, hookPoints = new Map<string, readonly number[]>() } = places;
+  const { blocks, parallelResidual = false, hookPoints = new Map<string, HookPointShape>() } = places;
   if (name === 'hook_embed') return { site: 'hook_embed' };
   const match = /^blocks\.(\d+)\.(hook_resid_(?:pre|mid|post))$/.exec(name);
   const block = Number(match?.[1]);

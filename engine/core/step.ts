@@ -12,8 +12,12 @@ export interface RowStep {
   readonly tokens: Int32Array;
   /** Absolute position of tokens[0]; the number of tokens already in the slot. */
   readonly start: number;
-  /** For which of the tokens logits are wanted. */
-  readonly logits: 'none' | 'last' | 'all';
+  /**
+   * For which of the tokens logits are wanted. `never`, in a prefill step: nothing but taps is wanted of this slot, now or later. Blocks
+   * after the last hook point opened are then not run, and their keys and values stay unwritten: the slot can only be gone on with by
+   * rows that need no more blocks, and the prefix cache gets none of it.
+   */
+  readonly logits: 'none' | 'last' | 'all' | 'never';
   /** Edits with their positions mask over `tokens` (1 = touch). Edits whose mask is all zero may be left out. */
   readonly edits: readonly { readonly edit: Edit; readonly mask: Float32Array }[];
   /** Hook points whose activations are wanted, canonical spelling; empty for none. */
@@ -44,8 +48,19 @@ export interface RowResult {
   readonly logits: readonly LogitsRow[];
   /** In the order of RowStep.edits; they look at memory that the next step overwrites. */
   readonly readings: readonly EditReading[];
-  /** Tap name → [tokens, width of the hook point], row major; copies. */
+  /**
+   * Tap name → [tokens, width of the hook point], row major; copies. What is as wide as there are keys comes as TransformerLens has it,
+   * [heads, tokens, keys], keys being all of the row up to its last token; scores are −∞ where a token does not see a key.
+   */
   readonly taps: ReadonlyMap<string, Float32Array>;
+}
+
+/** What steps to come open, hook points in canonical spelling. */
+export interface PreparedSites {
+  readonly edits: readonly string[];
+  readonly taps: readonly string[];
+  /** Their rows want logits `never`. */
+  readonly tapsOnly?: boolean;
 }
 
 /** What runs steps. The only boundary behind which ONNX Runtime lives; tests inject scripted ones. */
@@ -57,7 +72,7 @@ export interface Executor {
   /** Most tokens that one prefill step takes. */
   readonly maxChunk: number;
   /** Builds what the hook points need, off the event loop, so that `run` does not have to. */
-  prepare(sites: { readonly edits: readonly string[]; readonly taps: readonly string[] }): Promise<void>;
+  prepare(sites: PreparedSites): Promise<void>;
   run(plan: StepPlan): Promise<readonly RowResult[]>;
   /** Bytes of one token in the KV cache, over all blocks. */
   readonly tokenBytes: number;

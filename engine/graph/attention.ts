@@ -1,4 +1,5 @@
 import type { LayerAttention, ModelConfig, OperatorSet } from '../core/index.ts';
+import { patternHooks } from './attention-pattern.ts';
 import { type GraphOptions, ports, rotaryTables } from './names.ts';
 import type { OnnxGraph } from './onnx.ts';
 import type { Positions } from './positions.ts';
@@ -43,19 +44,26 @@ export function addAttention(graph: OnnxGraph, config: ModelConfig, inputs: Atte
   return addGroupQueryAttention(graph, config, { ...inputs, projected: [...rotated, v], layer, rotary: [] });
 }
 
-/** Gives out queries and keys as attention compares them; `projected` are the three, each by itself. */
-export function tapRotated(graph: OnnxGraph, config: ModelConfig, inputs: AttentionInputs, sites: Sites): void {
+/**
+ * Gives out queries and keys as attention compares them; `projected` are the three, each by itself. Returns such queries where they are
+ * given out or the pattern is made of them; else those that came.
+ */
+export function tapRotated(graph: OnnxGraph, config: ModelConfig, inputs: AttentionInputs, sites: Sites): string {
   const { block, context, projected } = inputs;
+  const compared = [...projected];
   const rotary = rotaryWeights(graph, config, config.layers[block]?.rotary ?? null, context);
-  if (rotary.length === 0) return;
-  for (const [i, name] of ['q', 'k'].entries()) {
+  if (rotary.length === 0) return compared[0] ?? '';
+  const readers = { q: Object.values(patternHooks(block)), k: [] };
+  for (const [i, name] of (['q', 'k'] as const).entries()) {
     const hook = `blocks.${block}.attn.hook_rot_${name}`;
-    if (!sites.wants(hook)) continue;
+    if (!sites.wants(hook, ...readers[name])) continue;
     const heads = name === 'q' ? config.heads : config.keyValueHeads;
     // A name of its own: attention may rotate the same tensor by a node.
     const copy = graph.node(`${hook}/copy`, 'Identity', [projected[i] ?? '']);
-    sites.offer(hook, addRotation(graph, copy, heads, inputs, rotary), heads * config.headDim);
+    compared[i] = addRotation(graph, copy, heads, inputs, rotary);
+    sites.offer(hook, compared[i] ?? '', heads * config.headDim);
   }
+  return compared[0] ?? '';
 }
 
 /** The first dimensions of each head rotated, as many as the tables are wide twice; [B, S, heads · head width] before and after. */

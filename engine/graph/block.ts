@@ -1,7 +1,8 @@
 import type { ModelConfig } from '../core/index.ts';
 import { addAttention, rotatesApart, tapRotated } from './attention.ts';
+import { patternHooks, tapPattern } from './attention-pattern.ts';
 import type { LinearBuilder } from './linear.ts';
-import { addMlp } from './mlp.ts';
+import { addMlp, mlpEntryGroup } from './mlp.ts';
 import type { GraphOptions } from './names.ts';
 import { addNorm, normWeights } from './norm.ts';
 import type { OnnxGraph } from './onnx.ts';
@@ -9,6 +10,7 @@ import type { Positions } from './positions.ts';
 import { addHeadNorm, separate } from './projections.ts';
 import type { Sites } from './sites.ts';
 import type { ResidualStream } from './stream.ts';
+import type { VisibleKeys } from './visible-keys.ts';
 
 /** Where a block is built, and for what. */
 export interface BlockPlace {
@@ -16,6 +18,7 @@ export interface BlockPlace {
   /** Tokens that a cache slot holds. */
   readonly context: number;
   readonly positions: Positions;
+  readonly keys: VisibleKeys;
   readonly sites: Sites;
   readonly options: GraphOptions;
 }
@@ -42,7 +45,7 @@ export function addBlock(
   config: ModelConfig,
   place: BlockPlace,
 ): void {
-  const { block, context, positions, sites, options } = place;
+  const { block, context, positions, keys, sites, options } = place;
   const { dModel, heads, keyValueHeads, headDim, biases, outputNorms, parallelResidual } = config;
   const prefix = `model.layers.${block}`;
   const at = (name: string) => `blocks.${block}.${name}`;
@@ -74,7 +77,7 @@ export function addBlock(
   // GroupQueryAttention's shape inference takes z for empty where queries, keys and values stand side by side.
   const wantsApart = options.operators === 'onnxruntime' ? [...hooks, at('attn.hook_z')] : hooks;
   const apart =
-    sites.wants(...wantsApart) ||
+    sites.wants(...wantsApart, ...Object.values(patternHooks(block))) ||
     biases.queryKeyValue ||
     config.queryKeyNorm ||
     rotatesApart(config, block, options.operators);
@@ -99,8 +102,10 @@ export function addBlock(
   }
   const rowScale = linears.rowScale(projected[0] ?? '');
   const inputs = { block, context, positions, projected, rowScale, ...options };
-  if (apart) tapRotated(graph, config, inputs, sites);
-  const z = sites.pass(at('attn.hook_z'), addAttention(graph, config, inputs), heads * headDim);
+  const queries = apart ? tapRotated(graph, config, inputs, sites) : '';
+  const attended = addAttention(graph, config, inputs);
+  if (apart) tapPattern(graph, config, { block, queries, z: attended, keys, ...options }, sites);
+  const z = sites.pass(at('attn.hook_z'), attended, heads * headDim);
   const output = linears.addSingle({
     name: at('attn.o'),
     x: z,
@@ -117,8 +122,7 @@ export function addBlock(
   });
 
   const mlpNorm = norm('post_attention_layernorm');
-  const gateOrUp = `${prefix}.mlp.${config.gatedMlp ? 'gate' : 'up'}_proj`;
-  const reader = sites.wants(at('mlp.hook_in')) ? null : gateOrUp;
+  const reader = sites.wants(at('mlp.hook_in')) ? null : mlpEntryGroup(config, block);
   const read = parallelResidual
     ? addNorm(graph, config, at('mlp.in'), stream.current, mlpNorm)
     : stream.normalized(at('hook_resid_mid'), mlpNorm, reader);

@@ -1,6 +1,7 @@
 import { unembeddingGroup } from '../checkpoint/index.ts';
 import { type ModelConfig, TillerError } from '../core/index.ts';
 import { addBlock } from './block.ts';
+import { blocksNeeded } from './depth.ts';
 import { addEmbedding } from './embedding.ts';
 import { LinearBuilder, type LinearOptions } from './linear.ts';
 import { type GraphOptions, ports } from './names.ts';
@@ -9,7 +10,9 @@ import { type GraphPort, OnnxGraph } from './onnx.ts';
 import { refuseWhatOperatorsLack } from './operator-limits.ts';
 import { Positions } from './positions.ts';
 import { type OpenSites, Sites } from './sites.ts';
+import { addSoftCap } from './soft-cap.ts';
 import { ResidualStream } from './stream.ts';
+import { VisibleKeys } from './visible-keys.ts';
 
 /** How many of the largest logits a graph returns for each position. */
 export const topCount = 256;
@@ -23,6 +26,8 @@ export interface CompiledGraph {
   /** Weights by name → shape; checkpoint tensors by their Hugging Face names, and the rotary tables. */
   readonly weights: ReadonlyMap<string, readonly number[]>;
   readonly operators: readonly { readonly name: string; readonly operator: string }[];
+  /** How many blocks it runs, from the first on: those whose keys and values a step writes. */
+  readonly blocks: number;
 }
 
 const everythingDense: LinearOptions = { forms: new Map(), blockInput: 'float32' };
@@ -30,8 +35,11 @@ const everythingDense: LinearOptions = { forms: new Map(), blockInput: 'float32'
 /**
  * Compiles a decoder with the given hook points opened. Nothing of an edit or a tap is in the graph of a variant that does
  * not name it. `context` is the number of tokens a cache slot holds; `linears` says how linear layers are computed, `options` how
- * the rest is. Throws `checkpoint_unsupported`, and
+ * the rest is. Throws `checkpoint_unsupported`, `unsupported` for a graph that would give out nothing, and
  * `hook_point_not_found` for a place that the decoder does not pass.
+ *
+ * With `open.tapsOnly` the graph ends where the last hook point does. What is made at that place is made by the nodes of the whole graph
+ * (the stream after a block by the norm that comes next, which sums it), so that its bits are the same.
  */
 export function compileDecoder(
   config: ModelConfig,
@@ -41,39 +49,52 @@ export function compileDecoder(
   options: GraphOptions = { operators: 'onnxruntime', keyValueType: 'float32' },
 ): CompiledGraph {
   refuseWhatOperatorsLack(config, options.operators);
+  if (open.tapsOnly && open.taps.size === 0) {
+    throw new TillerError('unsupported', 'A graph that gives out nothing but taps needs a tap.');
+  }
   const graph = new OnnxGraph();
-  const { dModel, blocks } = config;
+  const { dModel } = config;
+  const { tapsOnly = false } = open;
+  const blocks = tapsOnly ? blocksNeeded([...open.taps, ...open.edits], config.blocks) : config.blocks;
   graph.input(ports.inputIds, 'int64', ['B', 'S']);
   graph.input(ports.lastPositions, 'int32', ['B']);
   graph.input(ports.totalLength, 'int32', []);
-  graph.input(ports.logitIndices, 'int64', ['R']);
+  if (!tapsOnly) graph.input(ports.logitIndices, 'int64', ['R']);
 
   const { operators } = options;
   const sites = new Sites(graph, open, operators);
   const each = new Positions(graph);
+  const keys = new VisibleKeys(graph, each);
   const { embedded, positions } = addEmbedding(graph, config, each, sites);
   const builder = new LinearBuilder(graph, linears, options.operators);
   const streamOptions = { dModel, epsilon: config.normEpsilon, sites, operators, linears: builder };
   const stream = new ResidualStream(graph, embedded, streamOptions);
   if (positions !== null) stream.add(positions);
   for (let block = 0; block < blocks; block++) {
-    addBlock(graph, stream, builder, config, { block, context, positions: each, sites, options });
+    addBlock(graph, stream, builder, config, { block, context, positions: each, keys, sites, options });
   }
-  const lastNorm = normWeights(graph, config.norm, 'model.norm', dModel);
-  const made = stream.normalized(`blocks.${blocks - 1}.hook_resid_post`, lastNorm);
-  const last = sites.passNorm('ln_final', { x: stream.current, made, weights: lastNorm }, config);
+  const end = blocks === 0 ? 'blocks.0.hook_resid_pre' : `blocks.${blocks - 1}.hook_resid_post`;
+  let last = '';
+  if (blocks === config.blocks) {
+    const weights = normWeights(graph, config.norm, 'model.norm', dModel);
+    const made = stream.normalized(end, weights);
+    last = sites.passNorm('ln_final', { x: stream.current, made, weights }, config);
+  } else if (sites.wants(end)) {
+    stream.normalized(end, normWeights(graph, config.norm, `model.layers.${blocks}.input_layernorm`, dModel));
+  }
   const [missing] = sites.missing();
   if (missing !== undefined) {
     const reason = `'${missing}' is not a place of this model that can be opened like that, in its canonical spelling.`;
     throw new TillerError('hook_point_not_found', reason);
   }
-  addLogits(graph, builder, config, last);
+  if (!tapsOnly) addLogits(graph, builder, config, last);
   return {
     bytes: graph.serialize(config.family),
     inputs: graph.inputs,
     outputs: graph.outputs,
     weights: graph.weights,
     operators: graph.operators,
+    blocks,
   };
 }
 
@@ -124,11 +145,4 @@ function addLogits(graph: OnnxGraph, linears: LinearBuilder, config: ModelConfig
   graph.output(ports.topValues, 'float32', ['R', top]);
   graph.output(ports.topIndices, 'int64', ['R', top]);
   graph.output(ports.logSumExp, 'float32', ['R']);
-}
-
-/** c·tanh(x/c) */
-function addSoftCap(graph: OnnxGraph, x: string, cap: number, output: string): void {
-  const inner = graph.node(`${x}/inner`, 'Div', [x, graph.scalar(cap)]);
-  const bounded = graph.node(`${x}/bounded`, 'Tanh', [inner]);
-  graph.node(output, 'Mul', [bounded, graph.scalar(cap)]);
 }

@@ -5,10 +5,18 @@ export {
   editPorts,
   type GraphOptions,
   type KeyValueType,
+  keyDimension,
   linearArrays,
   ports,
   rotaryTables,
 } from './names.ts';
-export { type ElementType, elementTypes, type GraphPort, OnnxGraph, weightPlaceholder } from './onnx.ts';
+export {
+  type Dimension,
+  type ElementType,
+  elementTypes,
+  type GraphPort,
+  OnnxGraph,
+  weightPlaceholder,
+} from './onnx.ts';
 export { rotaryTableValues } from './rotary.ts';
 export type { OpenSites } from './sites.ts';

@@ -1,4 +1,11 @@
-import { blockWidth, type LinearForm, type TileForm, tileBits, tileShapes } from '../checkpoint/index.ts';
+import {
+  blockWidth,
+  int8TileShapes,
+  type LinearForm,
+  type TileForm,
+  tileBits,
+  tileShapes,
+} from '../checkpoint/index.ts';
 import type { OperatorSet } from '../core/index.ts';
 import { linearArrays, ports } from './names.ts';
 import type { OnnxGraph } from './onnx.ts';
@@ -40,7 +47,7 @@ export interface LinearOptions {
   readonly blockInput: 'float32' | 'int8';
 }
 
-/** A tensor rounded to 8 bits, [tokens, width], and the scale of each of its tokens, [tokens, 1]. */
+/** A tensor rounded to 8 bits, and the scale of each of its tokens: [.., width] and [.., 1], or in ONNX Runtime's operators [tokens, width] and [tokens, 1]. */
 export interface Quantised {
   readonly quanta: string;
   readonly scale: string;
@@ -77,7 +84,8 @@ export class LinearBuilder {
 
   /** Whether whoever makes the input of this group should round it to 8 bits at once (`know`). */
   takesQuanta(group: string): boolean {
-    return this.operators === 'tiller' && this.options.forms.get(group) === 'int8';
+    const form = this.options.forms.get(group);
+    return this.operators === 'tiller' && (form === 'int8' || form === 'int8tiles');
   }
 
   /** Says that `x` has been rounded already. */
@@ -110,6 +118,7 @@ export class LinearBuilder {
     const form = this.options.forms.get(layers.group);
     if (form === undefined) return layers.weights.map((weight) => this.addDense(layers, weight));
     if (form === 'int8') return [this.addInt8(layers)];
+    if (form === 'int8tiles') return [this.addInt8Tiles(layers)];
     return [form === 'blocks4' || form === 'blocks8' ? this.addBlocks(layers, form) : this.addTiles(layers, form)];
   }
 
@@ -144,9 +153,27 @@ export class LinearBuilder {
       this.rowScales.set(name, scale);
       return name;
     }
-    if (mayFlatten) return graph.node(name, 'Mul', [product, scale]);
+    if (mayFlatten || this.operators === 'tiller') return graph.node(name, 'Mul', [product, scale]);
     const scaled = graph.node(`${name}/flat`, 'Mul', [product, scale]);
     return graph.node(name, 'Reshape', [scaled, this.batchShape()]);
+  }
+
+  /** The same arithmetic by Tiller's own operator: engine/kernels/integer-product.cpp. */
+  private addInt8Tiles(layers: LinearLayers): string {
+    const { graph } = this;
+    const { name, width, group, weights } = layers;
+    const outputs = weights.reduce((sum, weight) => sum + weight.out, 0);
+    const shapes = int8TileShapes(outputs, width);
+    const arrays = linearArrays(group);
+    const { quanta, scale } = this.quantise(layers);
+    const tiles = graph.weight(arrays.tiles, shapes.tiles, 'uint8');
+    const scales = graph.weight(arrays.scales, shapes.scales);
+    const offsets = graph.weight(arrays.offsets, shapes.scales, 'int32');
+    const attributes = { outputs };
+    return graph.node(name, 'IntegerProduct', [quanta, scale, tiles, scales, offsets], {
+      attributes,
+      domain: 'tiller',
+    });
   }
 
   /** [B, S, −1] */

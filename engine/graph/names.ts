@@ -10,6 +10,9 @@ export interface GraphOptions {
   readonly keyValueType: KeyValueType;
 }
 
+/** The dimension of taps that show keys: as many as `key_count` says. */
+export const keyDimension = 'K';
+
 /** Names of the ports of a decoder graph: the contract between engine/graph and engine/runtime. */
 export const ports = {
   /** int64 [B, S] */
@@ -18,6 +21,8 @@ export const ports = {
   lastPositions: 'last_positions',
   /** int32 scalar: the largest number of tokens in any slot after this step. */
   totalLength: 'total_length',
+  /** int64 [1]: how many keys of each row the taps that show keys look at, K; only where there are any. */
+  keyCount: 'key_count',
   /** int64 [R]: which of the B·S tokens logits are wanted for. */
   logitIndices: 'logit_indices',
   /** float32 [R, vocabulary] */
@@ -32,7 +37,7 @@ export const ports = {
   pastValue: (block: number) => `past_value.${block}`,
   presentKey: (block: number) => `present_key.${block}`,
   presentValue: (block: number) => `present_value.${block}`,
-  /** float32 [B, S, d_model]: the stream after the edits at a hook point. */
+  /** float32 [B, S, width], after the edits there; [B, heads, S, K] of what is as wide as there are keys. */
   tap: (hookPoint: string) => `tap.${hookPoint}`,
 } as const;
 

@@ -1,23 +1,16 @@
 import { type ModelConfig, type OperatorSet, TillerError, whyNotEditable } from '../core/index.ts';
 import { addEdit, addEditPort } from './edit-port.ts';
-import { ports } from './names.ts';
+import { keyDimension, ports } from './names.ts';
 import type { NormWeights } from './norm.ts';
-import type { OnnxGraph } from './onnx.ts';
+import type { Dimension, OnnxGraph } from './onnx.ts';
 
 /** Hook points that a variant opens, canonical spelling. */
 export interface OpenSites {
   readonly edits: ReadonlySet<string>;
   readonly taps: ReadonlySet<string>;
+  /** Nothing else is given out: no logits are made, and no block is run that neither an edit nor a tap needs. */
+  readonly tapsOnly?: boolean;
 }
-
-/** Hook points that no graph gives: what their names look like, and the reason. */
-const refused: readonly { readonly names: RegExp; readonly reason: string }[] = [
-  {
-    names: /^blocks\.\d+\.attn\.hook_(attn_scores|pattern)$/,
-    reason:
-      'attention makes its scores a few keys at a time and keeps none of them. Tap hook_rot_q and hook_rot_k instead.',
-  },
-];
 
 /** The hook points of one variant while its graph is being built: what is edited where, and what is given out besides logits. */
 export class Sites {
@@ -27,15 +20,11 @@ export class Sites {
   /** Hook points passed so far that the variant opens. */
   private readonly passed = { edits: new Set<string>(), taps: new Set<string>() };
 
-  /** Throws `unsupported` for a tap that no graph can give exactly, `edit_not_applicable` for an edit that none can make. */
+  /** Throws `edit_not_applicable` for an edit that no graph can make. */
   constructor(graph: OnnxGraph, open: OpenSites, operators: OperatorSet) {
     this.graph = graph;
     this.open = open;
     this.operators = operators;
-    for (const name of [...open.taps, ...open.edits]) {
-      const refusal = refused.find(({ names }) => names.test(name));
-      if (refusal) throw new TillerError('unsupported', `'${name}' cannot be opened: ${refusal.reason}`);
-    }
     for (const name of open.edits) {
       const reason = whyNotEditable(name);
       if (reason !== null) throw new TillerError('edit_not_applicable', `'${name}' cannot be edited: ${reason}.`);
@@ -63,10 +52,12 @@ export class Sites {
 
   /** Gives out a tensor [B, S, width], if it is wanted. */
   offer(hookPoint: string, tensor: string, width: number): void {
-    if (!this.open.taps.has(hookPoint)) return;
-    this.passed.taps.add(hookPoint);
-    this.graph.node(`${hookPoint}/tap`, 'Identity', [tensor], { outputs: [ports.tap(hookPoint)] });
-    this.graph.output(ports.tap(hookPoint), 'float32', ['B', 'S', width]);
+    this.giveOut(hookPoint, tensor, ['B', 'S', width]);
+  }
+
+  /** The same of a tensor [B, heads, S, K], K being `keyDimension`. */
+  offerByKeys(hookPoint: string, tensor: string, heads: number): void {
+    this.giveOut(hookPoint, tensor, ['B', heads, 'S', keyDimension]);
   }
 
   /**
@@ -102,6 +93,13 @@ export class Sites {
       ...[...this.open.edits].filter((name) => !this.passed.edits.has(name)),
       ...[...this.open.taps].filter((name) => !this.passed.taps.has(name)),
     ];
+  }
+
+  private giveOut(hookPoint: string, tensor: string, dimensions: readonly Dimension[]): void {
+    if (!this.open.taps.has(hookPoint)) return;
+    this.passed.taps.add(hookPoint);
+    this.graph.node(`${hookPoint}/tap`, 'Identity', [tensor], { outputs: [ports.tap(hookPoint)] });
+    this.graph.output(ports.tap(hookPoint), 'float32', dimensions);
   }
 
   private edited(hookPoint: string, x: string, width: number): string {

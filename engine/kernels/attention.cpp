@@ -35,9 +35,10 @@ constexpr float nothing = -std::numeric_limits<float>::infinity();
 
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 /**
- * A square of floats turned over, in place: each pass exchanges groups of half as many lanes between rows that lie as far apart.
+ * A square of floats turned over, in place: each pass exchanges groups of half as many lanes between rows that lie as far apart. Inlined,
+ * it stays in registers.
  */
-void turn_over(Floats (&one)[16]) {
+__attribute__((always_inline)) inline void turn_over(Floats (&one)[lanes]) {
 #if defined(__AVX512F__)
   Floats other[lanes];
   for (int r = 0; r < 8; r++) {
@@ -84,20 +85,31 @@ void turn_over(Floats (&one)[16]) {
 /** A square of the cache, its rows `step` apart, turned over into `to`, rows `tile` apart; rows from `rows` on are zero. */
 template <typename Number>
 void transpose(const Number *from, int64_t step, int rows, float *to) {
-  Floats square[16];
+  Floats square[lanes];
   for (int r = 0; r < lanes; r++) square[r] = r < rows ? load(from + r * step) : all(0);
   turn_over(square);
   for (int r = 0; r < lanes; r++) store(to + r * tile, square[r]);
 }
 
+/** Memory that is read soon: each turn of a loop asks for `step` bytes of it, a multiple of 64 or none, while it computes. */
+struct Soon {
+  const char *from;
+  int64_t step;
+
+  void ask(int64_t turn) const {
+    for (int64_t line = 0; line < step; line += 64) __builtin_prefetch(from + turn * step + line);
+  }
+};
+
 /** scores[r][0 … lanes·J) = q_r · keys, keys turned over: [D][tile]. */
 template <int R, int J>
-void score(const float *queries, const float *keys, int64_t width, float *scores) {
+void score(const float *queries, const float *keys, int64_t width, float *scores, Soon soon) {
   Floats sums[R][J];
   for (int r = 0; r < R; r++) {
     for (int j = 0; j < J; j++) sums[r][j] = all(0);
   }
   for (int64_t d = 0; d < width; d++) {
+    soon.ask(d);
     for (int j = 0; j < J; j++) {
       const Floats key = load(keys + d * tile + j * lanes);
       for (int r = 0; r < R; r++) sums[r][j] += queries[r * width + d] * key;
@@ -109,13 +121,14 @@ void score(const float *queries, const float *keys, int64_t width, float *scores
 }
 
 /** out_r[0 … lanes·J) = out_r · keep_r + Σ_t weights[r][t] · values_t */
-template <int R, int J>
-void weigh(const float *weights, const float *values, int64_t width, int count, const float *keep, float *out) {
+template <int R, int J, typename Value>
+void weigh(const float *weights, const Value *values, int64_t width, int count, const float *keep, float *out, Soon soon) {
   Floats sums[R][J];
   for (int r = 0; r < R; r++) {
     for (int j = 0; j < J; j++) sums[r][j] = load(out + r * width + j * lanes) * keep[r];
   }
   for (int t = 0; t < count; t++) {
+    soon.ask(t);
     Floats value[J];
     for (int j = 0; j < J; j++) value[j] = load(values + t * width + j * lanes);
     for (int r = 0; r < R; r++) {
@@ -148,6 +161,26 @@ struct Shape {
 /** Queries of some tokens and of one group of heads, against one stretch of keys. */
 struct Piece {
   int64_t row, key_head, first_token, tokens, first_key, last_key;
+};
+
+/** `step` numbers a turn. */
+template <typename Number>
+Soon soon(const Number *from, int64_t step) {
+  return {reinterpret_cast<const char *>(from), step * static_cast<int64_t>(sizeof(Number))};
+}
+
+/** Keys and values of the tile after this one. */
+struct Next {
+  Soon keys{}, values{};
+};
+
+/** Some of a piece's queries, from `first` on, that pass over a tile together. */
+struct Queries {
+  int64_t first;
+  int count;
+  /** [count, D] */
+  const float *turned;
+  float *out;
 };
 
 /** What a step computes with; `Number` is what the cache holds. */
@@ -216,7 +249,10 @@ class Step {
     for (int64_t first = piece.first_key; first <= piece.last_key; first += tile) {
       const int count = static_cast<int>(std::min<int64_t>(tile, piece.last_key + 1 - first));
       const Number *const cached = key_cache_ + (head + first) * width;
-      const float *const weighed = widen(value_cache_ + (head + first) * width, count * width, values);
+      const Number *const stored = value_cache_ + (head + first) * width;
+      // few queries take them as they are, rather than from where they were put as float32
+      const bool few = queries <= most_queries;
+      const float *const weighed = few ? nullptr : widen(stored, count * width, values);
       for (int t = 0; t < count; t += lanes) {
         for (int64_t d = 0; d < width; d += lanes) {
           transpose(cached + t * width + d, width, std::min(lanes, count - t), keys + d * tile + t);
@@ -224,30 +260,37 @@ class Step {
       }
       for (int64_t query = 0; query < queries; query += most_queries) {
         const int some = static_cast<int>(std::min<int64_t>(most_queries, queries - query));
-        pass(piece, query, some, first, count, turned, keys, weighed, scores, out, running);
+        // the tile after this one comes while the first queries are at this one
+        const bool asks = query == 0 && first + tile <= piece.last_key;
+        const Next next = asks ? Next{soon(cached + tile * width, tile), soon(stored + tile * width, width)} : Next{};
+        const Queries own{query, some, turned + query * width, out + query * width};
+        if (few) {
+          pass(piece, own, first, count, keys, stored, scores, running, next);
+        } else {
+          pass(piece, own, first, count, keys, weighed, scores, running, next);
+        }
       }
     }
   }
 
  private:
   /** One tile of keys against a few queries. */
-  void pass(const Piece &piece, int64_t query, int some, int64_t first, int count, const float *turned, const float *keys,
-            const float *values, float *scores, float *out, Running *running) const {
-    const int64_t width = shape_.width;
+  template <typename Value>
+  void pass(const Piece &piece, const Queries &queries, int64_t first, int count, const float *keys, const Value *values, float *scores,
+            Running *running, const Next &next) const {
     const int columns = (count + lanes - 1) / lanes;
-    score_some(some, columns, turned + query * width, keys, scores);
+    score_some(queries.count, columns, queries.turned, keys, scores, next.keys);
     float keep[most_queries];
     bool any = false;
-    for (int r = 0; r < some; r++) {
-      const int64_t position = first_position(piece.row) + piece.first_token + (query + r) / shape_.group;
+    for (int r = 0; r < queries.count; r++) {
+      const int64_t position = first_position(piece.row) + piece.first_token + (queries.first + r) / shape_.group;
       const int seen = static_cast<int>(std::clamp<int64_t>(position + 1 - first, 0, count));
       const int64_t oldest = shape_.window > 0 ? position + 1 - shape_.window : 0;
       const int unseen = static_cast<int>(std::clamp<int64_t>(oldest - first, 0, seen));
-      keep[r] = soften(scores + r * tile, unseen, seen, columns, running[query + r]);
+      keep[r] = soften(scores + r * tile, unseen, seen, columns, running[queries.first + r]);
       any |= unseen < seen;
     }
-    if (!any) return;
-    weigh_some(some, scores, values, count, keep, out + query * width);
+    if (any) weigh_some(queries.count, scores, values, count, keep, queries.out, next.values);
   }
 
   /** Scores to weights e^(score − largest so far), those outside [unseen, seen) to 0. Returns the factor of what was summed before. */
@@ -293,27 +336,29 @@ class Step {
     for (int64_t d = 2 * half_; d < shape_.width; d++) to[d] = from[d] * scale;
   }
 
-  void score_some(int some, int columns, const float *queries, const float *keys, float *scores) const {
-    using Score = void (*)(const float *, const float *, int64_t, float *);
+  void score_some(int some, int columns, const float *queries, const float *keys, float *scores, Soon soon) const {
+    using Score = void (*)(const float *, const float *, int64_t, float *, Soon);
     static constexpr Score wide[] = {score<1, abreast>, score<2, abreast>, score<3, abreast>,
                                      score<4, abreast>, score<5, abreast>, score<6, abreast>};
     static constexpr Score narrow[] = {score<1, 1>, score<2, 1>, score<3, 1>, score<4, 1>, score<5, 1>, score<6, 1>};
     int j = 0;
-    for (; j + abreast <= columns; j += abreast) wide[some - 1](queries, keys + j * lanes, shape_.width, scores + j * lanes);
-    for (; j < columns; j++) narrow[some - 1](queries, keys + j * lanes, shape_.width, scores + j * lanes);
+    for (; j + abreast <= columns; j += abreast, soon = {}) wide[some - 1](queries, keys + j * lanes, shape_.width, scores + j * lanes, soon);
+    for (; j < columns; j++, soon = {}) narrow[some - 1](queries, keys + j * lanes, shape_.width, scores + j * lanes, soon);
   }
 
-  void weigh_some(int some, const float *weights, const float *values, int count, const float *keep, float *out) const {
-    using Weigh = void (*)(const float *, const float *, int64_t, int, const float *, float *);
-    static constexpr Weigh wide[] = {weigh<1, abreast>, weigh<2, abreast>, weigh<3, abreast>,
-                                     weigh<4, abreast>, weigh<5, abreast>, weigh<6, abreast>};
-    static constexpr Weigh narrow[] = {weigh<1, 1>, weigh<2, 1>, weigh<3, 1>, weigh<4, 1>, weigh<5, 1>, weigh<6, 1>};
+  template <typename Value>
+  void weigh_some(int some, const float *weights, const Value *values, int count, const float *keep, float *out, Soon soon) const {
+    using Weigh = void (*)(const float *, const Value *, int64_t, int, const float *, float *, Soon);
+    static constexpr Weigh wide[] = {weigh<1, abreast, Value>, weigh<2, abreast, Value>, weigh<3, abreast, Value>,
+                                     weigh<4, abreast, Value>, weigh<5, abreast, Value>, weigh<6, abreast, Value>};
+    static constexpr Weigh narrow[] = {weigh<1, 1, Value>, weigh<2, 1, Value>, weigh<3, 1, Value>,
+                                       weigh<4, 1, Value>, weigh<5, 1, Value>, weigh<6, 1, Value>};
     const int64_t width = shape_.width;
     int64_t d = 0;
-    for (; d + abreast * lanes <= width; d += abreast * lanes) {
-      wide[some - 1](weights, values + d, width, count, keep, out + d);
+    for (; d + abreast * lanes <= width; d += abreast * lanes, soon = {}) {
+      wide[some - 1](weights, values + d, width, count, keep, out + d, soon);
     }
-    for (; d < width; d += lanes) narrow[some - 1](weights, values + d, width, count, keep, out + d);
+    for (; d < width; d += lanes, soon = {}) narrow[some - 1](weights, values + d, width, count, keep, out + d, soon);
   }
 
   Shape shape_;

@@ -12,5 +12,8 @@ const OperatorRecord *residual_norm_record();
 const OperatorRecord *quantise_record();
 const OperatorRecord *gated_record();
 const OperatorRecord *product_record();
+const OperatorRecord *integer_product_record();
+
+bool fast_integer_products();
 
 }  // namespace tiller

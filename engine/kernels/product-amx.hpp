@@ -5,15 +5,11 @@
 // sums are made in the same order whatever rows share the step.
 #pragma once
 
+#include "amx.hpp"
 #include "plain-rows.hpp"
 #include "tiles.hpp"
 
-#if defined(__AMX_BF16__) && defined(__AVX512BW__) && defined(__linux__)
-#define TILLER_AMX 1
-
-#include <immintrin.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#ifdef TILLER_AMX
 
 #include <algorithm>
 #include <vector>
@@ -21,23 +17,15 @@
 namespace tiller {
 namespace amx {
 
-/** Rows of a tile of inputs, and the numbers it holds. */
-constexpr int64_t tile_rows = 16;
+/** Numbers of a tile of inputs. */
 constexpr int64_t tile_numbers = tile_rows * tile_inputs;
 constexpr int64_t pieces = 3;
 /** Strips that one piece of work covers: the inputs of a block are loaded once for all of them. */
 constexpr int64_t unit_strips = 3;
 /** Rows whose sums are kept beside each other while weights pass by. */
 constexpr int64_t panel_rows = 128;
-
-/** Whether this process may use the extension: Linux hands it out on request, once for all threads. */
-inline bool available() {
-  static const bool granted = [] {
-    constexpr int request_permission = 0x1023, tile_data = 18;
-    return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
-  }();
-  return granted;
-}
+/** Blocks that weights, and their scales, are asked for before they are used: memory and arithmetic then work at the same time. */
+constexpr int64_t tiles_ahead = 2, scales_ahead = 4;
 
 /** As many rows as a tile of inputs holds with all their pieces: a product of few rows is then one instruction in place of three. */
 constexpr int64_t stacked_rows = tile_rows / pieces;
@@ -58,9 +46,6 @@ struct Inputs {
 inline int64_t numbers_of(int64_t rows, int64_t blocks) {
   return (rows + tile_rows - 1) / tile_rows * blocks * pieces * tile_numbers;
 }
-
-/** The compiler does not know that loading tiles reads memory: what was written before this is there afterwards. */
-inline void written() { asm volatile("" ::: "memory"); }
 
 /** Takes a row of `rows` apart. */
 inline void take_apart(const float *x, int64_t row, int64_t rows, bool stacked, int64_t blocks, uint16_t *numbers, float *sums) {
@@ -85,30 +70,16 @@ inline void take_apart(const float *x, int64_t row, int64_t rows, bool stacked, 
   written();
 }
 
-/** Tiles 6 and 7 are weights, the others hold as many rows as there are at most. */
-inline void configure(int64_t rows) {
-  struct alignas(64) {
-    uint8_t palette = 1, start = 0, reserved[14] = {};
-    uint16_t row_bytes[16] = {};
-    uint8_t rows[16] = {};
-  } shape;
-  for (int tile = 0; tile < 8; tile++) {
-    shape.row_bytes[tile] = 64;
-    shape.rows[tile] = static_cast<uint8_t>(tile < 6 ? std::min(rows, tile_rows) : tile_rows);
-  }
-  written();
-  _tile_loadconfig(&shape);
-}
+/** −8 … 7 as bfloat16, twice: of a word's 16 bits a look-up takes the lowest five. */
+alignas(64) constexpr uint16_t four_bit_numbers[32] = {
+    0xc100, 0xc0e0, 0xc0c0, 0xc0a0, 0xc080, 0xc040, 0xc000, 0xbf80, 0x0000, 0x3f80, 0x4000, 0x4040, 0x4080, 0x40a0, 0x40c0, 0x40e0,
+    0xc100, 0xc0e0, 0xc0c0, 0xc0a0, 0xc080, 0xc040, 0xc000, 0xbf80, 0x0000, 0x3f80, 0x4000, 0x4040, 0x4080, 0x40a0, 0x40c0, 0x40e0};
 
 /** The integers of a tile as bfloat16. */
 template <int bits>
 inline void widen(const uint8_t *tile, uint16_t *to) {
   if constexpr (bits == 4) {
-    // −8 … 7, twice: of a word's 16 bits a look-up takes the lowest five
-    alignas(64) static constexpr uint16_t numbers[32] = {
-        0xc100, 0xc0e0, 0xc0c0, 0xc0a0, 0xc080, 0xc040, 0xc000, 0xbf80, 0x0000, 0x3f80, 0x4000, 0x4040, 0x4080, 0x40a0, 0x40c0, 0x40e0,
-        0xc100, 0xc0e0, 0xc0c0, 0xc0a0, 0xc080, 0xc040, 0xc000, 0xbf80, 0x0000, 0x3f80, 0x4000, 0x4040, 0x4080, 0x40a0, 0x40c0, 0x40e0};
-    const __m512i table = _mm512_load_si512(numbers);
+    const __m512i table = _mm512_load_si512(four_bit_numbers);
     for (int row = 0; row < 4; row++) {
       const __m512i words = _mm512_loadu_si512(tile + 64 * row);
       uint16_t *const rows = to + 32 * 4 * row;
@@ -210,7 +181,12 @@ void integer_strips(const Weights &weights, int64_t strip, int64_t strips, const
     }
   }
   const auto prepare = [&](int64_t block, int64_t tile) {
-    const uint8_t *const packed = weights.tiles_of(strip + tile / 2) + (2 * block + tile % 2) * tile_bytes(bits);
+    const int64_t own = strip + tile / 2, side = tile % 2;
+    const uint8_t *const packed = weights.tiles_of(own) + (2 * block + side) * tile_bytes(bits);
+    for (int64_t line = 0; line < tile_bytes(bits); line += 64) __builtin_prefetch(packed + tiles_ahead * 2 * tile_bytes(bits) + line);
+    __builtin_prefetch(weights.scales_of(own) + (block + scales_ahead) * strip_outputs + side * tile_outputs);
+    // a unit begins with its offsets
+    if (weights.offsets) __builtin_prefetch(weights.offsets_of(own + strips) + block * strip_outputs + side * tile_outputs);
     widen<bits>(packed, desk.widened[block & 1][tile]);
     written();
   };
@@ -312,7 +288,9 @@ inline int64_t units(const Weights &weights) { return (weights.strips() + unit_s
 /** A unit of strips for all rows, written to y [rows, outputs]. */
 inline void product_unit(const Weights &weights, int64_t unit, const Inputs &inputs, float *y, Desk &desk) {
   const int64_t strip = unit * unit_strips, strips = std::min(unit_strips, weights.strips() - strip);
-  configure(inputs.stacked ? pieces * inputs.rows : inputs.rows);
+  // tiles 6 and 7 are weights, the others hold as many rows as there are at most
+  const int64_t together = std::min(inputs.stacked ? pieces * inputs.rows : inputs.rows, tile_rows);
+  configure([=](int tile) { return tile < 6 ? together : tile_rows; });
   const auto integers = [&](auto bits, int64_t from, int64_t rows) {
     constexpr int each = decltype(bits)::value;
     if (inputs.stacked) {

@@ -12,7 +12,7 @@ extern "C" __attribute__((visibility("default"))) void *RegisterCustomOps(void *
     api.forget(api.at<void *(*)(const char *, void **)>(26)("tiller", &made));
     const OperatorRecord *records[] = {attention_record(),     half_attention_record(), edit_record(),
                                        residual_norm_record(), quantise_record(),       gated_record(),
-                                       product_record()};
+                                       product_record(),       integer_product_record()};
     for (const OperatorRecord *record : records) {
       api.forget(api.at<void *(*)(void *, const OperatorRecord *)>(27)(made, record));
     }
@@ -20,3 +20,6 @@ extern "C" __attribute__((visibility("default"))) void *RegisterCustomOps(void *
   }();
   return api.at<void *(*)(void *, void *)>(28)(options, domain);
 }
+
+/** 1 where IntegerProduct is fast on this processor, 0 where ONNX Runtime's 8-bit products are the better ones. */
+extern "C" __attribute__((visibility("default"))) int TillerFastIntegerProducts() { return tiller::fast_integer_products() ? 1 : 0; }

@@ -3,11 +3,12 @@
 //   ResidualNorm(stream, pending?, pending_scale?, weight) → sum, normalised?, quanta?, scale?      attribute: epsilon
 //     sum = stream + pending·pending_scale ;  normalised = sum / √(mean(sum²) + epsilon) · weight   (Zhang & Sennrich 2019)
 //   Quantise(x) → quanta, scale
-//   Gated(gate, up, row_scale?) → hidden?, quanta?, scale?
+//   Gated(gate, up?, row_scale?) → hidden?, quanta?, scale?
 //     hidden = silu(gate·row_scale) · up·row_scale                                                  (Shazeer 2020)
+//     Without `up` each row of `gate` holds both, up after gate.
 //
-// Quanta are x / scale rounded to even, plus 128, where scale = max|x| / 127 of the token (graph/linear.ts says why). [tokens, width]
-// and [tokens, 1]. Scales that are taken in are [tokens].
+// Quanta are x / scale rounded to even, plus 128, where scale = max|x| / 127 of the token (graph/linear.ts says why). [.., width]
+// and [.., 1]. Scales that are taken in are one for each token.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -19,7 +20,14 @@ namespace tiller {
 namespace {
 
 constexpr int zero_point = 128;
-constexpr int64_t worth_sharing = 1 << 16;
+constexpr int64_t worth_sharing = 1 << 13;
+
+/** [.., 1] for [.., width]. */
+std::vector<int64_t> one_for_each(const Tensor &tokens) {
+  std::vector<int64_t> shape = tokens.shape;
+  shape.back() = 1;
+  return shape;
+}
 
 /** One token to 8 bits. */
 void quantise(const float *x, int64_t width, uint8_t *quanta, float *scale) {
@@ -86,8 +94,8 @@ class ResidualNorm {
     const int64_t width = stream.shape.back(), tokens = stream.count() / width;
     float *const sums = static_cast<float *>(context.output(0, stream.shape));
     float *const normalised = static_cast<float *>(context.output(1, stream.shape));
-    uint8_t *const quanta = static_cast<uint8_t *>(context.output(2, {tokens, width}));
-    float *const scale = static_cast<float *>(context.output(3, {tokens, 1}));
+    uint8_t *const quanta = static_cast<uint8_t *>(context.output(2, stream.shape));
+    float *const scale = static_cast<float *>(context.output(3, one_for_each(stream)));
     return each_token(context, tokens, width, [&](int64_t at) {
       float *const made = scratch(2 * width);
       const float *const from = stream.floats() + at * width;
@@ -120,8 +128,8 @@ class Quantise {
   void *compute(const Context &context) const {
     const Tensor x = context.input(0);
     const int64_t width = x.shape.back(), tokens = x.count() / width;
-    uint8_t *const quanta = static_cast<uint8_t *>(context.output(0, {tokens, width}));
-    float *const scale = static_cast<float *>(context.output(1, {tokens, 1}));
+    uint8_t *const quanta = static_cast<uint8_t *>(context.output(0, x.shape));
+    float *const scale = static_cast<float *>(context.output(1, one_for_each(x)));
     return each_token(context, tokens, width,
                       [&](int64_t at) { quantise(x.floats() + at * width, width, quanta + at * width, scale + at); });
   }
@@ -130,7 +138,7 @@ class Quantise {
 class Gated {
  public:
   static constexpr const char *name = "Gated";
-  static constexpr Slot inputs[] = {{element_float}, {element_float}, {element_float, optional}};
+  static constexpr Slot inputs[] = {{element_float}, {element_float, optional}, {element_float, optional}};
   static constexpr Slot outputs[] = {{element_float, optional}, {element_uint8, optional}, {element_float, optional}};
 
   explicit Gated(const Attributes &) {}
@@ -138,13 +146,16 @@ class Gated {
   void *compute(const Context &context) const {
     const Tensor gate = context.input(0), up = context.input(1);
     const float *const row_scale = context.inputs() > 2 ? context.input(2).floats() : nullptr;
-    const int64_t width = gate.shape.back(), tokens = gate.count() / width;
-    float *const hidden = static_cast<float *>(context.output(0, gate.shape));
-    uint8_t *const quanta = static_cast<uint8_t *>(context.output(1, {tokens, width}));
-    float *const scale = static_cast<float *>(context.output(2, {tokens, 1}));
+    const int64_t step = gate.shape.back(), tokens = gate.count() / step, width = up ? step : step / 2;
+    const float *const beside = up ? up.floats() : gate.floats() + width;
+    std::vector<int64_t> shape = gate.shape;
+    shape.back() = width;
+    float *const hidden = static_cast<float *>(context.output(0, shape));
+    uint8_t *const quanta = static_cast<uint8_t *>(context.output(1, shape));
+    float *const scale = static_cast<float *>(context.output(2, one_for_each(gate)));
     return each_token(context, tokens, width, [&](int64_t at) {
       float *const y = hidden ? hidden + at * width : scratch(width);
-      pass(gate.floats() + at * width, up.floats() + at * width, row_scale ? row_scale[at] : 1, width, y);
+      pass(gate.floats() + at * step, beside + at * step, row_scale ? row_scale[at] : 1, width, y);
       if (quanta) quantise(y, width, quanta + at * width, scale + at);
     });
   }

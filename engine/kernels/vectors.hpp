@@ -1,6 +1,10 @@
 // Some floats at a time, in the compiler's own vector types: they become whatever registers the processor has.
 #pragma once
 
+#if defined(__F16C__)
+#include <immintrin.h>
+#endif
+
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -31,6 +35,11 @@ inline void store(float *to, Floats value) { std::memcpy(to, &value, sizeof valu
 
 /** As many IEEE half-precision numbers. */
 inline Floats load(const uint16_t *from) {
+#if defined(__AVX512F__)
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(from)));
+#elif defined(__F16C__)
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i *>(from)));
+#else
   Halves halves;
   std::memcpy(&halves, from, sizeof halves);
   const Words words = __builtin_convertvector(halves, Words);
@@ -41,6 +50,7 @@ inline Floats load(const uint16_t *from) {
   std::memcpy(&value, &moved, sizeof value);
   std::memcpy(&special, &endless, sizeof special);
   return (words & 0x7c00u) == 0x7c00u ? special : value * 0x1p112f;
+#endif
 }
 
 /** To half precision, to nearest with ties to even; what is too large becomes infinity, which shows in what is computed of it. */

@@ -1,11 +1,12 @@
-import type { ElementType, GraphPort } from '../graph/index.ts';
+import { TillerError } from '../core/index.ts';
+import type { Dimension, ElementType, GraphPort } from '../graph/index.ts';
 import type { RuntimeEnvironment } from './environment.ts';
 import { NativeMemory } from './native-memory.ts';
 import type { Binding, Session } from './session.ts';
 import { TensorView } from './tensor.ts';
 import type { Variant } from './variants.ts';
 
-/** Sizes of the named dimensions of a graph in one kind of step: B, S, R, and groups and slots of each hook point. */
+/** Sizes of the named dimensions of a graph in one kind of step: B, S, R, K, and groups and slots of each hook point. */
 export type DimensionSizes = Readonly<Record<string, number>>;
 
 /**
@@ -26,6 +27,16 @@ interface Place {
 
 const elementBytes: Partial<Record<ElementType, number>> = { float32: 4, int32: 4, int64: 8, bool: 1 };
 const alignment = 64;
+/** What one step may give out besides logits. Attention's scores of all blocks over a long context would be more. */
+const mostBytes = 2 ** 30;
+
+function withinLimit(bytes: number): number {
+  if (bytes <= mostBytes) return bytes;
+  const message =
+    `The taps of this step take ${(bytes / 1e9).toFixed(1)} GB; a step may give out ${(mostBytes / 1e9).toFixed(1)} GB. ` +
+    'Tap fewer hook points at a time, or read fewer tokens in a step.';
+  throw new TillerError('unsupported', message);
+}
 
 /**
  * One variant bound to memory of one shape: fill the inputs, `run`, read the outputs. Steps of the same shape use it again,
@@ -33,6 +44,7 @@ const alignment = 64;
  */
 export class BoundStep {
   readonly variant: Variant;
+  readonly sizes: DimensionSizes;
   private readonly session: Session;
   private readonly memory: NativeMemory;
   private readonly places = new Map<string, Place>();
@@ -41,10 +53,11 @@ export class BoundStep {
 
   constructor(environment: RuntimeEnvironment, variant: Variant, sizes: DimensionSizes, shared: SharedTensors) {
     this.variant = variant;
+    this.sizes = sizes;
     this.session = variant.session;
     const { inputs, outputs } = variant.graph;
     const own = [...inputs, ...outputs].filter(({ name }) => !shared.inputs.has(name) && !shared.outputs.has(name));
-    this.memory = NativeMemory.reserve(this.layOut(own, sizes));
+    this.memory = NativeMemory.reserve(withinLimit(this.layOut(own, sizes)));
     try {
       const bind = (ports: readonly GraphPort[], theirs: ReadonlyMap<string, TensorView>) =>
         new Map(ports.map((port) => [port.name, theirs.get(port.name) ?? this.tensor(environment, port)]));
@@ -82,6 +95,17 @@ export class BoundStep {
   int64Words(port: string): Int32Array {
     const { offset, byteLength } = this.place(port);
     return new Int32Array(this.memory.buffer, offset, byteLength / 4);
+  }
+
+  /** Whether the graph has such a port, and nobody else's memory is bound to it. */
+  has(port: string): boolean {
+    return this.places.has(port);
+  }
+
+  /** A port's dimensions: how they are called, and their sizes. */
+  dimensions(port: string): { readonly names: readonly Dimension[]; readonly sizes: readonly number[] } {
+    const { port: declared, shape } = this.place(port);
+    return { names: declared.dimensions, sizes: shape };
   }
 
   run(): Promise<void> {

@@ -20,6 +20,7 @@ export function checkPlan({ kind, rows }: StepPlan, limits: PlanLimits): void {
   for (const [r, row] of rows.entries()) {
     if (row.slot !== first + r) refuse('its slots do not follow each other');
     checkRow(row, kind === 'decode' ? 1 : limits.maxChunk, limits);
+    if (row.logits === 'never') checkTapsOnly(kind, row);
   }
 }
 
@@ -29,6 +30,11 @@ function checkRow({ slot, start, tokens, edits }: RowStep, longest: number, { sl
   if (count < 1 || count > longest) refuse(`a row has ${count} tokens; 1 to ${longest} can be run`);
   if (start < 0 || start + count > context) refuse(`it ends at position ${start + count} of ${context}`);
   if (edits.some(({ mask }) => mask.length !== count)) refuse('the mask of an edit is not as long as its tokens');
+}
+
+function checkTapsOnly(kind: StepPlan['kind'], { taps }: RowStep): void {
+  if (kind === 'decode') refuse('a row that decodes never wants logits');
+  if (taps.length === 0) refuse('a row wants neither logits nor taps');
 }
 
 function refuse(reason: string): never {

@@ -6,6 +6,7 @@ import {
   hookPointShapes,
   hookPointWidth,
   type ModelConfig,
+  type PreparedSites,
   type RowResult,
   type StepPlan,
   TillerError,
@@ -137,7 +138,7 @@ class OnnxExecutor implements Executor {
     this.tokenBytes = this.cache.tokenBytes;
     this.prefixBlocks = new PrefixBlocks(this.cache);
     this.blocks = this.blockStore(this.prefixBlocks);
-    this.steps = new StepCache(this.environment, this.cache, this.logits, config.vocabularySize);
+    this.steps = new StepCache(this.environment, this.cache, this.logits, { ...config, context });
     const shapes = hookPointShapes(config);
     const widthOf = (hookPoint: string) => hookPointWidth(shapes, hookPoint) ?? config.dModel;
     const edits = () =>
@@ -158,15 +159,16 @@ class OnnxExecutor implements Executor {
     this.oneTokenVariants = oneTokenLinears ? variants(oneTokenLinears) : null;
   }
 
-  async prepare(sites: { readonly edits: readonly string[]; readonly taps: readonly string[] }): Promise<void> {
+  async prepare(sites: PreparedSites): Promise<void> {
     this.refuseIfClosed();
     const edits = new Set(sites.edits);
     const taps = new Set(sites.taps);
+    const { tapsOnly = false } = sites;
     // A steered row will share steps with the rows that run now: what opens the hook points of both serves either alone, too,
     // unless they are many; then the second line builds what the row needs while it is alone.
     for (const variants of [this.variants, this.oneTokenVariants]) {
-      if (edits.size > 0) await variants?.ensure({ edits: new Set([...edits, ...this.open]), taps });
-      await variants?.ensure({ edits, taps });
+      if (edits.size > 0 && !tapsOnly) await variants?.ensure({ edits: new Set([...edits, ...this.open]), taps });
+      await variants?.ensure({ edits, taps, tapsOnly });
     }
   }
 
@@ -194,11 +196,13 @@ class OnnxExecutor implements Executor {
     const sites: OpenSites = {
       edits: new Set(edits.sites.keys()),
       taps: new Set(plan.rows.flatMap((row) => row.taps)),
+      tapsOnly: plan.rows.every(({ logits }) => logits === 'never'),
     };
     if (plan.kind === 'decode') this.open = sites.edits;
     const oneToken = plan.rows.length === 1 && plan.rows[0]?.tokens.length === 1;
     const variants = (oneToken ? this.oneTokenVariants : null) ?? this.variants;
     const variant = await variants.chooseForStep(sites);
+    for (const { slot, start } of plan.rows) this.cache.depths.note(slot, start, variant.graph.blocks);
     const wanted = wantedPositions(plan.rows);
     const { step, edits: bound } = this.steps.get({
       variant,

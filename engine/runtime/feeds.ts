@@ -1,5 +1,5 @@
 import type { LogitsRow, RowStep } from '../core/index.ts';
-import { ports, topCount } from '../graph/index.ts';
+import { keyDimension, ports, topCount } from '../graph/index.ts';
 import type { BoundStep } from './bound-step.ts';
 
 /** Indices into the step's B·S tokens for which logits are wanted, in row order. */
@@ -18,6 +18,7 @@ export function readLogits(
   buffer: ArrayBuffer,
   vocabularySize: number,
 ): LogitsRow[][] {
+  if (wantedPositions(rows).length === 0) return rows.map(() => []);
   const top = Math.min(topCount, vocabularySize);
   const values = step.float32(ports.topValues);
   const indices = step.int64Words(ports.topIndices);
@@ -42,13 +43,25 @@ export function readLogits(
 
 /** A row's taps, copied; `rows` is how many rows the step has. */
 export function readTaps(step: BoundStep, row: RowStep, index: number, rows: number): Map<string, Float32Array> {
+  const keys = row.start + row.tokens.length;
   return new Map(
     row.taps.map((name) => {
-      const values = step.float32(ports.tap(name));
+      const port = ports.tap(name);
+      const values = step.float32(port);
       const size = values.length / rows;
-      return [name, values.slice(index * size, (index + 1) * size)] as const;
+      const own = values.subarray(index * size, (index + 1) * size);
+      const { names, sizes } = step.dimensions(port);
+      return [name, names.at(-1) === keyDimension ? firstColumns(own, sizes.at(-1) ?? 0, keys) : own.slice()] as const;
     }),
   );
+}
+
+/** The first `count` of every `width` numbers. */
+function firstColumns(values: Float32Array, width: number, count: number): Float32Array {
+  const rows = values.length / width;
+  const kept = new Float32Array(rows * count);
+  for (let row = 0; row < rows; row++) kept.set(values.subarray(row * width, row * width + count), row * count);
+  return kept;
 }
 
 /** Tokens, places in the cache, and what logits are wanted for. */
@@ -63,6 +76,8 @@ export function fillInputs(step: BoundStep, rows: readonly RowStep[], wanted: re
     totalLength = Math.max(totalLength, row.start + length);
   }
   step.int32(ports.totalLength)[0] = totalLength;
+  if (step.has(ports.keyCount)) step.int64(ports.keyCount)[0] = BigInt(step.sizes[keyDimension] ?? totalLength);
+  if (!step.has(ports.logitIndices)) return;
   // A graph run cannot do without logits: where nobody wants any, those of the last token are computed and not read.
   step.int64(ports.logitIndices).set((wanted.length > 0 ? wanted : [rows.length * length - 1]).map(BigInt));
 }

@@ -1,4 +1,5 @@
 export { type ExecutorOptions, openExecutor } from './executor.ts';
-export { checkInt8, type Float32Rival, type Int8Check } from './int8-check.ts';
+export { checkInt8, type Int8Check, type ProductsToCheck } from './int8-check.ts';
+export { hasFastIntegerProducts } from './integer-products.ts';
 export { compileKernels, compilerVersion, type Kernels } from './kernels.ts';
 export { findRuntimeLibrary, type RuntimeLibrary } from './library.ts';

@@ -1,7 +1,8 @@
-import { elementCount, type TileForm, tileBits, tileShapes } from '../checkpoint/index.ts';
+import { elementCount, int8TileShapes, type TileForm, tileBits, tileShapes } from '../checkpoint/index.ts';
 import { type ElementType, OnnxGraph } from '../graph/index.ts';
 import type { Pointer } from './api.ts';
 import { RuntimeEnvironment } from './environment.ts';
+import { hasFastIntegerProducts } from './integer-products.ts';
 import { NativeMemory } from './native-memory.ts';
 import { Session } from './session.ts';
 import { TensorView } from './tensor.ts';
@@ -17,11 +18,12 @@ export interface Int8Check {
   readonly speedUp: number;
 }
 
-/** How float32 products would be computed: by Tiller's own operator over weights in tiles; else by ONNX Runtime over float32. */
-export interface Float32Rival {
-  /** The library of own operators. */
-  readonly kernels: string;
-  readonly form: TileForm;
+/** How the two kinds of products would be computed. */
+export interface ProductsToCheck {
+  /** The library of own operators; null without. */
+  readonly kernels: string | null;
+  /** The form of tiles that own operators would read in float32 arithmetic; null where ONNX Runtime would multiply float32 weights. */
+  readonly form: TileForm | null;
 }
 
 /**
@@ -29,12 +31,13 @@ export interface Float32Rival {
  * saturate, which gives wrong sums for large weights without any error (ONNX Runtime's documentation, "Quantize ONNX models", on
  * U8S8): there int8 must not be used.
  */
-export async function checkInt8(threads: number, rival: Float32Rival | null): Promise<Int8Check> {
+export async function checkInt8(threads: number, { kernels, form }: ProductsToCheck): Promise<Int8Check> {
   const environment = RuntimeEnvironment.acquire({ threads });
   try {
-    const integers = await tryGraph(environment, integerGraph(), 'uint8', 255);
-    const float = rival ? productGraph(rival.form) : floatGraph();
-    const floats = await tryGraph(environment, float, 'float32', 255, rival?.kernels);
+    const own = kernels !== null && hasFastIntegerProducts(kernels);
+    const integers = await tryGraph(environment, own ? ownIntegerGraph() : integerGraph(), 'uint8', 255, kernels);
+    const float = kernels !== null && form !== null ? productGraph(form) : floatGraph();
+    const floats = await tryGraph(environment, float, 'float32', 255, kernels);
     // 255 · 127 · width, far from what 16 bits hold; a float32 holds it exactly.
     const exact = integers.output.every((value) => value === 255 * 127 * sizes.width);
     const milliseconds = { integers: [] as number[], floats: [] as number[] };
@@ -59,6 +62,26 @@ function integerGraph(): Uint8Array {
   graph.node('y', 'MatMulIntegerToFloat', ['x', weight, graph.scalar(1), scales], { domain: 'com.microsoft' });
   graph.output('y', 'float32', ['M', out]);
   return graph.serialize('int8');
+}
+
+function ownIntegerGraph(): Uint8Array {
+  const { tokens, width, out } = sizes;
+  const graph = new OnnxGraph();
+  graph.input('x', 'uint8', ['M', width]);
+  const shapes = int8TileShapes(out, width);
+  const ones = (count: number) => new Uint8Array(new Float32Array(count).fill(1).buffer);
+  const tiles = new Uint8Array(elementCount(shapes.tiles)).fill(127);
+  const inputs = [
+    'x',
+    graph.constant('x_scale', 'float32', [tokens, 1], ones(tokens)),
+    graph.constant('tiles', 'uint8', shapes.tiles, tiles),
+    graph.constant('scales', 'float32', shapes.scales, ones(out)),
+    // quanta are counted from 0 here
+    graph.constant('offsets', 'int32', shapes.scales, new Uint8Array(4 * out)),
+  ];
+  graph.node('y', 'IntegerProduct', inputs, { attributes: { outputs: out }, domain: 'tiller' });
+  graph.output('y', 'float32', ['M', out]);
+  return graph.serialize('own int8');
 }
 
 function floatGraph(): Uint8Array {
@@ -95,7 +118,7 @@ async function tryGraph(
   graph: Uint8Array,
   type: ElementType,
   value: number,
-  kernels: string | null = null,
+  kernels: string | null,
 ) {
   const { tokens, width, out } = sizes;
   const { api } = environment;

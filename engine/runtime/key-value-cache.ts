@@ -4,6 +4,7 @@ import { type KeyValueType, ports } from '../graph/index.ts';
 import { CopyPace } from './copy-pace.ts';
 import type { RuntimeEnvironment } from './environment.ts';
 import { NativeMemory } from './native-memory.ts';
+import { SlotDepths } from './slot-depths.ts';
 import { TensorView } from './tensor.ts';
 
 const numberBytes: Readonly<Record<KeyValueType, number>> = { float32: 4, float16: 2 };
@@ -24,6 +25,8 @@ export class KeyValueCache {
   private readonly slots: number;
   /** By slot, the tokens that may have been written since it was freed. */
   private readonly written = new Map<number, number>();
+  /** Of how many blocks a slot has keys and values. Whoever writes a slot by itself says so here, too. */
+  readonly depths: SlotDepths;
 
   constructor(
     environment: RuntimeEnvironment,
@@ -37,6 +40,7 @@ export class KeyValueCache {
     this.context = context;
     this.type = type;
     this.slots = slots;
+    this.depths = new SlotDepths(config.blocks);
     this.windows = new LRUCache({ max: 64, dispose: (window) => window.release() });
     const reserve = () => NativeMemory.reserve(slots * this.slotBytes);
     try {
@@ -111,6 +115,7 @@ export class KeyValueCache {
     this.checkSpan(to, tokens);
     await this.freeSlot(to);
     this.noteWrite(to, tokens);
+    this.depths.copy(from, to);
     const used = tokens * this.tokenHeadBytes;
     const sources = this.headOffsets(from, 0);
     const targets = this.headOffsets(to, 0);
@@ -125,6 +130,7 @@ export class KeyValueCache {
 
   /** Gives a slot's pages back. Lets the event loop turn between pieces; nothing may write the slot meanwhile. */
   async freeSlot(slot: number): Promise<void> {
+    this.depths.forget(slot);
     const tokens = this.written.get(slot) ?? 0;
     if (!this.written.delete(slot)) return;
     const pace = new CopyPace();

@@ -41,6 +41,7 @@ export class PrefixBlocks {
 
   async save(slot: number, start: number, count: number): Promise<number[]> {
     this.cache.checkSpan(slot, start + count * blockTokens);
+    this.cache.depths.checkWhole(slot);
     const blocks: number[] = [];
     const pace = new CopyPace();
     try {
@@ -61,6 +62,7 @@ export class PrefixBlocks {
   async load(slot: number, start: number, blocks: readonly number[]): Promise<void> {
     const end = start + blocks.length * blockTokens;
     this.cache.checkSpan(slot, end);
+    this.cache.depths.note(slot, start);
     this.cache.noteWrite(slot, end);
     const pace = new CopyPace();
     for (const [b, block] of blocks.entries()) {

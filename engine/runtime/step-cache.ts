@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { RowStep } from '../core/index.ts';
-import { editPorts, ports } from '../graph/index.ts';
+import { editPorts, keyDimension, ports } from '../graph/index.ts';
 import type { EditLayout } from '../steering/index.ts';
 import { BoundEdits } from './bound-edits.ts';
 import { BoundStep, type DimensionSizes } from './bound-step.ts';
@@ -13,6 +13,9 @@ import type { Variant } from './variants.ts';
 
 /** Shapes of steps kept bound. Decode steps need one for each number of rows. */
 const keptSteps = 48;
+
+/** Taps that show keys have room for a multiple of so many: a row that grows is bound anew only when it outgrows that. */
+const keyUnit = 64;
 
 /** A step bound to memory, and its edits. */
 export interface PreparedStep {
@@ -38,16 +41,25 @@ export class StepCache {
   private readonly cache: KeyValueCache;
   private readonly logits: NativeMemory;
   private readonly vocabularySize: number;
+  private readonly context: number;
   private readonly steps = new LRUCache<string, PreparedStep>({
     max: keptSteps,
     dispose: ({ step }) => step.release(),
   });
+  /** The last step whose taps show keys: they take tokens × keys numbers a head, so that no other is kept. */
+  private readonly wide = new LRUCache<string, PreparedStep>({ max: 1, dispose: ({ step }) => step.release() });
 
-  constructor(environment: RuntimeEnvironment, cache: KeyValueCache, logits: NativeMemory, vocabularySize: number) {
+  constructor(
+    environment: RuntimeEnvironment,
+    cache: KeyValueCache,
+    logits: NativeMemory,
+    { vocabularySize, context }: { readonly vocabularySize: number; readonly context: number },
+  ) {
     this.environment = environment;
     this.cache = cache;
     this.logits = logits;
     this.vocabularySize = vocabularySize;
+    this.context = context;
   }
 
   get(place: StepPlace): PreparedStep {
@@ -55,6 +67,12 @@ export class StepCache {
     const first = rows[0] as RowStep;
     const sizes: Record<string, number> = { B: rows.length, S: first.tokens.length, R: logitRows };
     let key = `${variant.key}|${kind}|${first.slot}|${rows.length}|${first.tokens.length}|${logitRows}`;
+    const showsKeys = variant.graph.inputs.some(({ name }) => name === ports.keyCount);
+    if (showsKeys) {
+      const keys = shownKeys(rows, this.context);
+      sizes[keyDimension] = keys;
+      key += `|${keys} keys`;
+    }
     for (const { hookPoint, layout } of memories) {
       const { groups, width } = layout as EditLayout;
       const names = editPorts(hookPoint).sizes;
@@ -62,26 +80,31 @@ export class StepCache {
       sizes[names.width] = width;
       key += `|${groups}x${width}`;
     }
-    let prepared = this.steps.get(key);
+    const kept = showsKeys ? this.wide : this.steps;
+    let prepared = kept.get(key);
     // A variant that was evicted and built again is another session.
     if (prepared?.step.variant !== variant) {
+      this.wide.clear();
       const step = this.bind(variant, first.slot, sizes, memories);
       prepared = { step, edits: new BoundEdits(step, memories) };
-      this.steps.set(key, prepared);
+      kept.set(key, prepared);
     }
     return prepared;
   }
 
   /** Lets go of everything bound to a variant, or to the edits at a hook point. */
   drop(what: { readonly variant: Variant } | { readonly hookPoint: string }): void {
-    for (const [key, { step }] of [...this.steps.entries()]) {
-      const bound = 'variant' in what ? step.variant === what.variant : step.variant.sites.edits.has(what.hookPoint);
-      if (bound) this.steps.delete(key);
+    for (const kept of [this.steps, this.wide]) {
+      for (const [key, { step }] of [...kept.entries()]) {
+        const bound = 'variant' in what ? step.variant === what.variant : step.variant.sites.edits.has(what.hookPoint);
+        if (bound) kept.delete(key);
+      }
     }
   }
 
   clear(): void {
     this.steps.clear();
+    this.wide.clear();
   }
 
   private bind(variant: Variant, firstSlot: number, sizes: DimensionSizes, memories: readonly EditMemory[]): BoundStep {
@@ -101,4 +124,10 @@ export class StepCache {
       for (const tensor of tables.values()) tensor.release();
     }
   }
+}
+
+/** Keys that taps of these rows have room for: as many as the longest holds after the step, and some more. */
+function shownKeys(rows: readonly RowStep[], context: number): number {
+  const longest = Math.max(...rows.map(({ start, tokens }) => start + tokens.length));
+  return Math.min(context, Math.ceil(longest / keyUnit) * keyUnit);
 }

@@ -24,7 +24,8 @@ export interface VariantChoice {
 /**
  * Chooses the variant for a step, and what is worth building for the steps to come. A step without edits runs with none open;
  * one with edits runs a ready variant that opens its hook points and no more than `idleSites` others if there is one, else
- * the smallest ready one that opens them while something narrower is built. It never runs one that opens less.
+ * the smallest ready one that opens them while something narrower is built. It never runs one that opens less. One that wants
+ * nothing but taps runs the variant that ends with them.
  *
  * @param need what the step needs opened
  * @param ready what the variants at hand open
@@ -53,6 +54,9 @@ function smallestFit(need: OpenSites, ready: readonly OpenSites[]): number | nul
 }
 
 function fits(need: OpenSites, open: OpenSites): boolean {
+  if ((need.tapsOnly === true) !== (open.tapsOnly === true)) return false;
+  // More edits could mean more blocks.
+  if (need.tapsOnly && open.edits.size !== need.edits.size) return false;
   if (open.taps.size !== need.taps.size || open.edits.size < need.edits.size) return false;
   // What is not steered runs a graph without any steering in it.
   if (need.edits.size === 0 && open.edits.size > 0) return false;

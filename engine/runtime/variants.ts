@@ -19,7 +19,7 @@ export interface Variant {
   /** Names the hook points it opens; equal keys are equal graphs. */
   readonly key: string;
   readonly sites: OpenSites;
-  readonly graph: Pick<CompiledGraph, 'inputs' | 'outputs'>;
+  readonly graph: Pick<CompiledGraph, 'inputs' | 'outputs' | 'blocks'>;
   readonly session: Session;
 }
 
@@ -106,7 +106,7 @@ export class Variants {
    * runs a graph with edits in it.
    */
   async chooseForStep(sites: OpenSites): Promise<Variant> {
-    if (sites.edits.size > 0) this.recent.push(sites);
+    if (sites.edits.size > 0 && !sites.tapsOnly) this.recent.push(sites);
     if (this.recent.length > rememberedSteps) this.recent.shift();
     const { run, build, wide } = this.choose(sites);
     if (run === null) return this.get(sites);
@@ -156,8 +156,8 @@ export class Variants {
     const selected = weights.select(graph.weights.keys());
     try {
       const session = await Session.create(environment, graph.bytes, selected, weights.prepacked, kernels);
-      const { inputs, outputs } = graph;
-      const variant = { key, sites, graph: { inputs, outputs }, session };
+      const { inputs, outputs, blocks } = graph;
+      const variant = { key, sites, graph: { inputs, outputs, blocks }, session };
       if (this.lasting.has(key)) this.kept.set(key, variant);
       else this.ready.set(key, variant);
       this.counts.built++;
@@ -179,5 +179,6 @@ export class Variants {
 }
 
 export function variantKey(sites: OpenSites): string {
-  return `edits=${[...sites.edits].sort().join(',')};taps=${[...sites.taps].sort().join(',')}`;
+  const open = `edits=${[...sites.edits].sort().join(',')};taps=${[...sites.taps].sort().join(',')}`;
+  return sites.tapsOnly ? `${open};only` : open;
 }

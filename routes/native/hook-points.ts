@@ -8,8 +8,9 @@ import type { ModelCard, Services } from '../services.ts';
 const hookPointSchema = z
   .object({
     name: z.string().openapi({ example: 'blocks.12.hook_resid_post' }),
-    shape: z.array(z.int()).openapi({
-      description: "Of one token's value: [d_model], [heads, head width], [MLP width], or [1].",
+    shape: z.array(z.union([z.int(), z.literal('keys')])).openapi({
+      description:
+        "Of one token's value: [d_model], [heads, head width], [MLP width], [1], or [heads, keys], where `keys` stands for the number of tokens that are looked back on.",
       example: [576],
     }),
     editable: z.boolean().openapi({ description: 'Whether `steering` can make edits there.' }),

@@ -79,7 +79,7 @@ export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecu
       const before = entries[row.start + at - 1]?.state ?? 1;
       entries[row.start + at] = { token, state: nextState(before, row, at) };
     });
-    const wanted = { none: [], last: [row.tokens.length - 1], all: [...row.tokens.keys()] }[row.logits];
+    const wanted = { none: [], never: [], last: [row.tokens.length - 1], all: [...row.tokens.keys()] }[row.logits];
     return {
       requestId: row.requestId,
       logits: wanted.map((at) => {

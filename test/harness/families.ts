@@ -10,6 +10,7 @@ import {
   type RowStep,
 } from '../../engine/core/index.ts';
 import { floats } from './golden.ts';
+import { PatternPieces, showsKeys } from './pattern-pieces.ts';
 
 /** The tiny checkpoints of test/fixtures/families: one for each family and, where it matters, form of publication. */
 export const familyFolders = [
@@ -63,7 +64,7 @@ export async function familyModel(
 export interface FamilyRun {
   /** [position][vocabulary] */
   readonly logits: readonly Float32Array[];
-  /** Canonical hook point → [tokens, d_model]. */
+  /** Canonical hook point → [tokens, width]; [heads, tokens, keys] of attention's scores and pattern. */
   readonly taps: ReadonlyMap<string, Float32Array>;
 }
 
@@ -76,13 +77,20 @@ export async function runInChunks(
 ): Promise<FamilyRun> {
   const logits: Float32Array[] = [];
   const parts = new Map<string, number[]>(taps.map((name) => [name, []]));
+  const byKeys = new PatternPieces(tokens.length);
   for (let start = 0; start < tokens.length; start += size) {
     const row = familyRow(0, tokens.slice(start, start + size), start, taps);
     const [result] = await executor.run({ kind: 'prefill', rows: [{ ...row, logits: 'all' }] });
     for (const entry of result?.logits ?? []) logits.push(entry.full().slice());
-    for (const [name, values] of result?.taps ?? []) for (const value of values) parts.get(name)?.push(value);
+    for (const [name, values] of result?.taps ?? []) {
+      if (showsKeys(name)) byKeys.add(name, values, start, row.tokens.length);
+      else for (const value of values) parts.get(name)?.push(value);
+    }
   }
-  return { logits, taps: new Map([...parts].map(([name, values]) => [name, Float32Array.from(values)])) };
+  const whole = [...parts].map(
+    ([name, values]) => [name, byKeys.whole.get(name) ?? Float32Array.from(values)] as const,
+  );
+  return { logits, taps: new Map(whole) };
 }
 
 /** One row of a step, with the logits of its last token. */
@@ -121,17 +129,31 @@ export function allHooks(golden: FamilyCase, config: ModelConfig): Map<string, s
 /** Largest difference of a tap from transformers' figure at the positions kept, over the figure's largest value. */
 export function tapDifference(tap: Float32Array, golden: FamilyCase, name: string): number {
   const figure = golden.hooks[name] as GoldenArray;
-  const width = figure.shape.slice(1).reduce((product, size) => product * size, 1);
   const want = floats(figure.data);
-  const got = golden.positions.flatMap((position) => [...tap.subarray(position * width, (position + 1) * width)]);
-  const size = want.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const got = showsKeys(name) ? keptByHead(tap, golden, figure) : keptByToken(tap, golden, figure);
+  const size = want.reduce((most, value) => (Number.isFinite(value) ? Math.max(most, Math.abs(value)) : most), 0);
   return largestDifference(Float32Array.from(got), want) / size;
+}
+
+function keptByToken(tap: Float32Array, { positions }: FamilyCase, { shape }: GoldenArray): number[] {
+  const width = shape.slice(1).reduce((product, size) => product * size, 1);
+  return positions.flatMap((position) => [...tap.subarray(position * width, (position + 1) * width)]);
+}
+
+/** Of [heads, tokens, keys], all tokens from position 0 on. */
+function keptByHead(tap: Float32Array, { positions }: FamilyCase, { shape }: GoldenArray): number[] {
+  const [heads = 0, , keys = 0] = shape;
+  const tokens = tap.length / heads / keys;
+  return Array.from({ length: heads }, (_, head) => head * tokens).flatMap((first) => {
+    return positions.flatMap((at) => [...tap.subarray((first + at) * keys, (first + at + 1) * keys)]);
+  });
 }
 
 export function largestDifference(a: Float32Array, b: Float32Array): number {
   if (a.length !== b.length) throw new Error(`${a.length} numbers are compared with ${b.length}.`);
   return a.reduce((most, value, i) => {
-    const difference = Math.abs(value - (b[i] as number));
+    // infinities are equal where they are the same
+    const difference = value === b[i] ? 0 : Math.abs(value - (b[i] as number));
     return difference >= 0 ? Math.max(most, difference) : Number.POSITIVE_INFINITY;
   }, 0);
 }

@@ -36,8 +36,9 @@ export function referenceLlama(
       held.values.push(qkv.slice((heads + keyValueHeads) * headDim).map(stored));
       x = sum(x, linear(at('self_attn.o_proj'), attend(queries, held, config)));
       const mlpIn = norm(x, weights(at('post_attention_layernorm.weight')), config);
-      const gate = linear(at('mlp.gate_proj'), mlpIn);
-      const up = linear(at('mlp.up_proj'), mlpIn);
+      const gateUp = linear(at('mlp.gate_up_proj'), mlpIn);
+      const gate = gateUp.subarray(0, config.mlpWidth);
+      const up = gateUp.subarray(config.mlpWidth);
       x = sum(
         x,
         linear(

@@ -4,16 +4,19 @@ import { describe, expect, it } from 'vitest';
 import { encodeWeights, type StoredType, storedTypes } from '../../../bench/weights/encode-weights.ts';
 import {
   type Checkpoint,
+  int8TileShapes,
   openCheckpoint,
   prepareBlockWeights,
   prepareFloat32Weights,
+  prepareInt8Tiles,
   prepareInt8Weights,
   prepareTileWeights,
   type StoredLinears,
   tileShapes,
   unreadWeights,
 } from '../../../engine/checkpoint/index.ts';
-import { quantiseRows } from '../../../engine/checkpoint/int8-rows.ts';
+import { placeColumns, quantiseRows } from '../../../engine/checkpoint/int8-rows.ts';
+import { placeIntegers } from '../../../engine/checkpoint/int8-tile-layout.ts';
 import { readRowPieces, rowRanges } from '../../../engine/checkpoint/row-pieces.ts';
 import { placeEightBits, placeFourBits, placeNumbers, scaleIndex } from '../../../engine/checkpoint/tile-layout.ts';
 import { randomNumbers } from '../../harness/tiny-model.ts';
@@ -63,10 +66,21 @@ describe('a matrix of several pieces', () => {
   it('is the same in int8 as quantised whole', async () => {
     const { checkpoint, cacheDirectory } = await withManyTokens('BF16');
     const stored = await prepareInt8Weights(checkpoint, { cacheDirectory });
-    const expected = { values: new Int8Array(rows * width), scales: new Float32Array(rows) };
-    quantiseRows(await whole(checkpoint), { firstRow: 0, rows, width }, expected);
-    expect(same(await bytesOf(stored, 'values'), expected.values)).toBe(true);
-    expect(same(await bytesOf(stored, 'scales'), expected.scales)).toBe(true);
+    const { quanta, scales } = quantiseRows(await whole(checkpoint), width);
+    const values = new Int8Array(rows * width);
+    placeColumns(quanta, { firstRow: 0, rows, width }, values);
+    expect(same(await bytesOf(stored, 'values'), values)).toBe(true);
+    expect(same(await bytesOf(stored, 'scales'), scales)).toBe(true);
+    const laidOut = await prepareInt8Tiles(checkpoint, { cacheDirectory });
+    const shapes = int8TileShapes(rows, width);
+    const tiles = new Uint32Array(shapes.tiles.reduce((product, size) => product * size, 1) / 4);
+    const offsets = new Int32Array(shapes.scales.reduce((product, size) => product * size, 1));
+    for (let row = 0; row < rows; row++) {
+      offsets[row] = placeIntegers(tiles, row, quanta.subarray(row * width, (row + 1) * width));
+    }
+    expect(same(await bytesOf(laidOut, 'tiles'), tiles)).toBe(true);
+    expect(same(await bytesOf(laidOut, 'offsets'), offsets)).toBe(true);
+    expect(same((await bytesOf(laidOut, 'scales')).subarray(0, 4 * rows), scales)).toBe(true);
     await checkpoint.close();
   });
 
@@ -167,8 +181,8 @@ describe('float32 of what is read', () => {
     };
     expect(unreadWeights(config, [])).toEqual(new Set());
     const ofPart = unreadWeights(config, [stored, partly]);
-    expect([...ofPart].every((name) => name.endsWith('up_proj.weight'))).toBe(true);
-    expect(ofPart.size).toBe(config.blocks);
+    expect([...ofPart].every((name) => /(gate|up)_proj\.weight$/.test(name))).toBe(true);
+    expect(ofPart.size).toBe(2 * config.blocks);
     const without = unreadWeights(config, [stored]);
     expect(without.has(embedding)).toBe(false);
 

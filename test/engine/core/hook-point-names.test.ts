@@ -20,6 +20,7 @@ describe('names of hook points', () => {
     ['blocks.1.hook_resid_pre', 'blocks.0.hook_resid_post'],
     ['blocks.0.hook_resid_pre', 'blocks.0.hook_resid_pre'],
     ['blocks.2.attn.hook_z', 'blocks.2.attn.hook_z'],
+    ['blocks.2.attn.hook_pattern', 'blocks.2.attn.hook_pattern'],
     ['ln_final.hook_normalized', 'ln_final.hook_normalized'],
     ['model.layers.2', 'blocks.2.hook_resid_post'],
     ['layers.0.mlp', 'blocks.0.mlp.hook_out'],
@@ -37,7 +38,7 @@ describe('names of hook points', () => {
     ['model.layers.1.self_attn.q_proj', places],
     ['model.layers.0.self_attn', gemma],
     ['blocks.0.hook_resid_mid', neox],
-    ['blocks.0.attn.hook_pattern', places],
+    ['blocks.0.attn.hook_patterns', places],
     ['blocks.0.mlp.hook_pots', places],
   ])('there is no %s', (name, where) => {
     expect(() => resolveHookPoint(name, where, 'field')).toThrow(
@@ -74,6 +75,8 @@ describe('names of hook points', () => {
     expect(hookPointWidth(places.hookPoints, 'blocks.0.attn.hook_k')).toBe(2 * 16);
     expect(hookPointWidth(places.hookPoints, 'blocks.0.ln1.hook_scale')).toBe(1);
     expect(hookPointWidth(places.hookPoints, 'blocks.9.ln1.hook_scale')).toBeUndefined();
+    expect(places.hookPoints.get('blocks.0.attn.hook_pattern')).toEqual([4, 'keys']);
+    expect(hookPointWidth(places.hookPoints, 'blocks.0.attn.hook_pattern')).toBeUndefined();
   });
 
   it('a direction is as wide as its hook point', () => {

@@ -77,11 +77,12 @@ it('refuses edits where none can be made, with the way out', async () => {
       ['hook_embed', 'blocks.0.hook_resid_pre'],
       ['blocks.0.ln1.hook_scale', 'hook_normalized'],
       ['blocks.1.attn.hook_rot_k', 'hook_k'],
+      ['blocks.0.attn.hook_pattern', 'hook_z'],
+      ['blocks.1.attn.hook_attn_scores', 'hook_q'],
     ] as const) {
       const refusal = { code: 'edit_not_applicable', message: expect.stringContaining(words) };
       await expect(prepare(name)).rejects.toMatchObject(refusal);
     }
-    await expect(prepare('blocks.0.attn.hook_pattern')).rejects.toMatchObject({ code: 'unsupported' });
     await expect(prepare('blocks.0.ln1_post.hook_normalized')).rejects.toMatchObject({ code: 'hook_point_not_found' });
   } finally {
     await executor.close();

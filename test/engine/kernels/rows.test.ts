@@ -49,9 +49,9 @@ function rounded(x: Float32Array, width: number): Rounded {
   return { quanta, scale };
 }
 
-const roundedOutputs = (tokens: number, width: number): OperatorOutput[] => [
-  { type: 'uint8', shape: [tokens, width] },
-  { type: 'float32', shape: [tokens, 1] },
+const roundedOutputs = (shape: readonly number[]): OperatorOutput[] => [
+  { type: 'uint8', shape },
+  { type: 'float32', shape: [...shape.slice(0, -1), 1] },
 ];
 const roundedFrom = ([quanta, scale]: ArrayBuffer[]): Rounded => {
   return { quanta: new Uint8Array(quanta as ArrayBuffer), scale: new Float32Array(scale as ArrayBuffer) };
@@ -84,7 +84,7 @@ async function quantise(x: Float32Array, width: number, threads = 1): Promise<Ro
   const { outputs } = await runOperator({
     operator: 'Quantise',
     inputs: [floats([tokens, width], x)],
-    outputs: roundedOutputs(tokens, width),
+    outputs: roundedOutputs([tokens, width]),
     threads,
   });
   return roundedFrom(outputs);
@@ -165,7 +165,7 @@ async function residualNorm({ stream, pending, pendingScale, weight }: Norm, wan
       floats([width], weight),
     ],
     // trailing outputs are left out by not naming them, as a graph does
-    outputs: [sum ? whole : null, normalised ? whole : null, ...(quanta ? roundedOutputs(tokens, width) : [])],
+    outputs: [sum ? whole : null, normalised ? whole : null, ...(quanta ? roundedOutputs(shape) : [])],
     threads,
   });
   const [sums, normal, ...rest] = outputs as [ArrayBuffer, ArrayBuffer, ...ArrayBuffer[]];
@@ -266,11 +266,27 @@ async function gated({ gate, up, rowScale }: Gate, width: number, wanted: readon
   const { outputs } = await runOperator({
     operator: 'Gated',
     inputs: [floats(shape, gate), floats(shape, up), ...(rowScale ? [floats([tokens, 1], rowScale)] : [])],
-    outputs: [hidden ? { type: 'float32', shape } : null, ...(quanta ? roundedOutputs(tokens, width) : [])],
+    outputs: [hidden ? { type: 'float32', shape } : null, ...(quanta ? roundedOutputs(shape) : [])],
     threads,
   });
   const [first, ...rest] = outputs as [ArrayBuffer, ...ArrayBuffer[]];
   return { hidden: hidden ? new Float32Array(first) : null, rounded: quanta ? roundedFrom(rest) : null };
+}
+
+/** Gate and up in one tensor. */
+async function gatedSideBySide({ gate, up, rowScale }: Gate, width: number) {
+  const tokens = gate.length / width;
+  const both = new Float32Array(2 * gate.length);
+  for (let token = 0; token < tokens; token++) {
+    both.set(gate.subarray(token * width, (token + 1) * width), 2 * token * width);
+    both.set(up.subarray(token * width, (token + 1) * width), (2 * token + 1) * width);
+  }
+  const { outputs } = await runOperator({
+    operator: 'Gated',
+    inputs: [floats([tokens, 2 * width], both), null, ...(rowScale ? [floats([tokens, 1], rowScale)] : [])],
+    outputs: [{ type: 'float32', shape: [tokens, width] }],
+  });
+  return new Float32Array(outputs[0] as ArrayBuffer);
 }
 
 const silu = (x: number) => x / (1 + Math.exp(-x));
@@ -294,6 +310,7 @@ describe('Gated', () => {
     expectSame(all.rounded, rounded(all.hidden as Float32Array, width));
     expectSame((await gated(given, width, [true, false])).hidden, all.hidden);
     expectSame((await gated(given, width, [false, true])).rounded, all.rounded);
+    expectSame(await gatedSideBySide(given, width), all.hidden);
   });
 
   it.each([16, 5])('keeps to it at the ends, %i wide', async (width) => {

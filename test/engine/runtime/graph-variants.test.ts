@@ -37,6 +37,26 @@ describe.each(['tiller', 'onnxruntime'] as const)('graph variants of the operato
     ).toEqual(['read', 'write', ...editParameterNames, 'mask']);
   });
 
+  it('compare queries with keys by nodes of their own only where the result is given out', () => {
+    const graph = compile([], ['blocks.1.attn.hook_pattern']);
+    const without = compile([], ['blocks.1.hook_resid_post']);
+    const named = (each: CompiledGraph) => each.operators.map(({ name }) => name);
+    const added = named(graph).filter((name) => !named(without).includes(name));
+    expect(added.filter((name) => !/^blocks\.1\.attn\.|^visible_keys|^positions/.test(name))).toEqual([]);
+    expect(graph.operators.some(({ operator }) => operator === 'Where')).toBe(true);
+    expect(graph.outputs.find(({ name }) => name === 'tap.blocks.1.attn.hook_pattern')?.dimensions).toEqual([
+      'B',
+      tinyConfig.heads,
+      'S',
+      'K',
+    ]);
+    expect(graph.inputs.map(({ name }) => name)).toContain('key_count');
+    for (const other of [without, compile([]), compile([], ['blocks.1.attn.hook_rot_q'])]) {
+      expect(other.inputs.map(({ name }) => name)).not.toContain('key_count');
+      expect(named(other).filter((name) => /attn_scores|pattern|visible/.test(name))).toEqual([]);
+    }
+  });
+
   it('cost the same number of operators at every edited hook point', () => {
     const one = compile(['blocks.0.hook_resid_post']).operators.length;
     const two = compile(['blocks.0.hook_resid_post', 'blocks.1.hook_resid_mid']).operators.length;

@@ -36,6 +36,17 @@ describe('the variant of a step', () => {
     expect(chooseVariant(need, [sites([1, 2], ['a'])], [need])).toMatchObject({ run: 0 });
   });
 
+  it('ends with the taps where nothing else is wanted, and only then', () => {
+    const only = (...args: Parameters<typeof sites>) => ({ ...sites(...args), tapsOnly: true });
+    const need = only([1], ['a']);
+    expect(chooseVariant(need, [sites([1], ['a']), only([1, 2], ['a']), only([1], ['b'])], [])).toMatchObject({
+      run: null,
+      build: need,
+    });
+    expect(chooseVariant(need, [sites([1], ['a']), only([1], ['a'])], [])).toMatchObject({ run: 1, build: null });
+    expect(chooseVariant(sites([1], ['a']), [need], [])).toMatchObject({ run: null, build: sites([1], ['a']) });
+  });
+
   it('is never one that opens less, and never one with edits for a step without', () => {
     const some = fc.record({
       edits: fc.uniqueArray(fc.nat(7), { maxLength: 6 }),

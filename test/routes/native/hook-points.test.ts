@@ -4,7 +4,7 @@ import { fakeApp } from '../../harness/http.ts';
 interface Listed {
   readonly hook_points: readonly {
     readonly name: string;
-    readonly shape: readonly number[];
+    readonly shape: readonly (number | 'keys')[];
     readonly editable: boolean;
     readonly why_not: string | null;
     readonly aliases: readonly string[];
@@ -32,6 +32,12 @@ it('lists a model’s hook points with their shapes, in its order', async () => 
     editable: false,
     why_not: expect.stringContaining('edit hook_q'),
   });
+  expect(found('blocks.1.attn.hook_pattern')).toMatchObject({
+    shape: [4, 'keys'],
+    editable: false,
+    why_not: expect.stringContaining('hook_z'),
+  });
+  expect(found('blocks.1.attn.hook_attn_scores')?.shape).toEqual([4, 'keys']);
 });
 
 it('says that there is no such model', async () => {
