@@ -120,7 +120,8 @@ function noPlace(path: string, hookPoint: string, model: ModelFacts): Error {
 }
 
 function checkWidth(path: string, model: ModelFacts, place: string, does: 'reads' | 'writes', width: number): void {
-  const its = hookPointWidth(model.hookPoints ?? new Map(), place) ?? model.dModel;
+  const its = model.hookPoints === undefined ? model.dModel : hookPointWidth(model.hookPoints, place);
+  if (its === undefined) throw sourceInvalid(`${path} ${does} ${place}, whose values have no width of their own.`);
   if (width !== its) {
     throw sourceInvalid(`${path} ${does} ${place} as ${width} wide; that of ${model.id} is ${its} wide.`);
   }

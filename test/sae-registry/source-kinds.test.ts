@@ -82,6 +82,12 @@ describe('a source of another model', () => {
     ['transcoder-sets/qwen3-tiny-transcoders', {}, 'source_invalid', /is a source of Qwen3-4B, not of tiny-model/],
     ['torch-files/Llama-3.1-8B-Instruct-SAE-l19', {}, 'source_invalid', /is a source of Llama-3\.1-8B-Instruct/],
     ['saelens/transcoder', {}, 'source_invalid', /writes blocks\.1\.hook_mlp_out as 12 wide; .* is 16/],
+    [
+      'saelens/hook-z',
+      { hookPoints: new Map([['blocks.1.attn.hook_z', [4, 'keys'] as const]]) },
+      'source_invalid',
+      /no width of their own/,
+    ],
     ['saelens/hook-z', { hookPoints: undefined }, 'source_unsupported', /A dictionary at blocks\.1\.attn\.hook_z/],
   ])('%s in %j is refused by name', async (path, model, code, message) => {
     await expect(open(path, model)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
