@@ -184,8 +184,8 @@ export interface FeatureDetail extends FeatureSummary {
   readonly bottomLogits: readonly string[];
   readonly topTokens: readonly string[];
   readonly examples: readonly { readonly tokens: readonly string[]; readonly value: number }[];
-  /** Dot product of encoder and decoder rows: what one unit of write adds to the reading. */
-  readonly encoderDotDecoder: number;
+  /** Dot product of encoder and decoder rows: what one unit of write adds to the reading; null where a feature does not read what it writes. */
+  readonly encoderDotDecoder: number | null;
 }
 
 export interface FeatureService {

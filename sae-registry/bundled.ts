@@ -18,11 +18,11 @@ export function bundledSources(): string[] {
   return subfolders(root).flatMap((model) => subfolders(join(root, model)).map((name) => `${model}/${name}`));
 }
 
-/** The folder that `nameOrPath` means: a bundled source's id, else a path. Throws `source_not_found` with the nearest ids. */
-export function sourceFolder(nameOrPath: string): string {
+/** What `nameOrPath` means: the folder of a bundled source's id, else a path of a folder or file. Throws `source_not_found` with the nearest ids. */
+export function sourcePath(nameOrPath: string): string {
   if (bundledSources().includes(nameOrPath)) return join(bundledFolder(), nameOrPath);
-  if (isFolder(nameOrPath)) return nameOrPath;
-  throw new TillerError('source_not_found', `There is no bundled source '${nameOrPath}' and no folder of that name.`, {
+  if (statSync(nameOrPath, { throwIfNoEntry: false }) !== undefined) return nameOrPath;
+  throw new TillerError('source_not_found', `There is no bundled source, folder or file '${nameOrPath}'.`, {
     suggestions: nearest(nameOrPath, bundledSources()),
   });
 }

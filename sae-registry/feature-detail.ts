@@ -31,6 +31,9 @@ export function featureDetail(source: Source, index: number): FeatureDetail {
     bottomLogits: record?.bottom_logits ?? [],
     topTokens: record?.top_tokens ?? [],
     examples: record?.examples ?? [],
-    encoderDotDecoder: encoder.reduce((sum, value, i) => sum + value * (decoder[i] as number), 0),
+    encoderDotDecoder:
+      source.dictionary.kind === 'autoencoder' && source.dictionary.writesByRow
+        ? encoder.reduce((sum, value, i) => sum + value * (decoder[i] as number), 0)
+        : null,
   };
 }

@@ -30,8 +30,8 @@ export interface FeatureDetail extends FeatureSummary {
   readonly bottomLogits: readonly string[];
   readonly topTokens: readonly string[];
   readonly examples: readonly { readonly tokens: readonly string[]; readonly value: number }[];
-  /** What one unit of write adds to the feature's own reading. */
-  readonly encoderDotDecoder: number;
+  /** What one unit of write adds to the feature's own reading; null where it does not read what it writes. */
+  readonly encoderDotDecoder: number | null;
 }
 
 export interface SearchQuery {

@@ -1,7 +1,10 @@
 export * from './bundled.ts';
 export * from './dictionary.ts';
+export * from './dictionary-weights.ts';
 export * from './feature-shapes.ts';
-export * from './loaders/saelens.ts';
+export * from './feature-vectors.ts';
+export * from './loaders/load-dictionary.ts';
+export type { LoadOptions } from './loaders/loader.ts';
 export * from './model-facts.ts';
 export * from './registry.ts';
 export * from './source.ts';

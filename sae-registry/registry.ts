@@ -1,18 +1,18 @@
 import { join } from 'node:path';
 import { type EditTarget, TillerError } from '../engine/core/index.ts';
-import { bundledFolder, sourceFolder } from './bundled.ts';
+import { bundledFolder, sourcePath } from './bundled.ts';
 import { featureDetail, featureSummary } from './feature-detail.ts';
 import { FeatureNames } from './feature-names.ts';
 import type { FeatureDetail, FeatureSummary, SearchQuery } from './feature-shapes.ts';
 import type { ModelFacts } from './model-facts.ts';
 import { createLabelIndex, hasWords, type LabelIndex } from './search.ts';
-import { openSource, type Source } from './source.ts';
+import { openSource, readsWhatItWrites, type Source } from './source.ts';
 import { sourceInvalid } from './source-error.ts';
 import { canonicalName, readStreamNorms, type StreamNorms } from './stream-norms.ts';
 
 export interface RegistryOptions {
   readonly model: ModelFacts;
-  /** Ids of bundled sources, or paths of folders. */
+  /** Ids of bundled sources, or paths of folders or files. */
   readonly sources: readonly string[];
   /** Path of the model's stream norms; by default the bundled file, if there is one. */
   readonly streamNorms?: string;
@@ -46,7 +46,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const { model } = options;
   const sources: Source[] = [];
   for (const name of options.sources) {
-    const source = await openSource(sourceFolder(name), model);
+    const source = await openSource(sourcePath(name), model);
     if (sources.some(({ id }) => id === source.id))
       throw sourceInvalid(`Two sources are called ${source.id}. Load one of them.`);
     sources.push(source);
@@ -65,12 +65,14 @@ function createRegistry(model: ModelFacts, sources: readonly Source[], norms: St
     streamNorm,
     target(featureId, param) {
       const { source, index } = names.feature(featureId, param);
-      const { encoder, bias, threshold, decoder } = source.dictionary.feature(index);
+      const { dictionary } = source;
+      if (!dictionary.writesByRow) throw notWritten(source, param);
+      const { encoder, bias, threshold, decoder } = dictionary.feature(index);
       return {
         kind: 'feature',
         id: `${source.id}/${index}`,
         hookPoint: source.hookPoint,
-        encoder: { direction: encoder, bias, threshold },
+        encoder: readsWhatItWrites(source) ? { direction: encoder, bias, threshold } : null,
         decoder,
         maxActivation: source.statistics?.maxActivation(index) ?? null,
         sinkNorm: source.card?.sink_norm ?? null,
@@ -91,6 +93,15 @@ function createRegistry(model: ModelFacts, sources: readonly Source[], norms: St
       return featureDetail(source, names.index(source, index, 'index'));
     },
   };
+}
+
+/** A dictionary that undoes each token's normalisation: one activation adds something else to every token. */
+function notWritten({ id }: Source, param: string): TillerError {
+  return new TillerError(
+    'edit_not_applicable',
+    `${id} normalises each token's input, so a unit of activation is no fixed direction. Steer with its decoder vector instead.`,
+    { param },
+  );
 }
 
 function findStreamNorm(

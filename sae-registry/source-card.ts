@@ -11,6 +11,8 @@ const cardSchema = z.object({
   model: z.string().optional(),
   hook_point: z.string().optional(),
   features: z.int().positive().optional(),
+  /** Activations count in lengths of their decoder vectors, as Neuronpedia's do: say so where statistics and labels are from there. */
+  fold_decoder_norms: z.boolean().optional(),
   /** Median norm of the stream at the hook point, sinks left out. */
   median_stream_norm: positive.nullish(),
   /** Stream norm beyond which a token is an attention sink, where the dictionary says nothing. */

@@ -9,7 +9,7 @@ export function sourceInvalid(message: string, cause?: unknown): TillerError {
 export function sourceUnsupported(what: string): TillerError {
   return new TillerError(
     'source_unsupported',
-    `${what} is not supported yet; it may come in a later version. Use a standard or JumpReLU dictionary of the residual stream.`,
+    `${what} is not supported yet; it may come in a later version. docs/saes.md lists what is read.`,
   );
 }
 

@@ -1,9 +1,10 @@
 import { basename, resolve } from 'node:path';
-import { sourceFolder } from './bundled.ts';
+import { hookPointWidth, resolveHookPoint } from '../engine/core/index.ts';
+import { sourcePath } from './bundled.ts';
 import type { Dictionary } from './dictionary.ts';
 import { type FeatureStatistics, readFeatureStatistics } from './feature-statistics.ts';
 import { type Labels, readLabels } from './labels.ts';
-import { loadSaelensFolder, saelensModelName } from './loaders/saelens.ts';
+import { dictionaryModelName, loadDictionary } from './loaders/load-dictionary.ts';
 import type { ModelFacts } from './model-facts.ts';
 import { readSourceCard, type SourceCard } from './source-card.ts';
 import { sourceInvalid, sourceUnsupported } from './source-error.ts';
@@ -15,7 +16,7 @@ export interface Source {
   readonly id: string;
   readonly model: string;
   readonly name: string;
-  /** As the source spells it. */
+  /** Where its features write, in TransformerLens' spelling; an autoencoder reads there too. */
   readonly hookPoint: string;
   readonly dictionary: Dictionary;
   readonly card: SourceCard | null;
@@ -26,19 +27,18 @@ export interface Source {
 }
 
 /**
- * Opens a source folder for a model: SAELens files, and beside them source.json, features.jsonl and labels.jsonl where there
- * are any. Without a card the folder's name is the source's. Throws `source_invalid` where the files, or the files and the
- * model, disagree, and `source_unsupported` for what this version cannot run.
+ * Opens a source for a model: a folder of one dictionary in any format that loaders/ reads, and beside it source.json, features.jsonl
+ * and labels.jsonl where there are any; or a dictionary's file alone. Without a card the folder's or file's name is the source's.
+ * Throws `source_invalid` where the files, or the files and the model, disagree, and `source_unsupported` for what cannot be run.
  */
-export async function openSource(folder: string, model: ModelFacts): Promise<Source> {
-  const card = await readSourceCard(folder);
-  const dictionary = await loadSaelensFolder(folder);
-  const cardModel = card?.id.split('/')[0] ?? null;
-  const name = card?.id.split('/')[1] ?? basename(resolve(folder));
-  if (name === '') throw sourceInvalid(`${folder} gives its source no name. Add a source.json with an id.`);
-  refuseOtherModel(folder, model, cardModel, card, dictionary);
-  const hookPoint = hookPointOf(folder, model, card, dictionary);
-  const statistics = await readFeatureStatistics(folder, dictionary.features, card?.statistics_version);
+export async function openSource(path: string, model: ModelFacts): Promise<Source> {
+  const card = await readSourceCard(path);
+  const dictionary = await loadDictionary(path, { foldDecoderNorms: card?.fold_decoder_norms });
+  const name = card?.id.split('/')[1] ?? basename(resolve(path)).replace(/\.(safetensors|npz|sae\.pt|pth?)$/, '');
+  if (name === '') throw sourceInvalid(`${path} gives its source no name. Add a source.json with an id.`);
+  refuseOtherModel(path, model, card, dictionary);
+  const hookPoint = hookPointOf(path, model, card, dictionary);
+  const statistics = await readFeatureStatistics(path, dictionary.features, card?.statistics_version);
   return {
     id: `${model.id}/${name}`,
     model: model.id,
@@ -47,57 +47,82 @@ export async function openSource(folder: string, model: ModelFacts): Promise<Sou
     dictionary,
     card,
     statistics,
-    labels: await readLabels(folder, dictionary.features, card),
+    labels: await readLabels(path, dictionary.features, card),
     residentBytes: dictionary.residentBytes + (statistics?.residentBytes ?? 0),
   };
 }
 
-/** The model that a bundled source or a folder says it is for; null where it says none. Throws like `openSource`. */
-export async function modelOfSource(nameOrPath: string): Promise<string | null> {
-  const folder = sourceFolder(nameOrPath);
-  const card = await readSourceCard(folder);
-  return card?.model ?? card?.id.split('/')[0] ?? lastPart(await saelensModelName(folder));
+/** Whether a feature's activation can be read, by its row alone, at the place that it writes. */
+export function readsWhatItWrites({ dictionary }: Source): boolean {
+  return dictionary.kind === 'autoencoder' && dictionary.readsByRow;
 }
 
-/** A card names the model outright; SAELens's own name for it is compared by its last part. */
-function refuseOtherModel(
-  folder: string,
-  model: ModelFacts,
-  cardModel: string | null,
-  card: SourceCard | null,
-  dictionary: Dictionary,
-): void {
-  const named = cardModel ?? lastPart(dictionary.modelName);
+/** The model that a bundled source, a folder or a file says it is for; null where it says none. Throws like `openSource`. */
+export async function modelOfSource(nameOrPath: string): Promise<string | null> {
+  const path = sourcePath(nameOrPath);
+  const card = await readSourceCard(path);
+  return card?.model ?? card?.id.split('/')[0] ?? plainModelName(await dictionaryModelName(path));
+}
+
+/** A card names the model outright; a dictionary's own name for it is compared by its last part. */
+function refuseOtherModel(path: string, model: ModelFacts, card: SourceCard | null, dictionary: Dictionary): void {
+  const named = card?.id.split('/')[0] ?? plainModelName(dictionary.modelName);
   for (const other of [named, card?.model ?? null]) {
     if (other !== null && other.toLowerCase() !== model.id.toLowerCase()) {
-      throw sourceInvalid(`${folder} is a source of ${other}, not of ${model.id}. Load it with its own model.`);
+      throw sourceInvalid(`${path} is a source of ${other}, not of ${model.id}. Load it with its own model.`);
     }
   }
-  if (dictionary.dIn !== model.dModel) {
-    throw sourceInvalid(
-      `${folder} reads a stream ${dictionary.dIn} wide; that of ${model.id} is ${model.dModel} wide.`,
-    );
-  }
   if (card?.features !== undefined && card.features !== dictionary.features) {
-    throw sourceInvalid(`${folder}: its card counts ${card.features} features, its weights ${dictionary.features}.`);
+    throw sourceInvalid(`${path}: its card counts ${card.features} features, its weights ${dictionary.features}.`);
   }
 }
 
-/** `EleutherAI/pythia-70m` is `pythia-70m`. */
-function lastPart(modelName: string | null): string | null {
-  return modelName?.split('/').at(-1) ?? null;
+/** `EleutherAI/pythia-70m` is `pythia-70m`; `gpt2-small` is TransformerLens' name for `gpt2`. */
+function plainModelName(modelName: string | null): string | null {
+  const name = modelName?.split('/').at(-1) ?? null;
+  return name === 'gpt2-small' ? 'gpt2' : name;
 }
 
-function hookPointOf(folder: string, model: ModelFacts, card: SourceCard | null, dictionary: Dictionary): string {
-  const hookPoint = dictionary.hookName ?? card?.hook_point ?? null;
-  if (hookPoint === null) throw sourceInvalid(`${folder} does not say its hook point. Add hook_name to its cfg.json.`);
-  const place = canonicalName(hookPoint, model.blocks);
-  if (card?.hook_point !== undefined && canonicalName(card.hook_point, model.blocks) !== place) {
-    throw sourceInvalid(`${folder}: its card says hook point ${card.hook_point}, its cfg.json ${hookPoint}.`);
+/** Where the dictionary writes. Refuses places that the model does not have, and widths that are not theirs. */
+function hookPointOf(path: string, model: ModelFacts, card: SourceCard | null, dictionary: Dictionary): string {
+  const said = dictionary.hookPointOut ?? (dictionary.kind === 'transcoder' ? null : dictionary.hookPoint);
+  const hookPoint = said ?? card?.hook_point ?? null;
+  if (hookPoint === null) {
+    throw sourceInvalid(`${path} does not say the hook point that it writes. Add a source.json with hook_point.`);
   }
-  if (place !== null) return hookPoint;
-  if (/^blocks\.\d+\.hook_resid_(pre|mid|post)$/.test(hookPoint)) {
-    throw sourceInvalid(`${folder} is of ${hookPoint}, but ${model.id} has ${model.blocks} blocks.`);
+  const place = placeOf(hookPoint, model);
+  if (card?.hook_point !== undefined && placeOf(card.hook_point, model) !== place) {
+    throw sourceInvalid(`${path}: its card says hook point ${card.hook_point}, its own files ${hookPoint}.`);
   }
-  throw sourceUnsupported(`A dictionary at ${hookPoint}`);
+  if (place === null) throw noPlace(path, hookPoint, model);
+  checkWidth(path, model, place, 'writes', dictionary.dOut);
+  const read = dictionary.hookPoint === null ? null : placeOf(dictionary.hookPoint, model);
+  if (read !== null) checkWidth(path, model, read, 'reads', dictionary.dIn);
+  return canonicalName(hookPoint, model.blocks) === null ? place : hookPoint;
+}
+
+function placeOf(hookPoint: string, { blocks, hookPoints }: ModelFacts): string | null {
+  try {
+    const place = resolveHookPoint(hookPoint, { blocks, hookPoints });
+    // A model of parallel blocks has no hook_resid_mid: its list says so.
+    return hookPoints === undefined || hookPoints.has(place) ? place : null;
+  } catch {
+    return null;
+  }
+}
+
+function noPlace(path: string, hookPoint: string, model: ModelFacts): Error {
+  const block = /^blocks\.(\d+)\./.exec(hookPoint)?.[1];
+  if (block !== undefined && Number(block) >= model.blocks) {
+    return sourceInvalid(`${path} is of ${hookPoint}, but ${model.id} has ${model.blocks} blocks.`);
+  }
+  return sourceUnsupported(`A dictionary at ${hookPoint} of ${model.id}`);
+}
+
+function checkWidth(path: string, model: ModelFacts, place: string, does: 'reads' | 'writes', width: number): void {
+  const its = model.hookPoints === undefined ? model.dModel : hookPointWidth(model.hookPoints, place);
+  if (its === undefined) throw sourceInvalid(`${path} ${does} ${place}, whose values have no width of their own.`);
+  if (width !== its) {
+    throw sourceInvalid(`${path} ${does} ${place} as ${width} wide; that of ${model.id} is ${its} wide.`);
+  }
 }

@@ -7,6 +7,7 @@ import {
   createPrefixSharing,
   type Engine,
   type EngineObserver,
+  hookPointShapes,
   type LoadedModel,
   loadModel,
   modelNeeds,
@@ -52,7 +53,7 @@ export async function openModel(config: Config, options: OpenModelOptions = {}):
     const { dModel, blocks } = model.config;
     const bundled = bundledSources().filter((source) => source.startsWith(`${id}/`));
     const registry = await openRegistry({
-      model: { id, dModel, blocks, hash: model.hash },
+      model: { id, dModel, blocks, hash: model.hash, hookPoints: hookPointShapes(model.config) },
       sources: config.source.length > 0 ? config.source : bundled,
       ...collectedNorms(config, id, model.hash),
     });

@@ -89,7 +89,7 @@ export const serveSettings = {
   source: setting(
     '--source <path>',
     'TILLER_SOURCE',
-    'a folder with an SAE; repeat for several (the variable: commas)',
+    'an SAE or transcoder: its folder or its file (docs/saes.md); repeat for several (the variable: commas)',
     z.array(text),
     () => [],
     {

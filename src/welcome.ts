@@ -1,4 +1,4 @@
-import type { Registry } from '../sae-registry/index.ts';
+import { type Registry, readsWhatItWrites } from '../sae-registry/index.ts';
 
 /** A feature whose effect a stranger notices: prayers and heaven, in the bundled source. */
 const shownFeature = { source: 'smollm2-135m-instruct/17-res-4k', index: 837, strength: 1.5, query: 'music' } as const;
@@ -20,7 +20,11 @@ export function welcome(url: string, { id, chats, registry }: WelcomeModel): str
   const lines = [`Tiller is ready: ${id} at ${url}`, '', 'A plain request:', ask(plain)];
   const feature = chooseFeature(registry.sources);
   if (!feature)
-    return text([...lines, '', 'No SAE is loaded for this model: give one with --source, or steer by vectors.']);
+    return text([
+      ...lines,
+      '',
+      'No SAE to steer with is loaded for this model: give one with --source, or steer by vectors.',
+    ]);
   const { label, edit, query } = feature;
   const other =
     query === null
@@ -33,19 +37,21 @@ export function welcome(url: string, { id, chats, registry }: WelcomeModel): str
   return text([...lines, '', `The same, steered${how}:`, ask({ ...plain, steering: { edits: [edit] } }), '', ...other]);
 }
 
-/** The feature of the examples: the bundled one, else the first whose strength has a unit, else one to take away. */
+/** The feature of the examples: the bundled one, else the first whose strength has a unit, else one to take away, or (of TopK, of a transcoder) to add. */
 function chooseFeature(sources: Registry['sources']) {
-  const source = sources.find(({ id }) => id === shownFeature.source) ?? sources[0];
+  const writing = sources.filter(({ dictionary }) => dictionary.writesByRow);
+  const source = writing.find(({ id }) => id === shownFeature.source) ?? writing[0];
   if (!source) return null;
   const shown = source.id === shownFeature.source;
   const known = shown ? shownFeature.index : firstWithUnit(source);
   const index = known ?? 0;
   const label = source.labels.get(index)?.[0]?.text ?? null;
   const feature = `${source.id}/${index}`;
-  const edit =
-    known === null
-      ? ({ feature, mode: 'ablate' } as const)
-      : ({ feature, mode: 'add', strength: shownFeature.strength } as const);
+  const add = { feature, mode: 'add', strength: shownFeature.strength } as const;
+  const unknown = readsWhatItWrites(source)
+    ? ({ feature, mode: 'ablate' } as const)
+    : ({ ...add, unit: 'raw' } as const);
+  const edit = known === null ? unknown : add;
   return { label, edit, query: shown ? shownFeature.query : longestWord(label) };
 }
 

@@ -43,6 +43,7 @@ const packageOwners: Record<string, readonly string[]> = {
   commander: ['src'],
   pino: ['src'],
   'prom-client': ['src'],
+  yaml: ['sae-registry'],
 };
 
 function sources(folder: string): string[] {

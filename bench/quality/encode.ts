@@ -9,6 +9,8 @@ const together = 4;
  */
 export function fastEncoder(dictionary: Dictionary): (stream: Float32Array) => Float32Array {
   const { dIn, features } = dictionary;
+  if (!dictionary.readsByRow)
+    throw new Error(`features of a dictionary of ${dictionary.activation} do not fire by their rows alone`);
   const encoder = new Float32Array(features * dIn);
   const bias = new Float64Array(features);
   const threshold = new Float64Array(features);

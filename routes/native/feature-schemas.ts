@@ -31,7 +31,10 @@ export const featureDetailSchema = featureSummarySchema
     bottom_logits: z.array(z.string()),
     top_tokens: z.array(z.string()),
     examples: z.array(z.object({ tokens: z.array(z.string()), value: z.number() })),
-    encoder_dot_decoder: z.number().openapi({ description: 'What one unit of write adds to the reading.' }),
+    encoder_dot_decoder: z.number().nullable().openapi({
+      description:
+        'What one unit of write adds to the reading; null where a feature does not read what it writes (transcoders).',
+    }),
   })
   .openapi('Feature');
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createDictionary, loadSaelensFolder } from '../../sae-registry/index.ts';
+import { createDictionary, loadDictionary, plainDictionary, residentVectors } from '../../sae-registry/index.ts';
 import { base64Floats } from './base64-floats.ts';
 
 const fixtures = join(import.meta.dirname, '../fixtures/tiny-sae');
@@ -23,7 +23,7 @@ describe('a folder that SAELens wrote', () => {
   it('comes in eight kinds', () => expect(Object.keys(golden.cases)).toHaveLength(8));
 
   it.each(Object.entries(golden.cases))('%s encodes as SAELens does', async (name, expected) => {
-    const dictionary = await loadSaelensFolder(join(fixtures, name));
+    const dictionary = await loadDictionary(join(fixtures, name));
     const activations = dictionary.encode(base64Floats(golden.stream));
     expectClose(activations, base64Floats(expected.features));
     expect(activations.some((value) => value > 0) && activations.some((value) => value === 0)).toBe(true);
@@ -32,7 +32,7 @@ describe('a folder that SAELens wrote', () => {
   it.each(Object.entries(golden.cases))(
     '%s gives each feature its own rows, which read what encode reads',
     async (name, expected) => {
-      const dictionary = await loadSaelensFolder(join(fixtures, name));
+      const dictionary = await loadDictionary(join(fixtures, name));
       const [encoder, decoder, bias] = [expected.encoder, expected.decoder, expected.bias].map(base64Floats);
       const stream = base64Floats(golden.stream);
       const activations = dictionary.encode(stream);
@@ -60,34 +60,29 @@ describe('a folder that SAELens wrote', () => {
   it('would not pass with its encoder read in the other layout', () => {
     const expected = golden.cases['standard-v6'];
     if (!expected) throw new Error('no such case');
-    const weights = {
-      dIn: width,
-      features,
-      hookName: null,
+    const columns = base64Floats(expected.encoder);
+    const rows = Float32Array.from(columns, (_, at) => columns[(at % width) * features + Math.floor(at / width)]);
+    const weights = (encoder: Float32Array) => ({
+      ...plainDictionary,
+      hookPoint: null,
+      hookPointOut: null,
       modelName: null,
       hash: '',
-      encoder: base64Floats(expected.encoder),
-      decoder: base64Floats(expected.decoder),
+      encoder: residentVectors(encoder, features, width),
+      decoder: residentVectors(base64Floats(expected.decoder), features, width),
       encoderBias: base64Floats(expected.bias),
       decoderBias: new Float32Array(width),
-      threshold: null,
-      subtractDecoderBias: false,
-      inputScale: 1,
-    };
+    });
     const stream = base64Floats(golden.stream);
-    expectClose(createDictionary(weights).encode(stream), base64Floats(expected.features));
-    const transposed = Float32Array.from(
-      { length: width * features },
-      (_, at) => weights.encoder[(at % width) * features + Math.floor(at / width)] as number,
-    );
-    const wrong = createDictionary({ ...weights, encoder: transposed }).encode(stream);
+    expectClose(createDictionary(weights(rows)).encode(stream), base64Floats(expected.features));
+    const wrong = createDictionary(weights(columns)).encode(stream);
     expect(() => expectClose(wrong, base64Floats(expected.features))).toThrow();
   });
 
   it('is pinned by the hash of its files', async () => {
-    const once = await loadSaelensFolder(join(fixtures, 'standard-v6'));
-    const again = await loadSaelensFolder(join(fixtures, 'standard-v6'));
-    const other = await loadSaelensFolder(join(fixtures, 'standard-v6-b-dec'));
+    const once = await loadDictionary(join(fixtures, 'standard-v6'));
+    const again = await loadDictionary(join(fixtures, 'standard-v6'));
+    const other = await loadDictionary(join(fixtures, 'standard-v6-b-dec'));
     expect(once.hash).toMatch(/^[0-9a-f]{64}$/);
     expect(again.hash).toBe(once.hash);
     expect(other.hash).not.toBe(once.hash);
@@ -111,21 +106,17 @@ describe('a folder that is refused', () => {
   };
 
   it.each([
-    [{ architecture: 'topk', k: 4 }, /topk.*later version/],
-    [{ architecture: 'gated' }, /gated/],
-    [{ architecture: 'skip_transcoder' }, /skip_transcoder/],
+    [{ architecture: 'matching_pursuit' }, /matching_pursuit.*later version/],
     [{ architecture: 'temporal' }, /temporal/],
+    [{ architecture: 'abstopk' }, /abstopk/],
     [{ activation_fn_str: 'topk' }, /topk/],
     [{ activation_fn: 'tanh-relu' }, /tanh-relu/],
-    [{ normalize_activations: 'layer_norm' }, /layer_norm/],
-    [{ normalize_activations: 'constant_norm_rescale' }, /constant_norm_rescale/],
     [{ normalize_activations: 'covariance_whitening' }, /covariance_whitening/],
     [{ normalize_activations: true }, /without its factor/],
-    [{ reshape_activations: 'hook_z' }, /hook_z/],
-    [{ d_out: 8 }, /transcoder/],
+    [{ reshape_activations: 'hook_q' }, /hook_q/],
     [{ metadata: { hook_name: 'blocks.1.attn.hook_q', hook_head_index: 2 } }, /one attention head/],
   ])('as unsupported: %j', async (changes, message) => {
-    await expect(loadSaelensFolder(withConfig(changes))).rejects.toMatchObject({
+    await expect(loadDictionary(withConfig(changes))).rejects.toMatchObject({
       code: 'source_unsupported',
       message: expect.stringMatching(message),
     });
@@ -134,11 +125,19 @@ describe('a folder that is refused', () => {
   it.each([
     [{ d_in: 32, d_sae: 16 }, /W_enc is \[16, 32\], but cfg.json makes it \[32, 16\]/],
     [{ d_sae: 33 }, /W_enc/],
+    [{ d_out: 8 }, /no transcoder/],
+    [{ architecture: 'topk', k: 4 }, /has thresholds/],
+    [{ architecture: 'topk', k: 33 }, /at most d_sae/],
+    [{ architecture: 'topk' }, /k missing/],
+    [{ architecture: 'gated' }, /thresholds/],
+    [{ architecture: 'skip_transcoder' }, /thresholds/],
+    [{ architecture: 'jumprelu_skip_transcoder' }, /'W_skip'/],
+    [{ reshape_activations: 'hook_z' }, /no heads/],
     [{ d_in: 1.5 }, /malformed/],
     [{ d_sae: -1 }, /malformed/],
     [{ d_sae: 1e300 }, /malformed/],
   ])('as invalid: %j', async (changes, message) => {
-    await expect(loadSaelensFolder(withConfig(changes))).rejects.toMatchObject({
+    await expect(loadDictionary(withConfig(changes))).rejects.toMatchObject({
       code: 'source_invalid',
       message: expect.stringMatching(message),
     });
@@ -146,7 +145,7 @@ describe('a folder that is refused', () => {
 
   it('where JumpReLU is claimed without thresholds', async () => {
     const folder = withConfig({ architecture: 'jumprelu' }, 'standard-v6');
-    await expect(loadSaelensFolder(folder)).rejects.toMatchObject({
+    await expect(loadDictionary(folder)).rejects.toMatchObject({
       code: 'source_invalid',
       message: expect.stringMatching(/'threshold'/),
     });
@@ -155,19 +154,19 @@ describe('a folder that is refused', () => {
   it('where files are missing, truncated or no JSON', async () => {
     const truncated = copy();
     truncateSync(join(truncated, 'sae_weights.safetensors'), 4000);
-    await expect(loadSaelensFolder(truncated)).rejects.toMatchObject({
+    await expect(loadDictionary(truncated)).rejects.toMatchObject({
       code: 'source_invalid',
       message: expect.stringMatching(/truncated/i),
     });
     const garbled = copy();
     writeFileSync(join(garbled, 'cfg.json'), '{"d_in":');
-    await expect(loadSaelensFolder(garbled)).rejects.toMatchObject({ code: 'source_invalid' });
+    await expect(loadDictionary(garbled)).rejects.toMatchObject({ code: 'source_invalid' });
     const noWeights = copy();
     rmSync(join(noWeights, 'sae_weights.safetensors'));
-    await expect(loadSaelensFolder(noWeights)).rejects.toMatchObject({ code: 'source_invalid' });
-    await expect(loadSaelensFolder(temporary)).rejects.toMatchObject({
+    await expect(loadDictionary(noWeights)).rejects.toMatchObject({ code: 'source_invalid' });
+    await expect(loadDictionary(temporary)).rejects.toMatchObject({
       code: 'source_invalid',
-      message: expect.stringMatching(/cfg.json/),
+      message: expect.stringMatching(/known format \(SAELens/),
     });
   });
 
@@ -177,7 +176,7 @@ describe('a folder that is refused', () => {
     const bytes = readFileSync(path);
     bytes.writeFloatLE(Number.NaN, bytes.length - 4);
     writeFileSync(path, bytes);
-    await expect(loadSaelensFolder(folder)).rejects.toMatchObject({
+    await expect(loadDictionary(folder)).rejects.toMatchObject({
       code: 'source_invalid',
       message: expect.stringMatching(/not finite/),
     });

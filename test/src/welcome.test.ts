@@ -38,6 +38,15 @@ describe('the first words', () => {
     expect(detail).toEqual({ address: `${url}/api/v1/features/${feature}` });
   });
 
+  it('add where a feature cannot be read, and pass over a dictionary that cannot be steered with', async () => {
+    const model = { id: 'tiny-model', dModel: 16, blocks: 4, hash: 'abc' };
+    const kinds = join(saes, '../saes/saelens');
+    const registry = await openRegistry({ model, sources: [join(kinds, 'layer-norm'), join(kinds, 'topk')] });
+    const [, steered] = commands(welcome(url, { id: model.id, chats: true, registry }));
+    const edits = [{ feature: 'tiny-model/topk/0', mode: 'add', strength: 1.5, unit: 'raw' }];
+    expect(steered?.body.steering).toEqual({ edits });
+  });
+
   it('say so where no SAE is loaded', () => {
     const text = welcome(url, { id: 'm', chats: true, registry: { sources: [] } });
     expect(commands(text)).toHaveLength(1);

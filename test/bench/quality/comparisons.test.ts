@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { DistributionComparison, distributionOf, divergence } from '../../../bench/quality/distributions.ts';
 import { fastEncoder } from '../../../bench/quality/encode.ts';
 import { FeatureComparison, StreamComparison } from '../../../bench/quality/features.ts';
-import { createDictionary } from '../../../sae-registry/index.ts';
+import { createDictionary, plainDictionary, residentVectors } from '../../../sae-registry/index.ts';
 import { randomNumbers } from '../../harness/tiny-model.ts';
 
 const distribution = (logits: readonly number[]) =>
@@ -113,18 +113,19 @@ describe('encoding much text', () => {
     const next = randomNumbers(3);
     const numbers = (length: number, size = 1) => Float32Array.from({ length }, () => next() * size);
     const [dIn, features] = [6, 40];
+    const decoderBias = numbers(dIn);
     const dictionary = createDictionary({
-      dIn,
-      features,
-      hookName: null,
+      ...plainDictionary,
+      hookPoint: null,
+      hookPointOut: null,
       modelName: null,
       hash: '',
-      encoder: numbers(dIn * features),
-      decoder: numbers(dIn * features),
+      encoder: residentVectors(numbers(dIn * features), features, dIn),
+      decoder: residentVectors(numbers(dIn * features), features, dIn),
       encoderBias: numbers(features),
-      decoderBias: numbers(dIn),
-      threshold: numbers(features),
-      subtractDecoderBias: true,
+      decoderBias,
+      activation: { kind: 'jumprelu', thresholds: numbers(features) },
+      inputBias: decoderBias,
       inputScale: 1.5,
     });
     const encode = fastEncoder(dictionary);
