@@ -92,9 +92,9 @@ class Step {
     turn(keys_ + at * key_step_ + head * width, position, at, 1, turned.data());
     const float *value = values_ + at * key_step_ + head * width;
     const float factor = row_scale_ ? row_scale_[at] : 1;
-    for (int64_t d = 0; d < width; d++) {
-      put(key_cache_ + place + d, turned[d]);
-      put(value_cache_ + place + d, value[d] * factor);
+    for (int64_t d = 0; d < width; d += lanes) {
+      store(key_cache_ + place + d, load(turned.data() + d));
+      store(value_cache_ + place + d, load(value + d) * factor);
     }
   }
 

@@ -72,8 +72,16 @@ inline uint16_t half(float value) {
   return static_cast<uint16_t>(sign | ((bits - 0x38000000u + 0xfffu + ((bits >> 13) & 1u)) >> 13));
 }
 
-inline void put(float *to, float value) { *to = value; }
-inline void put(uint16_t *to, float value) { *to = half(value); }
+/** The same of a vector. */
+inline void store(uint16_t *to, Floats value) {
+#if defined(__AVX512F__)
+  _mm256_storeu_si256(reinterpret_cast<__m256i *>(to), _mm512_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+#elif defined(__F16C__)
+  _mm_storeu_si128(reinterpret_cast<__m128i *>(to), _mm256_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+#else
+  for (int at = 0; at < lanes; at++) to[at] = half(value[at]);
+#endif
+}
 
 /** The same number in every lane; subtracting zero changes none. */
 inline Floats all(float value) { return value - Floats{}; }
