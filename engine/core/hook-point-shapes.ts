@@ -54,7 +54,6 @@ export function hookPointWidth(shapes: ReadonlyMap<string, HookPointShape>, hook
 
 /** Hook points that an edit cannot be made at: what their names look like, and why. */
 const uneditable: readonly { readonly names: RegExp; readonly reason: string }[] = [
-  { names: /^hook_embed$/, reason: 'it is the stream that enters block 0: edit blocks.0.hook_resid_pre instead' },
   { names: /hook_scale$/, reason: 'it is a single number that a norm divides by: edit hook_normalized instead' },
   {
     names: /hook_rot_[qk]$/,

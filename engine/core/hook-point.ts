@@ -23,7 +23,7 @@ export interface StreamPlaces {
   readonly hookPoints?: ReadonlyMap<string, HookPointShape>;
 }
 
-/** Every place of the stream that this engine can tap (and, `hook_embed` aside, edit) in a model; a number stands for so many blocks. */
+/** Every place of the stream that this engine can tap and edit in a model; a number stands for so many blocks. */
 export function listHookPoints(decoder: number | StreamPlaces): string[] {
   const { blocks, parallelResidual = false } = typeof decoder === 'number' ? { blocks: decoder } : decoder;
   const sites = streamSites.filter((site) => site !== 'hook_resid_mid' || !parallelResidual);
@@ -52,8 +52,8 @@ export function parseHookPoint(name: string, decoder: number | StreamPlaces, par
 
 /**
  * One spelling for each place: `blocks.L.hook_resid_post` and `blocks.(L+1).hook_resid_pre` are the same stream. The canonical
- * form is `hook_resid_pre` for the stream that enters block 0, `hook_resid_post` otherwise; `hook_embed`, which no edit
- * reaches, stays itself.
+ * form is `hook_resid_pre` for the stream that enters block 0, `hook_resid_post` otherwise; `hook_embed` stays itself: positions
+ * may be added after it.
  */
 export function canonicalHookPoint(point: HookPoint): HookPoint {
   if (point.site === 'hook_resid_pre' && point.block > 0) return { site: 'hook_resid_post', block: point.block - 1 };

@@ -12,14 +12,14 @@ export function addEmbedding(
   sites: Sites,
 ): { readonly embedded: string; readonly positions: string | null } {
   const matrix = graph.weight('model.embed_tokens.weight', [vocabularySize, dModel]);
-  const rows = embeddingScale === 1 ? 'hook_embed' : 'hook_embed/rows';
-  graph.node(rows, 'Gather', [matrix, ports.inputIds], { attributes: { axis: 0 } });
-  if (embeddingScale !== 1) graph.node('hook_embed', 'Mul', [rows, graph.scalar(embeddingScale)]);
-  sites.offer('hook_embed', 'hook_embed', dModel);
-  if (!learnedPositions) return { embedded: 'hook_embed', positions: null };
+  const rows = graph.node('hook_embed/rows', 'Gather', [matrix, ports.inputIds], { attributes: { axis: 0 } });
+  const scaled =
+    embeddingScale === 1 ? rows : graph.node('hook_embed/scaled', 'Mul', [rows, graph.scalar(embeddingScale)]);
+  const embedded = sites.pass('hook_embed', scaled, dModel);
+  if (!learnedPositions) return { embedded, positions: null };
   const vectors = graph.weight('model.embed_positions.weight', [contextLength, dModel]);
   const rowsOfPositions = graph.node('hook_pos_embed/rows', 'Gather', [vectors, where.each()], {
     attributes: { axis: 0 },
   });
-  return { embedded: 'hook_embed', positions: sites.pass('hook_pos_embed', rowsOfPositions, dModel) };
+  return { embedded, positions: sites.pass('hook_pos_embed', rowsOfPositions, dModel) };
 }

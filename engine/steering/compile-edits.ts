@@ -93,7 +93,6 @@ function compileEdit(
 
 function editableHookPoint({ target, param }: EditSpecification, places: StreamPlaces): string {
   const hookPoint = resolveHookPoint(target.hookPoint, places, param);
-  if (hookPoint === 'hook_embed') refuse('embeddingSite', param);
   const reason = whyNotEditable(hookPoint);
   if (reason !== null) refuse('notEditable', param, { hookPoint, reason });
   return hookPoint;

@@ -17,11 +17,6 @@ export const refusals = {
     code: 'too_many_edits',
     message: ({ count, limit }) => `${count} edits are more than the limit of ${limit}. Send fewer edits.`,
   },
-  embeddingSite: {
-    code: 'edit_not_applicable',
-    message: () =>
-      'hook_embed can be read but not edited. Edit blocks.0.hook_resid_pre, the stream that enters block 0.',
-  },
   notEditable: {
     code: 'edit_not_applicable',
     message: ({ hookPoint, reason }) => `No edit can be made at ${hookPoint}: ${reason}.`,

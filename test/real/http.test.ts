@@ -420,7 +420,12 @@ describe('bad input gets', () => {
     ],
     ['an unknown vector', 404, 'vector_not_found', add({ vector: 'pirate' }), 'steering.edits[0].vector'],
     ['a wrong width', 422, 'edit_not_applicable', add({ vector: inline(1, 'blocks.3.hook_resid_post', 575) })],
-    ['a place that cannot be edited', 422, 'edit_not_applicable', add({ vector: inline(1, 'hook_embed') })],
+    [
+      'a place that cannot be edited',
+      422,
+      'edit_not_applicable',
+      add({ vector: inline(1, 'blocks.0.ln1.hook_scale') }),
+    ],
     [
       'a number that is not finite',
       422,

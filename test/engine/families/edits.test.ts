@@ -74,7 +74,6 @@ it('refuses edits where none can be made, with the way out', async () => {
   const prepare = (name: string) => executor.prepare({ edits: [name], taps: [] });
   try {
     for (const [name, words] of [
-      ['hook_embed', 'blocks.0.hook_resid_pre'],
       ['blocks.0.ln1.hook_scale', 'hook_normalized'],
       ['blocks.1.attn.hook_rot_k', 'hook_k'],
       ['blocks.0.attn.hook_pattern', 'hook_z'],

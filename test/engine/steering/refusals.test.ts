@@ -23,13 +23,6 @@ const cases: readonly Case[] = [
     Array.from({ length: 9 }, () => specification(feature(), 'add', 1)),
   ],
   [
-    'embeddingSite',
-    'edit_not_applicable',
-    /blocks.0.hook_resid_pre/,
-    e0,
-    [specification(vector({ hookPoint: 'hook_embed' }), 'add', 1)],
-  ],
-  [
     'notEditable',
     'edit_not_applicable',
     /blocks.1.attn.hook_rot_q.* edit hook_q and hook_k instead/,
