@@ -1,10 +1,8 @@
 import { type Checkpoint, type WeightMemory, type WeightSizes, weightMemory, weightSizes } from './checkpoint/index.ts';
-
 import { cachedHeadDim } from './core/index.ts';
 import type { OperatorSet } from './core/operators.ts';
 import type { Precision, PrecisionChoice } from './core/precision.ts';
-
-export type KeyValueType = 'float32' | 'float16';
+import type { KeyValueType } from './graph/index.ts';
 
 /** What a model takes of a machine; bytes. */
 export interface ModelNeeds {
@@ -17,7 +15,7 @@ export interface ModelNeeds {
   readonly contextLength: number;
 }
 
-/** Where inputs are rounded to 8 bits anyway, 11 bits of keys and values lose nothing more, and are read in half the time. */
+/** 11 bits of keys and values are read in half the time; `f32` rounds nothing, and ONNX Runtime's attention takes float32 alone. */
 export function keyValueTypeOf(precision: Precision, operators: OperatorSet): KeyValueType {
   return precision === 'f32' || operators === 'onnxruntime' ? 'float32' : 'float16';
 }

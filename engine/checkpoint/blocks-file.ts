@@ -2,17 +2,14 @@ import { TillerError } from '../core/index.ts';
 import type { SequentialWriter } from './atomic-file.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { blockWidth } from './four-bit-blocks.ts';
-import { type LinearGroup, linearGroups } from './linear-groups.ts';
+import { groupShape, type LinearGroup, linearGroups } from './linear-groups.ts';
 import { rowRanges } from './row-pieces.ts';
 import { prepareStoredLinears, type StoredFile, type StoredOptions, type StoredPart } from './stored-file.ts';
-import type { StoredLinears } from './stored-linears.ts';
+import { type BlockForm, blockForms, type StoredLinears } from './stored-linears.ts';
 
 const formatVersion = 3;
-type BlockForm = 'blocks4' | 'blocks8';
 type BlockArray = 'quants' | 'scales' | 'offsets';
 
-/** Stored types that are executed as they are. */
-const formsByType: Readonly<Record<string, BlockForm>> = { Q4_0: 'blocks4', Q4_1: 'blocks4', Q8_0: 'blocks8' };
 const arraysByForm = { blocks4: ['quants', 'scales', 'offsets'], blocks8: ['quants', 'scales'] } as const;
 
 interface BlockNumbers {
@@ -52,11 +49,11 @@ export function hasBlocks(checkpoint: Checkpoint): boolean {
 
 /** A group is stored in one form; one that mixes types stays float32. */
 function blockParts(checkpoint: Checkpoint, group: LinearGroup): BlockPart[] {
-  const infos = group.weights.map((name) => checkpoint.tensors.get(name));
-  const [form, ...others] = new Set(infos.map((info) => formsByType[info?.type ?? '']));
+  const types = group.weights.map((name) => checkpoint.tensors.get(name)?.type);
+  const [form, ...others] = new Set(types.map((type) => type && blockForms[type]));
   if (form === undefined || others.length > 0) return [];
-  const rows = infos.reduce((sum, info) => sum + (info?.shape[0] ?? 0), 0);
-  const perRow = (infos[0]?.shape[1] ?? 0) / blockWidth;
+  const { outputs: rows, width } = groupShape(group, checkpoint.tensors);
+  const perRow = width / blockWidth;
   const quantBytes = form === 'blocks4' ? blockWidth / 2 : blockWidth;
   return arraysByForm[form].map((array) => ({
     name: `${group.name}.${array}`,

@@ -1,6 +1,6 @@
 import type { Checkpoint } from './checkpoint.ts';
 import { placeColumns, quantiseRows } from './int8-rows.ts';
-import { type LinearGroup, linearGroups } from './linear-groups.ts';
+import { groupShape, type LinearGroup, linearGroups } from './linear-groups.ts';
 import { readRowPieces } from './row-pieces.ts';
 import { prepareStoredLinears, type StoredFile, type StoredOptions, type StoredPart } from './stored-file.ts';
 import type { StoredLinears } from './stored-linears.ts';
@@ -30,9 +30,7 @@ export function prepareInt8Weights(checkpoint: Checkpoint, options: StoredOption
 }
 
 function int8Parts(checkpoint: Checkpoint, group: LinearGroup): Int8Part[] {
-  const shapes = group.weights.map((name) => checkpoint.tensors.get(name)?.shape ?? []);
-  const rows = shapes.reduce((sum, [out = 0]) => sum + out, 0);
-  const width = shapes[0]?.[1] ?? 0;
+  const { outputs: rows, width } = groupShape(group, checkpoint.tensors);
   const part = (array: Int8Part['array'], shape: readonly number[], byteLength: number): Int8Part => {
     const type = array === 'values' ? 'int8' : 'float32';
     return { name: `${group.name}.${array}`, group, form: 'int8', array, type, rows, width, shape, byteLength };

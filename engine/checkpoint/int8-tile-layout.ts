@@ -1,4 +1,4 @@
-import { stripOutputs } from './tile-layout.ts';
+import { firstWord, stripOutputs, tileOutputs } from './tile-layout.ts';
 
 /**
  * How signed 8-bit weights lie for Tiller's own operator IntegerProduct (engine/kernels/integer-product.cpp): in tiles of 64 inputs by
@@ -7,7 +7,6 @@ import { stripOutputs } from './tile-layout.ts';
  * beyond the width and outputs that fill up the last strip weigh nothing.
  */
 const blockInputs = 64;
-const tileOutputs = 16;
 const tileWords = (blockInputs * tileOutputs) / 4;
 
 /** What the operator's quanta of inputs are counted from. */
@@ -25,11 +24,9 @@ export function int8TileShapes(outputs: number, width: number) {
 /** Puts the weights of an output where they belong, and gives −128 · their sum. */
 export function placeIntegers(into: Uint32Array, output: number, quanta: Int8Array): number {
   const blocks = Math.ceil(quanta.length / blockInputs);
-  const strip = Math.floor(output / stripOutputs);
-  const side = Math.floor((output % stripOutputs) / tileOutputs);
   let sum = 0;
   for (let block = 0; block < blocks; block++) {
-    const tile = ((strip * blocks + block) * 2 + side) * tileWords + (output % tileOutputs);
+    const tile = firstWord(output, block, blocks, tileWords);
     const from = block * blockInputs;
     const to = Math.min(quanta.length, from + blockInputs);
     for (let at = from; at < to; at += 4) {

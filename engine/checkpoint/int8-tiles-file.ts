@@ -2,7 +2,7 @@ import type { SequentialWriter } from './atomic-file.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { quantiseRows } from './int8-rows.ts';
 import { int8TileShapes, placeIntegers } from './int8-tile-layout.ts';
-import { type LinearGroup, linearGroups } from './linear-groups.ts';
+import { groupShape, type LinearGroup, linearGroups } from './linear-groups.ts';
 import { readRowPieces } from './row-pieces.ts';
 import { prepareStoredLinears, type StoredFile, type StoredOptions, type StoredPart } from './stored-file.ts';
 import type { StoredLinears } from './stored-linears.ts';
@@ -44,9 +44,7 @@ export function prepareInt8Tiles(checkpoint: Checkpoint, options: StoredOptions)
 }
 
 function int8TilesParts(checkpoint: Checkpoint, group: LinearGroup): Int8TilesPart[] {
-  const shapes = group.weights.map((name) => checkpoint.tensors.get(name)?.shape ?? []);
-  const outputs = shapes.reduce((sum, [out = 0]) => sum + out, 0);
-  const width = shapes[0]?.[1] ?? 0;
+  const { outputs, width } = groupShape(group, checkpoint.tensors);
   const { tiles, scales } = int8TileShapes(outputs, width);
   const types = { tiles: 'uint8', scales: 'float32', offsets: 'int32' } as const;
   return (['tiles', 'scales', 'offsets'] as const).map((array) => {

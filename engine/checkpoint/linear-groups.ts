@@ -1,4 +1,5 @@
 import type { ModelConfig } from '../core/index.ts';
+import type { Checkpoint } from './checkpoint.ts';
 
 /** Linear layers, their biases apart, that read the same input: stored, and where the storage allows it computed, as one matrix. */
 export interface LinearGroup {
@@ -26,6 +27,12 @@ export function linearGroups(config: ModelConfig): LinearGroup[] {
   });
   const embedding = config.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
   return [...blocks.flat(), { name: unembeddingGroup, weights: [embedding] }];
+}
+
+/** The matrix that a group is stored as: its matrices, [out, width] each, below each other. */
+export function groupShape({ weights }: LinearGroup, tensors: Pick<Checkpoint, 'tensors'>['tensors']) {
+  const shapes = weights.map((name) => tensors.get(name)?.shape ?? []);
+  return { outputs: shapes.reduce((sum, [out = 0]) => sum + out, 0), width: shapes[0]?.[1] ?? 0 } as const;
 }
 
 /** The group of the matrix from the stream to logits, the embedding matrix itself where the two are tied. */

@@ -1,6 +1,7 @@
 import type { ModelConfig } from '../core/index.ts';
 import type { TensorLocation } from './checkpoint.ts';
 import { linearGroups } from './linear-groups.ts';
+import type { TensorType } from './tensor.ts';
 
 /**
  * How a linear layer's weights are stored, besides plain float32:
@@ -17,8 +18,20 @@ import { linearGroups } from './linear-groups.ts';
  *
  * int8 and blocks are for ONNX Runtime's operators, tiles for Tiller's own.
  */
-export type LinearForm = 'int8' | 'int8tiles' | 'blocks4' | 'blocks8' | TileForm;
+export type LinearForm = 'int8' | 'int8tiles' | BlockForm | TileForm;
+export type BlockForm = 'blocks4' | 'blocks8';
 export type TileForm = 'tiles4' | 'tiles8' | 'tiles16';
+
+/** Stored types whose weights MatMulNBits takes as they are. */
+export const blockForms: Partial<Record<TensorType, BlockForm>> = { Q4_0: 'blocks4', Q4_1: 'blocks4', Q8_0: 'blocks8' };
+
+/** Stored types whose weights Product takes as they are. */
+export const tileForms: Partial<Record<TensorType, TileForm>> = {
+  Q4_0: 'tiles4',
+  Q4_1: 'tiles4',
+  Q8_0: 'tiles8',
+  BF16: 'tiles16',
+};
 
 /** An array in a cache file, ready to be mapped. */
 export interface StoredArray {

@@ -13,7 +13,7 @@ export type TileBits = 4 | 8 | 16;
 
 export const tileInputs = 32;
 export const stripOutputs = 32;
-const tileOutputs = 16;
+export const tileOutputs = 16;
 
 /** Sizes of the arrays of a matrix [outputs, width]. */
 export function tileShapes(outputs: number, width: number, bits: TileBits) {
@@ -31,7 +31,7 @@ export function scaleIndex(output: number, block: number, blocks: number): numbe
 }
 
 /** The index of the first 32-bit word of an output in a block's tile, and the words from one of its rows to the next. */
-function firstWord(output: number, block: number, blocks: number, wordsPerTile: number): number {
+export function firstWord(output: number, block: number, blocks: number, wordsPerTile: number): number {
   const strip = Math.floor(output / stripOutputs);
   const side = Math.floor((output % stripOutputs) / tileOutputs);
   return ((strip * blocks + block) * 2 + side) * wordsPerTile + (output % tileOutputs);

@@ -1,20 +1,12 @@
 import type { Checkpoint } from './checkpoint.ts';
-import { type LinearGroup, linearGroups } from './linear-groups.ts';
+import { groupShape, type LinearGroup, linearGroups } from './linear-groups.ts';
 import { prepareStoredLinears, type StoredFile, type StoredOptions, type StoredPart } from './stored-file.ts';
-import type { StoredLinears, TileForm } from './stored-linears.ts';
-import { elementCount, type TensorType } from './tensor.ts';
+import { type StoredLinears, type TileForm, tileForms } from './stored-linears.ts';
+import { elementCount } from './tensor.ts';
 import { tileInputs, tileShapes } from './tile-layout.ts';
 import { type TileNumbers, tileBits, writeTiles } from './write-tiles.ts';
 
 const formatVersion = 2;
-
-/** Stored types whose weights Product takes as they are. */
-const formsByType: Partial<Record<TensorType, TileForm>> = {
-  Q4_0: 'tiles4',
-  Q4_1: 'tiles4',
-  Q8_0: 'tiles8',
-  BF16: 'tiles16',
-};
 
 type TileArray = 'tiles' | 'scales' | 'offsets';
 const arraysByForm: Readonly<Record<TileForm, readonly TileArray[]>> = {
@@ -66,11 +58,10 @@ export function commonTileForm(checkpoint: Checkpoint): TileForm | null {
 }
 
 function tileParts(checkpoint: Checkpoint, group: LinearGroup): TilePart[] {
-  const infos = group.weights.map((name) => checkpoint.tensors.get(name));
-  const [form, ...others] = new Set(infos.map((info) => info && formsByType[info.type]));
-  const width = infos[0]?.shape[1] ?? 0;
+  const types = group.weights.map((name) => checkpoint.tensors.get(name)?.type);
+  const [form, ...others] = new Set(types.map((type) => type && tileForms[type]));
+  const { outputs, width } = groupShape(group, checkpoint.tensors);
   if (form === undefined || others.length > 0 || width === 0 || width % tileInputs !== 0) return [];
-  const outputs = infos.reduce((sum, info) => sum + (info?.shape[0] ?? 0), 0);
   const shapes = tileShapes(outputs, width, tileBits[form]);
   return arraysByForm[form].map((array) => {
     const shape = array === 'tiles' ? shapes.tiles : shapes.scales;

@@ -2,8 +2,8 @@ import type { OperatorSet } from '../core/operators.ts';
 import type { Precision } from '../core/precision.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { int8TileShapes } from './int8-tile-layout.ts';
-import { linearGroups } from './linear-groups.ts';
-import type { LinearForm } from './stored-linears.ts';
+import { groupShape, linearGroups } from './linear-groups.ts';
+import { blockForms, type LinearForm, tileForms } from './stored-linears.ts';
 import { elementCount, type TensorType } from './tensor.ts';
 import { tileInputs, tileShapes } from './tile-layout.ts';
 import { tileBits } from './write-tiles.ts';
@@ -44,26 +44,13 @@ const packedOver: Readonly<Record<'float32' | 'int8' | 'blocks4' | 'blocks8', nu
   blocks8: 1.25,
 };
 
-const tiles: Partial<Record<TensorType, LinearForm>> = {
-  Q4_0: 'tiles4',
-  Q4_1: 'tiles4',
-  Q8_0: 'tiles8',
-  BF16: 'tiles16',
-};
-const blocks: Partial<Record<TensorType, LinearForm>> = { Q4_0: 'blocks4', Q4_1: 'blocks4', Q8_0: 'blocks8' };
-
 /** From the headers of a checkpoint alone. */
 export function weightSizes({ config, tensors }: Pick<Checkpoint, 'config' | 'tensors'>): WeightSizes {
   const linear = new Set<string>();
-  const linears = linearGroups(config).map(({ weights }): LinearSize => {
-    const infos = weights.map((name) => tensors.get(name));
-    for (const name of weights) linear.add(name);
-    const [type = null, ...others] = new Set(infos.map((info) => info?.type));
-    return {
-      outputs: infos.reduce((sum, info) => sum + (info?.shape[0] ?? 0), 0),
-      width: infos[0]?.shape[1] ?? 0,
-      type: others.length === 0 ? type : null,
-    };
+  const linears = linearGroups(config).map((group): LinearSize => {
+    for (const name of group.weights) linear.add(name);
+    const [type = null, ...others] = new Set(group.weights.map((name) => tensors.get(name)?.type));
+    return { ...groupShape(group, tensors), type: others.length === 0 ? type : null };
   });
   let rest = 0;
   for (const { name, shape } of tensors.values()) {
@@ -97,9 +84,9 @@ export function weightMemory(sizes: WeightSizes, precision: Precision, operators
 function linearForms(linear: LinearSize, precision: Precision, operators: OperatorSet): (LinearForm | 'float32')[] {
   if (precision === 'int8') return [operators === 'tiller' ? 'int8tiles' : 'int8'];
   const type = linear.type ?? 'F32';
-  if (operators === 'tiller') return [(linear.width % tileInputs === 0 && tiles[type]) || 'float32'];
-  if (precision === 'blocks') return [blocks[type] ?? 'float32'];
-  return blocks[type] === 'blocks4' ? ['float32', 'blocks4'] : ['float32'];
+  if (operators === 'tiller') return [(linear.width % tileInputs === 0 && tileForms[type]) || 'float32'];
+  if (precision === 'blocks') return [blockForms[type] ?? 'float32'];
+  return blockForms[type] === 'blocks4' ? ['float32', 'blocks4'] : ['float32'];
 }
 
 /** Whether ONNX Runtime packs a copy of weights in this form; Tiller's own operators read theirs where they lie. */

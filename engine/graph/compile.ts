@@ -7,7 +7,6 @@ import { addLogits } from './logits.ts';
 import { type GraphOptions, ports } from './names.ts';
 import { normWeights } from './norm.ts';
 import { type GraphPort, OnnxGraph } from './onnx.ts';
-import { refuseWhatOperatorsLack } from './operator-limits.ts';
 import { Positions } from './positions.ts';
 import { type OpenSites, Sites } from './sites.ts';
 import { ResidualStream } from './stream.ts';
@@ -44,7 +43,6 @@ export function compileDecoder(
   linears: LinearOptions = everythingDense,
   options: GraphOptions = { operators: 'onnxruntime', keyValueType: 'float32' },
 ): CompiledGraph {
-  refuseWhatOperatorsLack(config, options.operators);
   if (open.tapsOnly && open.taps.size === 0) {
     throw new TillerError('unsupported', 'A graph that gives out nothing but taps needs a tap.');
   }

@@ -62,6 +62,9 @@ const zeroPoint = 128;
 /** MatMulNBits' accuracy levels. */
 const accuracyLevels = { float32: 1, int8: 4 } as const;
 
+/** Outputs of all matrices of a group. */
+const outputsOf = (weights: LinearLayers['weights']) => weights.reduce((sum, { out }) => sum + out, 0);
+
 /** Adds linear layers to a graph in the form their weights are stored in. */
 export class LinearBuilder {
   private readonly graph: OnnxGraph;
@@ -140,7 +143,7 @@ export class LinearBuilder {
   private addInt8(layers: LinearLayers): string {
     const { graph } = this;
     const { name, width, group, mayFlatten, mayLeaveScale, weights } = layers;
-    const out = weights.reduce((sum, weight) => sum + weight.out, 0);
+    const out = outputsOf(weights);
     const arrays = linearArrays(group);
     const values = graph.weight(arrays.values, [width, out], 'int8');
     const scales = graph.weight(arrays.scales, [out]);
@@ -162,7 +165,7 @@ export class LinearBuilder {
   private addInt8Tiles(layers: LinearLayers): string {
     const { graph } = this;
     const { name, width, group, weights } = layers;
-    const outputs = weights.reduce((sum, weight) => sum + weight.out, 0);
+    const outputs = outputsOf(weights);
     const shapes = int8TileShapes(outputs, width);
     const arrays = linearArrays(group);
     const { quanta, scale } = this.quantise(layers);
@@ -238,7 +241,7 @@ export class LinearBuilder {
    */
   private addBlocks({ name, x, width, group, tokens, weights }: LinearLayers, form: 'blocks4' | 'blocks8'): string {
     const { graph } = this;
-    const out = weights.reduce((sum, weight) => sum + weight.out, 0);
+    const out = outputsOf(weights);
     const perRow = width / blockWidth;
     const arrays = linearArrays(group);
     const bits = form === 'blocks4' ? 4 : 8;
@@ -260,7 +263,7 @@ export class LinearBuilder {
   /** Weights as the checkpoint holds them, in float32 arithmetic: engine/kernels/product.cpp. */
   private addTiles({ name, x, width, group, weights }: LinearLayers, form: TileForm): string {
     const { graph } = this;
-    const outputs = weights.reduce((sum, weight) => sum + weight.out, 0);
+    const outputs = outputsOf(weights);
     const bits = tileBits[form];
     const shapes = tileShapes(outputs, width, bits);
     const arrays = linearArrays(group);

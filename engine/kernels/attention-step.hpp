@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <limits>
 #include <vector>
 
 #include "attention-tile.hpp"
@@ -16,7 +15,6 @@ constexpr int64_t stretch = 512;
 constexpr int most_queries = 6;
 /** Tokens that share a pass over the keys. */
 constexpr int64_t most_tokens = 32;
-constexpr float nothing = -std::numeric_limits<float>::infinity();
 
 /** Running softmax of one query over the keys seen so far: their largest score, and the sum of e^(score − largest). */
 struct Running {

@@ -6,7 +6,6 @@
 // A row with a logit that is NaN or infinite has a log_sum_exp that is NaN; its indices are some of the row's all the same.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "operators.hpp"
@@ -15,7 +14,6 @@
 namespace tiller {
 namespace {
 
-constexpr float nothing = -std::numeric_limits<float>::infinity();
 /** Logits whose largest is looked at in their place until it is known which of them can be among the first. */
 constexpr int64_t stretch = 64;
 

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 namespace tiller {
 
@@ -24,6 +25,9 @@ typedef float Floats __attribute__((vector_size(4 * lanes)));
 typedef int32_t Integers __attribute__((vector_size(4 * lanes)));
 typedef uint32_t Words __attribute__((vector_size(4 * lanes)));
 typedef uint16_t Halves __attribute__((vector_size(2 * lanes)));
+
+/** What no number is below. */
+constexpr float nothing = -std::numeric_limits<float>::infinity();
 
 inline Floats load(const float *from) {
   Floats value;

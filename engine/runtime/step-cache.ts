@@ -67,7 +67,7 @@ export class StepCache {
     const first = rows[0] as RowStep;
     const sizes: Record<string, number> = { B: rows.length, S: first.tokens.length, R: logitRows };
     let key = `${variant.key}|${kind}|${first.slot}|${rows.length}|${first.tokens.length}|${logitRows}`;
-    const showsKeys = variant.graph.inputs.some(({ name }) => name === ports.keyCount);
+    const showsKeys = variant.sites.taps.size > 0 && variant.graph.inputs.some(({ name }) => name === ports.keyCount);
     if (showsKeys) {
       const keys = shownKeys(rows, this.context);
       sizes[keyDimension] = keys;

@@ -18,13 +18,7 @@ import { operatorSets, temporaryCache } from '../../harness/kernels.ts';
 
 const cacheDirectory = await temporaryCache('tiller-families-');
 const sets = await operatorSets();
-/** Rotates 4 of 16 dimensions of a head (engine/graph/operator-limits.ts). */
-const ownOperatorsOnly: string[] = [];
-const loads = familyFolders.flatMap((folder) =>
-  sets
-    .filter(({ operators }) => operators === 'tiller' || !ownOperatorsOnly.includes(folder))
-    .map((set) => ({ folder, ...set })),
-);
+const loads = familyFolders.flatMap((folder) => sets.map((set) => ({ folder, ...set })));
 
 describe.each(loads)('$folder with the operators of $operators', ({ folder, kernels }) => {
   const golden = familyGolden(folder);

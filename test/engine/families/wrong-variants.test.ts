@@ -3,7 +3,14 @@ import type { WeightsFile } from '../../../engine/checkpoint/index.ts';
 import type { ModelConfig } from '../../../engine/core/index.ts';
 import { openExecutor } from '../../../engine/runtime/index.ts';
 import { changedWeights, reordered } from '../../harness/changed-weights.ts';
-import { type FamilyFolder, familyGolden, familyModel, logitsDifference, runInChunks } from '../../harness/families.ts';
+import {
+  type FamilyFolder,
+  familyFolders,
+  familyGolden,
+  familyModel,
+  logitsDifference,
+  runInChunks,
+} from '../../harness/families.ts';
 import { temporaryCache, testKernels } from '../../harness/kernels.ts';
 
 interface Model {
@@ -80,18 +87,8 @@ const cutOtherwise = (model: Model): Model => {
   })(model);
 };
 
-const rotated: readonly FamilyFolder[] = [
-  'llama3',
-  'llama_biased',
-  'llama_narrow',
-  'mistral',
-  'qwen2',
-  'qwen3',
-  'gpt_neox',
-  'gemma2',
-  'gemma3',
-];
-const everyone: readonly FamilyFolder[] = [...rotated, 'gpt2', 'gemma3_multimodal'];
+const rotated = familyFolders.filter((folder) => folder !== 'gpt2' && folder !== 'gemma3_multimodal');
+const everyone = familyFolders;
 const gemmas: readonly FamilyFolder[] = ['gemma2', 'gemma3', 'gemma3_multimodal'];
 
 const variants: readonly Variant[] = [
