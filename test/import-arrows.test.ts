@@ -44,6 +44,9 @@ const packageOwners: Record<string, readonly string[]> = {
   pino: ['src'],
   'prom-client': ['src'],
   yaml: ['sae-registry'],
+  'better-sqlite3': ['sae-registry'],
+  'drizzle-orm': ['sae-registry'],
+  'sqlite-vec': ['sae-registry'],
 };
 
 function sources(folder: string): string[] {

@@ -27,6 +27,7 @@ export const errorCodes = [
   'statistics_missing',
   // the service cannot take or finish it now
   'model_busy',
+  'in_use',
   'queue_full',
   'queue_timeout',
   'not_ready',
@@ -39,6 +40,8 @@ export const errorCodes = [
   'checkpoint_unsupported',
   'source_invalid',
   'source_unsupported',
+  // the registry's file
+  'store_invalid',
   'model_unavailable',
   'checksum_mismatch',
   'disk_full',
