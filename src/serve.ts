@@ -1,4 +1,4 @@
-import { TillerError } from '../engine/core/index.ts';
+import { askForShortSlices, TillerError } from '../engine/index.ts';
 import { createApp } from './app.ts';
 import { createProgressDisplay } from './cli/progress-display.ts';
 import type { Config } from './config.ts';
@@ -21,6 +21,7 @@ import { welcome } from './welcome.ts';
 export async function runServe(config: Config): Promise<void> {
   if (config.profile !== null) throw noSuchProfile(config.profile, 'profile');
   const log = createLogger(config.logLevel);
+  log.debug({ taken: askForShortSlices() }, 'short slices for the event loop');
   const metrics = createMetrics(() => pool.loaded().map(({ model }) => model));
   const services = new AppServices({
     version: readVersion(),
