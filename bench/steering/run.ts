@@ -28,7 +28,7 @@ const anyModel = { dModel: 1, blocks: 1000 };
 const options = readOptions('bench:steering', 'What distinct steerings cost in one batch', {
   rounds: [count, '4', 'rounds; every case is measured once in each'],
   rows: [count, '32', 'rows of the batch'],
-  steps: [count, '4', 'steps of a block'],
+  steps: [count, '8', 'steps of a block'],
   blocks: [count, '3', 'pairs of an unsteered and a steered block in a round'],
   prompt: [count, '64', 'tokens of prompt before what is generated'],
   precisions: [words, 'f32', 'precisions to measure, with commas'],
