@@ -17,6 +17,8 @@ export interface EightBitBlocks {
   readonly quants: Uint8Array;
   /** [rows, width / 32] */
   readonly scales: Float32Array;
+  /** The same as they are stored, float16 bits. */
+  readonly halfScales: Uint16Array;
 }
 
 /** Turns a signed byte into an unsigned one that is 128 larger. */
@@ -35,15 +37,17 @@ export async function readEightBitBlocks(
   const { first, count: rows, encoded, storedAt } = await readStoredRows(file, tensor, range);
   const quants = new Uint8Array(rows * width);
   const scales = new Float32Array(rows * perRow);
+  const halfScales = new Uint16Array(rows * perRow);
   const { bytes } = blockLayouts.Q8_0;
   for (let row = 0; row < rows; row++) {
     const stored = storedAt(first + row);
     for (let b = 0; b < perRow; b++) {
       const at = (stored * perRow + b) * bytes;
       const to = row * perRow + b;
-      scales[to] = halfToFloat((encoded[at] as number) | ((encoded[at + 1] as number) << 8));
+      halfScales[to] = (encoded[at] as number) | ((encoded[at + 1] as number) << 8);
+      scales[to] = halfToFloat(halfScales[to] as number);
       for (let i = 0; i < blockWidth; i++) quants[to * blockWidth + i] = (encoded[at + 2 + i] as number) ^ signBit;
     }
   }
-  return { rows, width, quants, scales };
+  return { rows, width, quants, scales, halfScales };
 }

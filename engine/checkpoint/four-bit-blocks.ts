@@ -19,6 +19,8 @@ export interface FourBitBlocks {
   readonly scales: Float32Array;
   /** [rows, width / 32] */
   readonly offsets: Float32Array;
+  /** d and m as they are stored, float16 bits, [rows, width / 32]; m is 0 in Q4_0, which has none. */
+  readonly halves: { readonly scales: Uint16Array; readonly minima: Uint16Array };
 }
 
 /** Weights of one block, in both layouts. */
@@ -44,6 +46,7 @@ export async function readFourBitBlocks(
     quants: new Uint8Array(rows * perRow * quantBytes),
     scales: new Float32Array(rows * perRow),
     offsets: new Float32Array(rows * perRow),
+    halves: { scales: new Uint16Array(rows * perRow), minima: new Uint16Array(rows * perRow) },
   };
   for (let row = 0; row < rows; row++) {
     const stored = storedAt(first + row);
@@ -53,10 +56,16 @@ export async function readFourBitBlocks(
   return blocks;
 }
 
+function bitsAt(encoded: Uint8Array, at: number): number {
+  return (encoded[at] as number) | ((encoded[at + 1] as number) << 8);
+}
+
 /** One block: float16 d, in Q4_1 float16 m, then 16 bytes with element i in the low half of byte i and i + 16 in the high half. */
 function takeApart(type: 'Q4_0' | 'Q4_1', encoded: Uint8Array, at: number, blocks: FourBitBlocks, to: number): void {
   const scale = halfAt(encoded, at);
   blocks.scales[to] = scale;
+  blocks.halves.scales[to] = bitsAt(encoded, at);
+  if (type === 'Q4_1') blocks.halves.minima[to] = bitsAt(encoded, at + 2);
   blocks.offsets[to] = type === 'Q4_0' ? 0 : halfAt(encoded, at + 2) + zeroPoint * scale;
   const quants = at + (type === 'Q4_0' ? 2 : 4);
   for (let i = 0; i < quantBytes; i++) {

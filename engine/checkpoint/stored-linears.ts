@@ -12,15 +12,16 @@ import type { TensorType } from './tensor.ts';
  * | int8tiles | `tiles` uint8, `scales` float32, `offsets` int32, as int8-tile-layout.ts says  | scale·q                     |
  * | blocks4 | `quants` uint8 [out, width/32, 16], `scales`, `offsets` float32 [out, width/32]  | scale·(q − 8) + offset      |
  * | blocks8 | `quants` uint8 [out, width/32, 32], `scales` float32 [out, width/32]             | scale·(q − 128)             |
- * | tiles4  | `tiles` uint8, `scales`, `offsets` float32, as tile-layout.ts says               | scale·q + offset            |
- * | tiles8  | `tiles` uint8, `scales` float32                                                  | scale·q                     |
+ * | tiles4  | `tiles` uint8, `scales` float16, as tile-layout.ts says                          | scale·q                     |
+ * | tiles4m | `tiles` uint8, `scales`, `minima` float16                                        | scale·q + (8·scale + minimum) |
+ * | tiles8  | `tiles` uint8, `scales` float16                                                  | scale·q                     |
  * | tiles16 | `tiles` uint8                                                                    | bfloat16                    |
  *
  * int8 and blocks are for ONNX Runtime's operators, tiles for Tiller's own.
  */
 export type LinearForm = 'int8' | 'int8tiles' | BlockForm | TileForm;
 export type BlockForm = 'blocks4' | 'blocks8';
-export type TileForm = 'tiles4' | 'tiles8' | 'tiles16';
+export type TileForm = 'tiles4' | 'tiles4m' | 'tiles8' | 'tiles16';
 
 /** Stored types whose weights MatMulNBits takes as they are. */
 export const blockForms: Partial<Record<TensorType, BlockForm>> = { Q4_0: 'blocks4', Q4_1: 'blocks4', Q8_0: 'blocks8' };
@@ -28,7 +29,7 @@ export const blockForms: Partial<Record<TensorType, BlockForm>> = { Q4_0: 'block
 /** Stored types whose weights Product takes as they are. */
 export const tileForms: Partial<Record<TensorType, TileForm>> = {
   Q4_0: 'tiles4',
-  Q4_1: 'tiles4',
+  Q4_1: 'tiles4m',
   Q8_0: 'tiles8',
   BF16: 'tiles16',
 };
@@ -36,7 +37,7 @@ export const tileForms: Partial<Record<TensorType, TileForm>> = {
 /** An array in a cache file, ready to be mapped. */
 export interface StoredArray {
   readonly location: TensorLocation;
-  readonly type: 'float32' | 'uint8' | 'int8' | 'int32';
+  readonly type: 'float32' | 'float16' | 'uint8' | 'int8' | 'int32';
 }
 
 /** Linear layers that are stored in a form of their own; those that are not named are read as float32. */

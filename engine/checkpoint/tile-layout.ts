@@ -6,8 +6,9 @@
  * | bits | rows | a word of row r, least significant bits first                                                  |
  * |------|------|-----------------------------------------------------------------------------------------------|
  * | 16   | 16   | inputs 2r and 2r + 1 as bfloat16                                                               |
- * | 8    | 8    | inputs 4r … 4r + 3 as signed bytes                                                             |
  * | 4    | 4    | in each half of 16 bits four inputs as q + 8: 8r, 8r + 2, 8r + 4, 8r + 6, and those after them |
+ *
+ * A tile of 8 bits is signed bytes, [32 inputs, 16 outputs].
  */
 export type TileBits = 4 | 8 | 16;
 
@@ -68,12 +69,10 @@ export function placeEightBits(
   bytes: Uint8Array,
   at: number,
 ): void {
-  const word = firstWord(output, block, blocks, 128);
-  for (let row = 0; row < 8; row++) {
-    let value = 0;
-    for (let i = 0; i < 4; i++) value |= ((bytes[at + 4 * row + i] as number) ^ 0x80) << (8 * i);
-    into[word + row * tileOutputs] = value >>> 0;
-  }
+  const side = firstWord(output, block, blocks, 128) - (output % tileOutputs);
+  const tile = new Uint8Array(into.buffer, into.byteOffset + 4 * side, tileInputs * tileOutputs);
+  for (let i = 0; i < tileInputs; i++)
+    tile[i * tileOutputs + (output % tileOutputs)] = (bytes[at + i] as number) ^ 0x80;
 }
 
 /** The same for 32 float32 whose lower 16 bits are zero, given as their bits. */

@@ -6,11 +6,12 @@ import { elementCount } from './tensor.ts';
 import { tileInputs, tileShapes } from './tile-layout.ts';
 import { type TileNumbers, tileBits, writeTiles } from './write-tiles.ts';
 
-const formatVersion = 2;
+const formatVersion = 3;
 
-type TileArray = 'tiles' | 'scales' | 'offsets';
+type TileArray = 'tiles' | 'scales' | 'minima';
 const arraysByForm: Readonly<Record<TileForm, readonly TileArray[]>> = {
-  tiles4: ['tiles', 'scales', 'offsets'],
+  tiles4: ['tiles', 'scales'],
+  tiles4m: ['tiles', 'scales', 'minima'],
   tiles8: ['tiles', 'scales'],
   tiles16: ['tiles'],
 };
@@ -24,13 +25,13 @@ interface TilePart extends StoredPart {
 
 /**
  * The linear layers whose weights Tiller's own operator takes as the checkpoint holds them, laid out for it (tile-layout.ts) in a
- * cache file `weights/<hash>.tiles.v2.bin` (stored-file.ts), the weights unchanged. A group that mixes types, or whose width is no
+ * cache file `weights/<hash>.tiles.v3.bin` (stored-file.ts), the weights unchanged. A group that mixes types, or whose width is no
  * multiple of 32, is left out. Throws `disk_full`.
  */
 export function prepareTileWeights(checkpoint: Checkpoint, options: StoredOptions): Promise<StoredLinears> {
   const parts = linearGroups(checkpoint.config).flatMap((group) => tileParts(checkpoint, group));
   /** Of the group whose tiles were written last. */
-  let numbers: TileNumbers = { scales: null, offsets: null };
+  let numbers: TileNumbers = { scales: null, minima: null };
   const write: StoredFile<TilePart>['write'] = async ({ array, group, form, outputs, width }, file, report) => {
     if (array === 'tiles') {
       numbers = await writeTiles(checkpoint, { weights: group.weights, form, outputs, width }, file, report);
@@ -65,8 +66,8 @@ function tileParts(checkpoint: Checkpoint, group: LinearGroup): TilePart[] {
   const shapes = tileShapes(outputs, width, tileBits[form]);
   return arraysByForm[form].map((array) => {
     const shape = array === 'tiles' ? shapes.tiles : shapes.scales;
-    const byteLength = elementCount(shape) * (array === 'tiles' ? 1 : 4);
-    const type = array === 'tiles' ? 'uint8' : 'float32';
+    const byteLength = elementCount(shape) * (array === 'tiles' ? 1 : 2);
+    const type = array === 'tiles' ? 'uint8' : 'float16';
     return { name: `${group.name}.${array}`, group, form, array, type, outputs, width, shape, byteLength };
   });
 }

@@ -109,11 +109,12 @@ export function formBytes(form: LinearForm, { outputs, width }: LinearSize): num
     case 'blocks8':
       return perBlock(32, 1);
     case 'tiles4':
+    case 'tiles4m':
     case 'tiles8':
     case 'tiles16': {
       const shapes = tileShapes(outputs, width, tileBits[form]);
-      const numbers = { tiles4: 2, tiles8: 1, tiles16: 0 }[form];
-      return elementCount(shapes.tiles) + numbers * 4 * elementCount(shapes.scales);
+      const numbers = { tiles4: 1, tiles4m: 2, tiles8: 1, tiles16: 0 }[form];
+      return elementCount(shapes.tiles) + numbers * 2 * elementCount(shapes.scales);
     }
   }
 }

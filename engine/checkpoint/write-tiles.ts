@@ -15,7 +15,7 @@ import {
   tileShapes,
 } from './tile-layout.ts';
 
-export const tileBits: Readonly<Record<TileForm, TileBits>> = { tiles4: 4, tiles8: 8, tiles16: 16 };
+export const tileBits: Readonly<Record<TileForm, TileBits>> = { tiles4: 4, tiles4m: 4, tiles8: 8, tiles16: 16 };
 
 /** Matrices below each other, of types that have the same form. */
 export interface TiledGroup {
@@ -25,18 +25,18 @@ export interface TiledGroup {
   readonly width: number;
 }
 
-/** What belongs to a group's tiles, [strips, width / 32, 32]; null where its form has none. */
+/** What belongs to a group's tiles, [strips, width / 32, 32] as float16 bits; null where its form has none. */
 export interface TileNumbers {
-  readonly scales: Float32Array | null;
-  readonly offsets: Float32Array | null;
+  readonly scales: Uint16Array | null;
+  readonly minima: Uint16Array | null;
 }
 
 /** Whole rows of a matrix, and how their blocks are put into tiles. */
 interface Piece {
   readonly rows: number;
   place(into: Uint32Array, output: number, block: number, blocks: number, from: number): void;
-  readonly scales: Float32Array | null;
-  readonly offsets: Float32Array | null;
+  readonly scales: Uint16Array | null;
+  readonly minima: Uint16Array | null;
 }
 
 /** Writes a group's tiles, a few strips at a time, and gives what is written after them. */
@@ -48,9 +48,9 @@ export async function writeTiles(
 ): Promise<TileNumbers> {
   const blocks = width / tileInputs;
   const shapes = tileShapes(outputs, width, tileBits[form]);
-  const makeNumbers = () => new Float32Array(elementCount(shapes.scales));
+  const makeNumbers = () => new Uint16Array(elementCount(shapes.scales));
   const scales = form === 'tiles16' ? null : makeNumbers();
-  const offsets = form === 'tiles4' ? makeNumbers() : null;
+  const minima = form === 'tiles4m' ? makeNumbers() : null;
   const window = new StripWindow(file, elementCount(shapes.tiles) / shapes.tiles[0], report);
   let output = 0;
   for (const name of weights) {
@@ -62,13 +62,13 @@ export async function writeTiles(
           piece.place(window.words, place, block, blocks, from);
           const at = scaleIndex(output, block, blocks);
           if (scales && piece.scales) scales[at] = piece.scales[from] as number;
-          if (offsets && piece.offsets) offsets[at] = piece.offsets[from] as number;
+          if (minima && piece.minima) minima[at] = piece.minima[from] as number;
         }
       }
     }
   }
   await window.flush();
-  return { scales, offsets };
+  return { scales, minima };
 }
 
 async function* piecesOf(checkpoint: Checkpoint, name: string, form: TileForm): AsyncGenerator<Piece> {
@@ -80,7 +80,7 @@ async function* piecesOf(checkpoint: Checkpoint, name: string, form: TileForm): 
         place: (into, output, block, blocks, from) =>
           placeNumbers(into, output, block, blocks, bits, from * tileInputs),
         scales: null,
-        offsets: null,
+        minima: null,
       };
     }
     return;
@@ -88,7 +88,7 @@ async function* piecesOf(checkpoint: Checkpoint, name: string, form: TileForm): 
   const [rows = 0, width = 0] = checkpoint.tensors.get(name)?.shape ?? [];
   for (const range of rowRanges(rows, width)) {
     const piece =
-      form === 'tiles4' ? await fourBits(checkpoint, name, range) : await eightBits(checkpoint, name, range);
+      tileBits[form] === 4 ? await fourBits(checkpoint, name, range) : await eightBits(checkpoint, name, range);
     if (!piece) throw new TillerError('internal', `${name} is not stored in blocks.`);
     yield piece;
   }
@@ -97,25 +97,24 @@ async function* piecesOf(checkpoint: Checkpoint, name: string, form: TileForm): 
 async function fourBits(checkpoint: Checkpoint, name: string, range: RowRange): Promise<Piece | null> {
   const read = await checkpoint.readFourBitBlocks(name, range);
   if (!read) return null;
-  const { rows, quants, scales, offsets } = read;
+  const { rows, quants, halves } = read;
   return {
     rows,
     place: (into, output, block, blocks, from) =>
       placeFourBits(into, output, block, blocks, quants, from * (tileInputs / 2)),
-    scales,
-    offsets,
+    ...halves,
   };
 }
 
 async function eightBits(checkpoint: Checkpoint, name: string, range: RowRange): Promise<Piece | null> {
   const read = await checkpoint.readEightBitBlocks(name, range);
   if (!read) return null;
-  const { rows, quants, scales } = read;
+  const { rows, quants, halfScales } = read;
   return {
     rows,
     place: (into, output, block, blocks, from) =>
       placeEightBits(into, output, block, blocks, quants, from * tileInputs),
-    scales,
-    offsets: null,
+    scales: halfScales,
+    minima: null,
   };
 }

@@ -268,8 +268,8 @@ export class LinearBuilder {
     const shapes = tileShapes(outputs, width, bits);
     const arrays = linearArrays(group);
     const inputs = [x, graph.weight(arrays.tiles, shapes.tiles, 'uint8')];
-    if (form !== 'tiles16') inputs.push(graph.weight(arrays.scales, shapes.scales));
-    if (form === 'tiles4') inputs.push(graph.weight(arrays.offsets, shapes.scales));
+    if (form !== 'tiles16') inputs.push(graph.weight(arrays.scales, shapes.scales, 'float16'));
+    if (form === 'tiles4m') inputs.push(graph.weight(arrays.minima, shapes.scales, 'float16'));
     return graph.node(name, 'Product', inputs, { attributes: { bits, outputs }, domain: 'tiller' });
   }
 

@@ -70,6 +70,7 @@ export function linearArrays(group: string) {
     tiles: `${group}.tiles`,
     scales: `${group}.scales`,
     offsets: `${group}.offsets`,
+    minima: `${group}.minima`,
   } as const;
 }
 

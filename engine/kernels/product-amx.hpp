@@ -90,16 +90,14 @@ inline void widen(const uint8_t *tile, uint16_t *to) {
     }
   } else {
     const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xffff0000u));
-    const auto number = [](__m512i bytes) { return _mm512_castps_si512(_mm512_cvtepi32_ps(_mm512_srai_epi32(bytes, 24))); };
-    for (int row = 0; row < 8; row++) {
-      const __m512i words = _mm512_loadu_si512(tile + 64 * row);
-      const __m512i first = number(_mm512_slli_epi32(words, 24)), second = number(_mm512_slli_epi32(words, 16));
-      const __m512i third = number(_mm512_slli_epi32(words, 8)), fourth = number(words);
-      const auto beside = [&](__m512i low, __m512i high) {
-        return _mm512_or_si512(_mm512_srli_epi32(low, 16), _mm512_and_si512(high, upper));
-      };
-      _mm512_store_si512(to + 64 * row, beside(first, second));
-      _mm512_store_si512(to + 64 * row + 32, beside(third, fourth));
+    const auto numbers = [&](int input) {
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i *>(tile + input * tile_outputs));
+      return _mm512_castps_si512(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)));
+    };
+    for (int input = 0; input < tile_inputs; input += 2) {
+      const __m512i low = _mm512_srli_epi32(numbers(input), 16);
+      // low | (numbers & upper)
+      _mm512_store_si512(to + input * tile_outputs, _mm512_ternarylogic_epi32(low, numbers(input + 1), upper, 0xf8));
     }
   }
 }
@@ -115,6 +113,8 @@ struct Desk {
   /** The step's inputs, taken apart by this thread for itself, and which node's they are. */
   std::vector<uint16_t> numbers;
   std::vector<float> sums;
+  /** Of a strip, [blocks, 32]. */
+  std::vector<float> offsets;
   uint64_t owner = 0;
 };
 
@@ -126,13 +126,13 @@ inline Desk &own_desk() {
 /** A tile of sums on its way into the totals. */
 template <bool stacked>
 struct Settling {
-  const float *scales = nullptr;
+  const uint16_t *scales = nullptr;
   float *totals = nullptr;
   int64_t rows = 0;
 
   /** totals += scale·raw */
   void settle(const float *raw) const {
-    const __m512 scale = _mm512_loadu_ps(scales);
+    const __m512 scale = load(scales);
     for (int64_t row = 0; row < rows; row++) {
       float *const to = totals + row * strip_outputs;
       __m512 sum = _mm512_load_ps(raw + row * tile_outputs);
@@ -175,18 +175,21 @@ template <int bits, bool stacked>
 void integer_strips(const Weights &weights, int64_t strip, int64_t strips, const Inputs &inputs, int64_t from, int64_t rows, Desk &desk) {
   const int64_t blocks = weights.blocks, tiles = 2 * strips;
   std::fill(desk.totals, desk.totals + strips * rows * strip_outputs, 0.0f);
-  if (weights.offsets) {
+  if (weights.minima) {
+    desk.offsets.resize(blocks * strip_outputs);
     for (int64_t at = 0; at < strips; at++) {
-      add_rows(inputs.sums + from * blocks, rows, blocks, blocks, weights.offsets_of(strip + at), desk.totals + at * rows * strip_outputs);
+      const uint16_t *const scales = weights.scales_of(strip + at), *const minima = weights.minima_of(strip + at);
+      for (int64_t i = 0; i < blocks * strip_outputs; i += lanes) store(desk.offsets.data() + i, offset_of(load(scales + i), minima + i));
+      add_rows(inputs.sums + from * blocks, rows, blocks, blocks, desk.offsets.data(), desk.totals + at * rows * strip_outputs);
     }
   }
   const auto prepare = [&](int64_t block, int64_t tile) {
     const int64_t own = strip + tile / 2, side = tile % 2;
     const uint8_t *const packed = weights.tiles_of(own) + (2 * block + side) * tile_bytes(bits);
     for (int64_t line = 0; line < tile_bytes(bits); line += 64) __builtin_prefetch(packed + tiles_ahead * 2 * tile_bytes(bits) + line);
-    __builtin_prefetch(weights.scales_of(own) + (block + scales_ahead) * strip_outputs + side * tile_outputs);
-    // a unit begins with its offsets
-    if (weights.offsets) __builtin_prefetch(weights.offsets_of(own + strips) + block * strip_outputs + side * tile_outputs);
+    if (side == 0) __builtin_prefetch(weights.scales_of(own) + (block + scales_ahead) * strip_outputs);
+    // a unit begins with its minima
+    if (weights.minima && side == 0) __builtin_prefetch(weights.minima_of(own + strips) + block * strip_outputs);
     widen<bits>(packed, desk.widened[block & 1][tile]);
     written();
   };
@@ -218,7 +221,7 @@ void integer_strips(const Weights &weights, int64_t strip, int64_t strips, const
       }
       const int64_t count = std::min(rows - row, tile_rows);
       for (int64_t at = 0; at < strips; at++) {
-        const float *const scales = weights.scales_of(strip + at) + block * strip_outputs;
+        const uint16_t *const scales = weights.scales_of(strip + at) + block * strip_outputs;
         float *const totals = desk.totals + (at * rows + row) * strip_outputs;
         const bool prepares = row == 0 && block + 1 < blocks;
         pass(std::integral_constant<int, 0>(), desk.widened[block & 1][2 * at], {scales, totals, count});

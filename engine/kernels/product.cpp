@@ -1,6 +1,6 @@
 // Linear layers over weights as checkpoints hold them, multiplied in float32: nothing of weights or inputs is rounded.
 //
-//   Product(x, tiles, scales?, offsets?) → y        attributes: bits (4, 8 or 16), outputs, plain (1: not by the matrix extension)
+//   Product(x, tiles, scales?, minima?) → y        attributes: bits (4, 8 or 16), outputs, plain (1: not by the matrix extension)
 //     y = x·Wᵀ ;  x [.., width], y [.., outputs]; tiles.hpp says how W lies in the arrays. `width` is a multiple of 32.
 //
 // Read in 4 or 8 bits a batch of few rows takes a fraction of the time that float32 weights would take to come from memory. A row's
@@ -29,9 +29,9 @@ void plain_strip(const Weights &weights, int64_t strip, const float *x, int64_t 
     const int64_t at = block * strip_outputs;
     for (int side = 0; side < 2; side++) {
       const int64_t from = at + side * tile_outputs;
-      const float *const scales = bits == 16 ? nullptr : weights.scales_of(strip) + from;
-      const float *const offsets = weights.offsets ? weights.offsets_of(strip) + from : nullptr;
-      unpack<bits>(weights.tiles_of(strip) + (2 * block + side) * tile_bytes(bits), scales, offsets, w + side * tile_outputs, strip_outputs);
+      const uint16_t *const scales = bits == 16 ? nullptr : weights.scales_of(strip) + from;
+      const uint16_t *const minima = weights.minima ? weights.minima_of(strip) + from : nullptr;
+      unpack<bits>(weights.tiles_of(strip) + (2 * block + side) * tile_bytes(bits), scales, minima, w + side * tile_outputs, strip_outputs);
     }
     add_rows(x + block * tile_inputs, rows, width, tile_inputs, w, sums.data());
   }
@@ -45,7 +45,7 @@ void plain_strip(const Weights &weights, int64_t strip, const float *x, int64_t 
 class Product {
  public:
   static constexpr const char *name = "Product";
-  static constexpr Slot inputs[] = {{element_float}, {element_uint8}, {element_float, optional}, {element_float, optional}};
+  static constexpr Slot inputs[] = {{element_float}, {element_uint8}, {element_float16, optional}, {element_float16, optional}};
   static constexpr Slot outputs[] = {{element_float}};
 
   explicit Product(const Attributes &attributes)
@@ -54,16 +54,17 @@ class Product {
   void *compute(const Context &context) const {
     const Tensor x = context.input(0), tiles = context.input(1);
     const Tensor scales = context.inputs() > 2 ? context.input(2) : Tensor{};
-    const Tensor offsets = context.inputs() > 3 ? context.input(3) : Tensor{};
+    const Tensor minima = context.inputs() > 3 ? context.input(3) : Tensor{};
     const int64_t width = x.shape.back(), rows = width ? x.count() / width : 0;
     const Weights weights{static_cast<int>(bits_), outputs_,         width / tile_inputs,
-                          static_cast<const uint8_t *>(tiles.data), scales.floats(), offsets.floats()};
+                          static_cast<const uint8_t *>(tiles.data), static_cast<const uint16_t *>(scales.data),
+                          static_cast<const uint16_t *>(minima.data)};
     if (bits_ != 4 && bits_ != 8 && bits_ != 16) return context.failure("Product: weights of 4, 8 or 16 bits");
     if (width % tile_inputs != 0) return context.failure("Product: a width that is no multiple of 32");
     if (tiles.count() != weights.strips() * weights.blocks * 2 * tile_bytes(weights.bits)) {
       return context.failure("Product: tiles that are not those of such a matrix");
     }
-    for (const Tensor *each : {&scales, &offsets}) {
+    for (const Tensor *each : {&scales, &minima}) {
       if (*each && each->count() != weights.strips() * weights.blocks * strip_outputs) return context.failure("Product: misshapen scales");
     }
     if ((bits_ == 16) == static_cast<bool>(scales)) return context.failure("Product: scales belong to integers, and to them alone");

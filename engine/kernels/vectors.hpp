@@ -25,6 +25,7 @@ typedef float Floats __attribute__((vector_size(4 * lanes)));
 typedef int32_t Integers __attribute__((vector_size(4 * lanes)));
 typedef uint32_t Words __attribute__((vector_size(4 * lanes)));
 typedef uint16_t Halves __attribute__((vector_size(2 * lanes)));
+typedef int8_t Bytes __attribute__((vector_size(lanes)));
 
 /** What no number is below. */
 constexpr float nothing = -std::numeric_limits<float>::infinity();

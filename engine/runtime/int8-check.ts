@@ -101,12 +101,13 @@ function productGraph(form: TileForm): Uint8Array {
   graph.input('x', 'float32', ['M', width]);
   const shapes = tileShapes(out, width, tileBits[form]);
   const numbers = (name: string) => {
-    const values = new Uint8Array(new Float32Array(elementCount(shapes.scales)).fill(1).buffer);
-    return graph.constant(name, 'float32', shapes.scales, values);
+    // one, in half precision
+    const values = new Uint8Array(new Uint16Array(elementCount(shapes.scales)).fill(0x3c00).buffer);
+    return graph.constant(name, 'float16', shapes.scales, values);
   };
   const inputs = ['x', graph.constant('tiles', 'uint8', shapes.tiles, new Uint8Array(elementCount(shapes.tiles)))];
   if (form !== 'tiles16') inputs.push(numbers('scales'));
-  if (form === 'tiles4') inputs.push(numbers('offsets'));
+  if (form === 'tiles4m') inputs.push(numbers('minima'));
   graph.node('y', 'Product', inputs, { attributes: { bits: tileBits[form], outputs: out }, domain: 'tiller' });
   graph.output('y', 'float32', ['M', out]);
   return graph.serialize('product');

@@ -23,7 +23,7 @@ const bytesOf = ({ arrays }: StoredLinears) =>
   [...arrays.values()].reduce((sum, { location }) => sum + location.byteLength, 0);
 
 /** A matrix of 64 outputs, 128 inputs each, and an embedding of 10 rows, as plain values. */
-const sizes = (type: 'F32' | 'F16' | 'BF16' | 'Q4_0' | 'Q8_0' | 'Q6_K' | null) => ({
+const sizes = (type: 'F32' | 'F16' | 'BF16' | 'Q4_0' | 'Q4_1' | 'Q8_0' | 'Q6_K' | null) => ({
   linears: [{ outputs: 64, width: 128, type }],
   embedding: 1000,
   rest: 10,
@@ -33,9 +33,10 @@ const kernels = await testKernels();
 
 describe('memory of weights', () => {
   it.each([
-    // read where it lies, as it is: 4, 8 and 16 bits with a scale (and an offset) a block
-    ['f32', 'tiller', 'Q4_0', 64 * 128 * 0.75, 0],
-    ['f32', 'tiller', 'Q8_0', 64 * 128 * 1.125, 0],
+    // read where it lies, as it is: 4, 8 and 16 bits with a scale (and a minimum) a block
+    ['f32', 'tiller', 'Q4_0', 64 * 128 * 0.5625, 0],
+    ['f32', 'tiller', 'Q4_1', 64 * 128 * 0.625, 0],
+    ['f32', 'tiller', 'Q8_0', 64 * 128 * 1.0625, 0],
     ['f32', 'tiller', 'BF16', 64 * 128 * 2, 0],
     // no form of its own: float32, packed
     ['f32', 'tiller', 'F16', 0, 64 * 128 * 4],
@@ -46,7 +47,7 @@ describe('memory of weights', () => {
     ['f32', 'onnxruntime', 'Q8_0', 0, 64 * 128 * 4],
     ['int8', 'tiller', 'BF16', 64 * 128 + 8 * 64, 0],
     ['int8', 'onnxruntime', 'BF16', 0, (64 * 128 + 4 * 64) * 1.06],
-    ['blocks', 'tiller', 'Q4_0', 64 * 128 * 0.75, 0],
+    ['blocks', 'tiller', 'Q4_0', 64 * 128 * 0.5625, 0],
     ['blocks', 'onnxruntime', 'Q4_0', 0, 64 * 128 * 0.75 * 1.25],
     ['blocks', 'onnxruntime', 'Q8_0', 0, 64 * 128 * 1.125 * 1.25],
     ['blocks', 'onnxruntime', 'BF16', 0, 64 * 128 * 4],
@@ -59,7 +60,17 @@ describe('memory of weights', () => {
   });
 
   it('is packed for the operators of ONNX Runtime, and only for them', () => {
-    const forms = ['float32', 'int8', 'blocks4', 'blocks8', 'int8tiles', 'tiles4', 'tiles8', 'tiles16'] as const;
+    const forms = [
+      'float32',
+      'int8',
+      'blocks4',
+      'blocks8',
+      'int8tiles',
+      'tiles4',
+      'tiles4m',
+      'tiles8',
+      'tiles16',
+    ] as const;
     expect(forms.filter(isPacked)).toEqual(['float32', 'int8', 'blocks4', 'blocks8']);
   });
 

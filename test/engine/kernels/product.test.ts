@@ -7,6 +7,7 @@ import {
   type TileBits,
   tileShapes,
 } from '../../../engine/checkpoint/tile-layout.ts';
+import { halfBits, roundedToHalf } from '../../harness/half.ts';
 import { floats, type OperatorInput, runOperator } from '../../harness/run-operator.ts';
 import { randomNumbers } from '../../harness/tiny-model.ts';
 
@@ -20,19 +21,19 @@ interface Matrix {
   readonly inputs: readonly OperatorInput[];
 }
 
-function matrix(outputs: number, width: number, bits: TileBits): Matrix {
+function matrix({ outputs, width, bits, minima: withMinima = false }: Case): Matrix {
   const blocks = width / 32;
   const shapes = tileShapes(outputs, width, bits);
   const size = (shape: readonly number[]) => shape.reduce((product, each) => product * each, 1);
   const tiles = new Uint32Array(size(shapes.tiles) / 4);
-  const scales = new Float32Array(size(shapes.scales));
-  const offsets = new Float32Array(size(shapes.scales));
+  const scales = new Uint16Array(size(shapes.scales));
+  const minima = new Uint16Array(size(shapes.scales));
   const weights = new Float64Array(outputs * width);
   for (let output = 0; output < outputs; output++) {
     for (let block = 0; block < blocks; block++) {
       const at = scaleIndex(output, block, blocks);
-      const scale = Math.fround(next() * 0.1);
-      const offset = Math.fround(next());
+      const scale = roundedToHalf(next() * 0.1);
+      const minimum = roundedToHalf(next());
       const own = weights.subarray(output * width + block * 32, output * width + (block + 1) * 32);
       if (bits === 16) {
         const numbers = new Uint32Array(random(32).buffer).map((each) => each & 0xffff0000);
@@ -40,7 +41,7 @@ function matrix(outputs: number, width: number, bits: TileBits): Matrix {
         placeNumbers(tiles, output, block, blocks, numbers, 0);
         continue;
       }
-      scales[at] = scale;
+      scales[at] = halfBits(scale);
       if (bits === 8) {
         const bytes = Uint8Array.from({ length: 32 }, (_, i) => (i < 2 ? i * 255 : integer(256)));
         own.set(Float64Array.from(bytes, (q) => scale * (q - 128)));
@@ -48,15 +49,16 @@ function matrix(outputs: number, width: number, bits: TileBits): Matrix {
       } else {
         const quants = Uint8Array.from({ length: 32 }, (_, i) => (i < 16 ? i : integer(16)));
         const pairs = Uint8Array.from({ length: 16 }, (_, i) => (quants[2 * i] ?? 0) | ((quants[2 * i + 1] ?? 0) << 4));
-        offsets[at] = offset;
+        minima[at] = halfBits(minimum);
+        const offset = withMinima ? Math.fround(8 * scale + minimum) : 0;
         own.set(Float64Array.from(quants, (q) => scale * (q - 8) + offset));
         placeFourBits(tiles, output, block, blocks, pairs, 0);
       }
     }
   }
   const inputs: OperatorInput[] = [{ type: 'uint8', shape: shapes.tiles, values: new Uint8Array(tiles.buffer) }];
-  if (bits !== 16) inputs.push(floats(shapes.scales, scales));
-  if (bits === 4) inputs.push(floats(shapes.scales, offsets));
+  if (bits !== 16) inputs.push({ type: 'float16', shape: shapes.scales, values: scales });
+  if (withMinima) inputs.push({ type: 'float16', shape: shapes.scales, values: minima });
   return { weights, inputs };
 }
 
@@ -64,6 +66,8 @@ interface Case {
   readonly bits: TileBits;
   readonly outputs: number;
   readonly width: number;
+  /** Of 4 bits. */
+  readonly minima?: boolean;
 }
 
 async function product(x: Float32Array, { bits, outputs, width }: Case, { inputs }: Matrix, plain: 0 | 1, threads = 2) {
@@ -98,10 +102,17 @@ function distance(got: Float32Array, x: Float32Array, { outputs, width }: Case, 
 }
 
 /** Outputs that fill strips and that do not; one block and many. */
-const cases: readonly Case[] = ([4, 8, 16] as const).flatMap((bits) => [
-  { bits, outputs: 96, width: 32 },
-  { bits, outputs: 70, width: 576 },
-  { bits, outputs: 5, width: 64 },
+const cases: readonly Case[] = (
+  [
+    { bits: 4, minima: true },
+    { bits: 4, minima: false },
+    { bits: 8, minima: false },
+    { bits: 16, minima: false },
+  ] as const
+).flatMap((kind) => [
+  { ...kind, outputs: 96, width: 32 },
+  { ...kind, outputs: 70, width: 576 },
+  { ...kind, outputs: 5, width: 64 },
 ]);
 const ways = [
   { plain: 0, way: 'by the matrix extension where there is one' },
@@ -110,7 +121,7 @@ const ways = [
 
 describe.each(ways)('Product, $way', ({ plain }) => {
   it.each(cases)('equals the sums in double precision: $bits bits, $outputs outputs of $width inputs', async (of) => {
-    const weights = matrix(of.outputs, of.width, of.bits);
+    const weights = matrix(of);
     for (const rows of [1, 3, 16, 17, 32, 50, 131]) {
       const x = random(rows * of.width, 3);
       // what 16 bits of the inputs alone would miss is some 500 units
@@ -121,7 +132,7 @@ describe.each(ways)('Product, $way', ({ plain }) => {
   it.each(cases)(
     'gives a row the same bits whatever rows share the step: $bits bits, $outputs by $width',
     async (of) => {
-      const weights = matrix(of.outputs, of.width, of.bits);
+      const weights = matrix(of);
       const x = random(147 * of.width);
       const together = await product(x, of, weights, plain);
       const alone = await product(x.slice(0, 147 * of.width), of, weights, plain, 1);
@@ -143,7 +154,7 @@ describe.each(ways)('Product, $way', ({ plain }) => {
 
   it.each([4, 8, 16] as const)('keeps what is not a number in its row, %i bits', async (bits) => {
     const of = { bits, outputs: 33, width: 64 };
-    const weights = matrix(of.outputs, of.width, bits);
+    const weights = matrix({ ...of, bits });
     const x = random(20 * of.width);
     const clean = await product(x, of, weights, plain);
     for (const poison of [Number.NaN, Number.POSITIVE_INFINITY]) {
@@ -160,14 +171,14 @@ describe.each(ways)('Product, $way', ({ plain }) => {
 
   it('takes small numbers beside large ones exactly', async () => {
     const of = { bits: 16, outputs: 32, width: 32 } as const;
-    const weights = matrix(of.outputs, of.width, 16);
+    const weights = matrix({ ...of, bits: 16 });
     const x = random(32).map((value, i) => value * 2 ** (i - 16));
     expect(distance(await product(x, of, weights, plain), x, of, weights)).toBeLessThan(8);
   });
 
   it('fails with another layout', async () => {
     const of = { bits: 4, outputs: 64, width: 64 } as const;
-    const weights = matrix(of.outputs, of.width, 4);
+    const weights = matrix({ ...of, bits: 4, minima: true });
     const [tiles, ...others] = weights.inputs as [OperatorInput, ...OperatorInput[]];
     const swapped = Uint8Array.from(tiles.values as Uint8Array, (byte) => (byte >> 4) | ((byte & 15) << 4));
     const x = random(4 * of.width);

@@ -5,7 +5,7 @@ import { testKernels } from '../../harness/kernels.ts';
 
 it('finds 8-bit products exact or says that they are not, and measures them', async () => {
   const kernels = await testKernels();
-  for (const form of [null, 'tiles4', 'tiles16'] as const) {
+  for (const form of [null, 'tiles4m', 'tiles16'] as const) {
     for (const check of [await checkInt8(1, { kernels, form }), await checkInt8(1, { kernels: null, form })]) {
       expect(check.speedUp).toBeGreaterThan(0);
       // Where this fails, int8 is refused (engine/precision.ts) and the tests of precisions cannot run either.
