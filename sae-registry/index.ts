@@ -1,8 +1,10 @@
 export * from './bundled.ts';
 export * from './dictionary.ts';
 export * from './dictionary-weights.ts';
+export * from './exports/index.ts';
 export * from './feature-shapes.ts';
 export * from './feature-vectors.ts';
+export * from './imports/index.ts';
 export * from './loaders/load-dictionary.ts';
 export type { LoadOptions } from './loaders/loader.ts';
 export * from './model-facts.ts';
