@@ -1,8 +1,8 @@
-import { and, asc, eq } from 'drizzle-orm';
+import { and, asc, eq, like } from 'drizzle-orm';
 import { sourceInvalid } from '../source-error.ts';
 import { addArtifact } from './artifacts.ts';
 import { type Store, type StoreDatabase, writeStore } from './open-store.ts';
-import { sources } from './schema.ts';
+import { jobs, sources } from './schema.ts';
 
 /** What the store keeps of a dictionary, loaded or not. */
 export interface SourceFacts {
@@ -84,7 +84,12 @@ export function listSources({ db }: Store, model?: string): KnownSource[] {
 export function removeSource(store: Store, model: string, name: string): boolean {
   return writeStore(store, (db) => {
     const row = findByName(db, model, name);
-    if (row) db.delete(sources).where(eq(sources.id, row.id)).run();
+    if (row) {
+      db.delete(sources).where(eq(sources.id, row.id)).run();
+      db.delete(jobs)
+        .where(like(jobs.key, `source:${row.id} %`))
+        .run();
+    }
     return row !== undefined;
   });
 }
