@@ -34,6 +34,8 @@ function stubServices(version: string): Services {
     loadModel: refuse,
     unloadModel: refuse,
     features: { search: refuse, get: refuse },
+    vectors: { list: refuse, get: refuse, remove: refuse },
+    profiles: { list: refuse, get: refuse, remove: refuse, exported: refuse, default: refuse, setDefault: refuse },
     notReady: refuse,
     draining: refuse,
     metrics: { render: refuse, observeHttp: refuse, clientGone: refuse },

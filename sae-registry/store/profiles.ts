@@ -2,10 +2,11 @@ import { and, asc, desc, eq, getTableColumns, isNull, max } from 'drizzle-orm';
 import { z } from 'zod';
 import { nearest, TillerError } from '../../engine/core/index.ts';
 import { type FrozenSteering, frozenEditsSchema } from '../frozen-steering.ts';
+import { addArtifact } from './artifacts.ts';
 import { fromBlob, toBlob } from './float32-blob.ts';
-import type { Store, StoreDatabase } from './open-store.ts';
+import { type Store, type StoreDatabase, writeStore } from './open-store.ts';
 import { formatSavedName, parseSavedName } from './saved-name.ts';
-import { artifacts, profileDirections, profiles, profileVectors } from './schema.ts';
+import { profileDirections, profiles, profileVectors } from './schema.ts';
 
 export const profileFingerprintSchema = z.strictObject({
   model: z.string(),
@@ -39,48 +40,39 @@ export interface SavedProfile extends ProfileSummary {
   readonly steering: unknown;
   /** What runs. */
   readonly frozen: FrozenSteering;
+  /** Rows of the saved vectors that it was made with. */
+  readonly vectors: readonly number[];
 }
 
 export interface NewProfile extends Omit<SavedProfile, 'id' | 'version' | 'addedAt'> {
-  /** Ids of the saved vectors that it was made with. */
-  readonly vectors: readonly number[];
   /** The file that it is from, where it is imported. */
   readonly file: { readonly origin: string; readonly hash: string; readonly bytes: number } | null;
 }
 
 /** Saves the next version of a profile. Versions of one name are numbered in one transaction, whoever else writes. */
-export function addProfile({ db }: Store, profile: NewProfile): SavedProfile {
+export function addProfile(store: Store, profile: NewProfile): SavedProfile {
   const { model, name, description, steering, frozen, fingerprint, vectors, file } = profile;
-  return db.transaction(
-    (tx) => {
-      const last = tx
-        .select({ version: max(profiles.version) })
-        .from(profiles)
-        .where(and(eq(profiles.model, model), eq(profiles.name, name)))
-        .get();
-      const version = (last?.version ?? 0) + 1;
-      const artifact =
-        file &&
-        tx
-          .insert(artifacts)
-          .values({ kind: 'profile', ...file })
-          .returning({ id: artifacts.id })
-          .get().id;
-      const row = tx
-        .insert(profiles)
-        .values({ model, name, version, description, steering, frozen: frozen.edits, fingerprint, artifact })
-        .returning()
-        .get();
-      for (const [position, direction] of frozen.directions.entries()) {
-        tx.insert(profileDirections)
-          .values({ profile: row.id, position, values: toBlob(direction) })
-          .run();
-      }
-      for (const vector of new Set(vectors)) tx.insert(profileVectors).values({ profile: row.id, vector }).run();
-      return { ...summary(row), steering, frozen };
-    },
-    { behavior: 'immediate' },
-  );
+  return writeStore(store, (db) => {
+    const last = db
+      .select({ version: max(profiles.version) })
+      .from(profiles)
+      .where(and(eq(profiles.model, model), eq(profiles.name, name)))
+      .get();
+    const version = (last?.version ?? 0) + 1;
+    const artifact = file && addArtifact({ db }, { kind: 'profile', ...file });
+    const row = db
+      .insert(profiles)
+      .values({ model, name, version, description, steering, frozen: frozen.edits, fingerprint, artifact })
+      .returning()
+      .get();
+    for (const [position, direction] of frozen.directions.entries()) {
+      db.insert(profileDirections)
+        .values({ profile: row.id, position, values: toBlob(direction) })
+        .run();
+    }
+    for (const vector of new Set(vectors)) db.insert(profileVectors).values({ profile: row.id, vector }).run();
+    return { ...summary(row), steering, frozen, vectors };
+  });
 }
 
 /** The profile that `name` (its newest version) or `name:version` means. Throws `profile_not_found` with the nearest names. */
@@ -106,8 +98,15 @@ export function readProfile({ db }: Store, id: number): SavedProfile {
     .orderBy(asc(profileDirections.position))
     .all()
     .map(({ values }) => fromBlob(values));
+  const vectors = db
+    .select({ vector: profileVectors.vector })
+    .from(profileVectors)
+    .where(eq(profileVectors.profile, id))
+    .all()
+    .map(({ vector }) => vector);
   return {
     ...summary(row),
+    vectors,
     steering: row.steering,
     frozen: { edits: frozenEditsSchema.parse(row.frozen), directions },
   };
@@ -139,42 +138,36 @@ export function listProfiles(
  * who uses a version. Throws `profile_not_found`, and `in_use` where one of them is used; then none is deleted.
  */
 export function deleteProfile(
-  { db }: Store,
+  store: Store,
   model: string,
   reference: string,
   options: { readonly param: string; readonly heldBy: (id: number) => string | null },
 ): readonly number[] {
   const { param, heldBy } = options;
-  return db.transaction(
-    (tx) => {
-      const wanted = parseSavedName(reference);
-      const rows = wanted === null ? [] : versionsOf(tx, model, wanted.name, wanted.version);
-      if (rows.length === 0) throw profileNotFound(tx, model, reference, param);
-      for (const row of rows) {
-        const holder = heldBy(row.id);
-        if (holder === null) continue;
-        throw new TillerError('in_use', `Profile '${formatSavedName(row)}' is not deleted: ${holder}.`, { param });
-      }
-      for (const { id } of rows) {
-        tx.delete(profileDirections).where(eq(profileDirections.profile, id)).run();
-        tx.delete(profileVectors).where(eq(profileVectors.profile, id)).run();
-        tx.update(profiles).set({ deletedAt: Date.now(), steering: {}, frozen: [] }).where(eq(profiles.id, id)).run();
-      }
-      return rows.map(({ version }) => version);
-    },
-    { behavior: 'immediate' },
-  );
+  return writeStore(store, (db) => {
+    const wanted = parseSavedName(reference);
+    const rows = wanted === null ? [] : versionsOf(db, model, wanted.name, wanted.version);
+    if (rows.length === 0) throw profileNotFound(db, model, reference, param);
+    for (const row of rows) {
+      const holder = heldBy(row.id);
+      if (holder === null) continue;
+      throw new TillerError('in_use', `Profile '${formatSavedName(row)}' is not deleted: ${holder}.`, { param });
+    }
+    for (const { id } of rows) {
+      db.delete(profileDirections).where(eq(profileDirections.profile, id)).run();
+      db.delete(profileVectors).where(eq(profileVectors.profile, id)).run();
+      db.update(profiles).set({ deletedAt: Date.now(), steering: {}, frozen: [] }).where(eq(profiles.id, id)).run();
+    }
+    return rows.map(({ version }) => version);
+  });
 }
-
-/** Reading through the database or within a transaction. */
-type Reader = Pick<StoreDatabase, 'select'>;
 
 /** All but the steering itself, which can be large. */
 const { id, model, name, version, description, addedAt, fingerprint } = getTableColumns(profiles);
 const summaryColumns = { id, model, name, version, description, addedAt, fingerprint };
 type Row = Pick<typeof profiles.$inferSelect, keyof typeof summaryColumns>;
 
-function versionsOf(db: Reader, model: string, name: string, version: number | null): Row[] {
+function versionsOf(db: StoreDatabase, model: string, name: string, version: number | null): Row[] {
   const one = version === null ? undefined : eq(profiles.version, version);
   return db
     .select(summaryColumns)
@@ -184,7 +177,7 @@ function versionsOf(db: Reader, model: string, name: string, version: number | n
     .all();
 }
 
-function profileNotFound(db: Reader, model: string, reference: string, param: string): TillerError {
+function profileNotFound(db: StoreDatabase, model: string, reference: string, param: string): TillerError {
   const rows = db
     .select({ name: profiles.name, version: profiles.version })
     .from(profiles)

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { and, asc, desc, eq, inArray, isNull, max, sql } from 'drizzle-orm';
 import { nearest, TillerError } from '../../engine/core/index.ts';
+import { addArtifact } from './artifacts.ts';
 import { fromBlob, toBlob } from './float32-blob.ts';
-import type { Store, StoreDatabase } from './open-store.ts';
+import { type Store, type StoreDatabase, writeStore } from './open-store.ts';
 import { formatSavedName, parseSavedName } from './saved-name.ts';
-import { artifacts, profiles, profileVectors, vectorDirections, vectors } from './schema.ts';
+import { profiles, profileVectors, vectorDirections, vectors } from './schema.ts';
 
 /** A dense direction at one hook point, in the stream's own units. */
 export interface Direction {
@@ -43,39 +44,27 @@ export interface NewVector {
 }
 
 /** Saves the next version of a vector. Versions of one name are numbered in one transaction, whoever else writes. */
-export function addVector({ db }: Store, vector: NewVector): SavedVector {
+export function addVector(store: Store, vector: NewVector): SavedVector {
   const { model, name, description, method, origin, directions } = vector;
-  return db.transaction(
-    (tx) => {
-      const blobs = directions.map(({ values }) => toBlob(values));
-      const hash = createHash('sha256');
-      for (const blob of blobs) hash.update(blob);
-      const bytes = blobs.reduce((sum, blob) => sum + blob.byteLength, 0);
-      const artifact = tx
-        .insert(artifacts)
-        .values({ kind: 'vector', origin, hash: hash.digest('hex'), bytes })
-        .returning({ id: artifacts.id })
-        .get();
-      const last = tx
-        .select({ version: max(vectors.version) })
-        .from(vectors)
-        .where(and(eq(vectors.model, model), eq(vectors.name, name)))
-        .get();
-      const version = (last?.version ?? 0) + 1;
-      const row = tx
-        .insert(vectors)
-        .values({ model, name, version, description, method, artifact: artifact.id })
-        .returning()
-        .get();
-      for (const [at, { hookPoint }] of directions.entries()) {
-        tx.insert(vectorDirections)
-          .values({ vector: row.id, hookPoint, values: blobs[at] as Buffer })
-          .run();
-      }
-      return { ...plain(row), directions };
-    },
-    { behavior: 'immediate' },
-  );
+  const blobs = directions.map(({ values }) => toBlob(values));
+  const hash = createHash('sha256');
+  for (const blob of blobs) hash.update(blob);
+  const bytes = blobs.reduce((sum, blob) => sum + blob.byteLength, 0);
+  return writeStore(store, (db) => {
+    const artifact = addArtifact({ db }, { kind: 'vector', origin, hash: hash.digest('hex'), bytes });
+    const last = db
+      .select({ version: max(vectors.version) })
+      .from(vectors)
+      .where(and(eq(vectors.model, model), eq(vectors.name, name)))
+      .get();
+    const version = (last?.version ?? 0) + 1;
+    const row = db.insert(vectors).values({ model, name, version, description, method, artifact }).returning().get();
+    for (const [at, { hookPoint }] of directions.entries()) {
+      const values = blobs[at] as Buffer;
+      db.insert(vectorDirections).values({ vector: row.id, hookPoint, values }).run();
+    }
+    return { ...plain(row), directions };
+  });
 }
 
 /** The vector that `name` (its newest version) or `name:version` means. Throws `vector_not_found` with the nearest names. */
@@ -114,38 +103,33 @@ export function listVectors({ db }: Store, model: string | null): readonly Vecto
  * Deletes one version (`name:version`) or all versions of a name, and says which. Throws `vector_not_found`, and `in_use` where
  * a profile was made with one of them; then none is deleted.
  */
-export function deleteVector({ db }: Store, model: string, reference: string, param: string): readonly number[] {
-  return db.transaction(
-    (tx) => {
-      const wanted = parseSavedName(reference);
-      const rows = wanted === null ? [] : versionsOf(tx, model, wanted.name, wanted.version);
-      if (rows.length === 0) throw vectorNotFound(tx, model, reference, param);
-      const ids = rows.map(({ id }) => id);
-      const user = tx
-        .select({ name: profiles.name, version: profiles.version, vector: profileVectors.vector })
-        .from(profileVectors)
-        .innerJoin(profiles, eq(profiles.id, profileVectors.profile))
-        .where(inArray(profileVectors.vector, ids))
-        .get();
-      if (user) {
-        const version = rows.find(({ id }) => id === user.vector)?.version ?? 0;
-        const vector = formatSavedName({ name: wanted?.name ?? reference, version });
-        const message = `'${vector}' is part of profile '${formatSavedName(user)}': delete that version of the profile first.`;
-        throw new TillerError('in_use', message, { param });
-      }
-      tx.delete(vectorDirections).where(inArray(vectorDirections.vector, ids)).run();
-      tx.update(vectors).set({ deletedAt: Date.now() }).where(inArray(vectors.id, ids)).run();
-      return rows.map(({ version }) => version);
-    },
-    { behavior: 'immediate' },
-  );
+export function deleteVector(store: Store, model: string, reference: string, param: string): readonly number[] {
+  return writeStore(store, (db) => {
+    const wanted = parseSavedName(reference);
+    const rows = wanted === null ? [] : versionsOf(db, model, wanted.name, wanted.version);
+    if (rows.length === 0) throw vectorNotFound(db, model, reference, param);
+    const ids = rows.map(({ id }) => id);
+    const user = db
+      .select({ name: profiles.name, version: profiles.version, vector: profileVectors.vector })
+      .from(profileVectors)
+      .innerJoin(profiles, eq(profiles.id, profileVectors.profile))
+      .where(inArray(profileVectors.vector, ids))
+      .get();
+    if (user) {
+      const version = rows.find(({ id }) => id === user.vector)?.version ?? 0;
+      const vector = formatSavedName({ name: wanted?.name ?? reference, version });
+      const message = `'${vector}' is part of profile '${formatSavedName(user)}': delete that version of the profile first.`;
+      throw new TillerError('in_use', message, { param });
+    }
+    db.delete(vectorDirections).where(inArray(vectorDirections.vector, ids)).run();
+    db.update(vectors).set({ deletedAt: Date.now() }).where(inArray(vectors.id, ids)).run();
+    return rows.map(({ version }) => version);
+  });
 }
 
-/** Reading through the database or within a transaction. */
-type Reader = Pick<StoreDatabase, 'select'>;
 type Row = typeof vectors.$inferSelect;
 
-function versionsOf(db: Reader, model: string, name: string, version: number | null): Row[] {
+function versionsOf(db: StoreDatabase, model: string, name: string, version: number | null): Row[] {
   const one = version === null ? undefined : eq(vectors.version, version);
   return db
     .select()
@@ -155,12 +139,12 @@ function versionsOf(db: Reader, model: string, name: string, version: number | n
     .all();
 }
 
-function findRow(db: Reader, model: string, reference: string): Row | undefined {
+function findRow(db: StoreDatabase, model: string, reference: string): Row | undefined {
   const wanted = parseSavedName(reference);
   return wanted === null ? undefined : versionsOf(db, model, wanted.name, wanted.version)[0];
 }
 
-function vectorNotFound(db: Reader, model: string, reference: string, param: string): TillerError {
+function vectorNotFound(db: StoreDatabase, model: string, reference: string, param: string): TillerError {
   const rows = db
     .select({ name: vectors.name, version: vectors.version })
     .from(vectors)
