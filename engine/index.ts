@@ -5,4 +5,4 @@ export { type LoadedModel, type LoadModelOptions, loadModel } from './load-model
 export { type ModelNeeds, modelNeeds, possiblePrecisions } from './model-needs.ts';
 export { createPrefixSharing } from './prefix-sharing.ts';
 export { askForShortSlices } from './runtime/index.ts';
-export { type CompiledEdit, compileEdits, mergeReports } from './steering/index.ts';
+export { type CompiledEdit, compileEdits, mergeReports, sameTarget } from './steering/index.ts';

@@ -65,6 +65,22 @@ export const sources = sqliteTable(
   (table) => [unique('sources_by_name').on(table.model, table.name)],
 );
 
+/** Dictionaries that are loaded with their model at every start, beside the bundled ones. */
+export const addedSources = sqliteTable(
+  'added_sources',
+  {
+    id: integer('id').primaryKey(),
+    model: text('model').notNull(),
+    name: text('name').notNull(),
+    /** Folder or file, absolute. */
+    path: text('path').notNull(),
+    /** What was asked for: a path, a Hub id with its revision, `release/id` of the catalog. */
+    origin: text('origin').notNull(),
+    addedAt: addedAt(),
+  },
+  (table) => [unique('added_sources_by_name').on(table.model, table.name)],
+);
+
 const ofSource = () =>
   integer('source')
     .notNull()
@@ -164,7 +180,7 @@ export const labelEmbeddings = sqliteTable('label_embeddings', {
   values: blob('embedding', { mode: 'buffer' }).notNull(),
 });
 
-/** Saved dense directions. A version never changes. */
+/** Saved dense directions. A version never changes; a number that was given is not given again. */
 export const vectors = sqliteTable(
   'vectors',
   {
@@ -177,6 +193,8 @@ export const vectors = sqliteTable(
     method: text('method').notNull(),
     artifact: integer('artifact').references(() => artifacts.id),
     addedAt: addedAt(),
+    /** When it was deleted: only its number stays. */
+    deletedAt: integer('deleted_at'),
   },
   (table) => [uniqueIndex('vectors_by_name').on(table.model, table.name, table.version)],
 );
@@ -213,6 +231,8 @@ export const profiles = sqliteTable(
     addedAt: addedAt(),
     /** When it was deleted: only its number stays. */
     deletedAt: integer('deleted_at'),
+    /** The file that it was imported from. */
+    artifact: integer('artifact').references(() => artifacts.id),
   },
   (table) => [uniqueIndex('profiles_by_name').on(table.model, table.name, table.version)],
 );
@@ -228,6 +248,23 @@ export const profileDirections = sqliteTable(
     values: blob('direction', { mode: 'buffer' }).notNull(),
   },
   (table) => [primaryKey({ columns: [table.profile, table.position] })],
+);
+
+/** Which saved vectors a profile was made with: those are kept as long as it is. */
+export const profileVectors = sqliteTable(
+  'profile_vectors',
+  {
+    profile: integer('profile')
+      .notNull()
+      .references(() => profiles.id, { onDelete: 'cascade' }),
+    vector: integer('vector')
+      .notNull()
+      .references(() => vectors.id),
+  },
+  (table) => [
+    primaryKey({ columns: [table.profile, table.vector] }),
+    index('profile_vectors_by_vector').on(table.vector),
+  ],
 );
 
 /** Long work that goes on where it was cut off: imports, statistics, labels, embeddings. */

@@ -4,7 +4,7 @@ import { editSettings, steerSettings, targetSettings } from '../command-settings
 import { loadConfig, loadSettings } from '../config.ts';
 import { serveSettings } from '../serve-settings.ts';
 import type { CliContext } from './context.ts';
-import { readEdits, type TypedFlag } from './edit-flags.ts';
+import { readEdits, recordEditFlags } from './edit-flags.ts';
 import { addSettings, pick, usage } from './options.ts';
 import { renderSteering, steeringJson } from './steer-text.ts';
 
@@ -13,7 +13,7 @@ Each --feature or --vector begins an edit; the flags after it belong to it, thos
 
 Examples:
   tiller steer "Tell me about your day." --feature smollm2-135m-instruct/17-res-4k/837 --strength 1.5
-  tiller steer "Who are you?" --feature 307 --strength 2 --vector blocks.12.hook_resid_post=direction.f32 --mode ablate`;
+  tiller steer "Who are you?" --feature 17-res-4k/307 --strength 2 --vector blocks.12.hook_resid_post=direction.f32 --mode ablate`;
 
 /** `tiller steer "prompt"`: one reply without and one with the edits, side by side. */
 export function addSteer(program: Command, context: CliContext): void {
@@ -25,9 +25,20 @@ export function addSteer(program: Command, context: CliContext): void {
     ...targetSettings,
     ...editSettings,
     ...steerSettings,
-    ...pick(serveSettings, 'model', 'source', 'profile', 'threads', 'context', 'cacheDir', 'offline', 'logLevel'),
+    ...pick(
+      serveSettings,
+      'model',
+      'source',
+      'profile',
+      'threads',
+      'context',
+      'cacheDir',
+      'dataDir',
+      'offline',
+      'logLevel',
+    ),
   });
-  const typed = recordFlags(command, [...Object.keys(targetSettings), ...Object.keys(editSettings)]);
+  const typed = recordEditFlags(command);
   command.addHelpText('after', examples).action(async (prompt: string, flags: Record<string, unknown>) => {
     const config = usage(command, () => loadConfig(flags, context.environment));
     const settings = usage(command, () => loadSettings(steerSettings, flags, context.environment));
@@ -43,15 +54,4 @@ export function addSteer(program: Command, context: CliContext): void {
     const text = settings.json ? steeringJson(request, result) : renderSteering(request, result, columns);
     context.stdout.write(`${text}\n`);
   });
-}
-
-/** Notes the flags in the order in which they were typed, which commander's result does not keep. */
-function recordFlags(command: Command, names: readonly string[]): readonly TypedFlag[] {
-  const typed: TypedFlag[] = [];
-  for (const option of command.options) {
-    const name = option.attributeName();
-    if (!names.includes(name)) continue;
-    command.on(`option:${option.name()}`, (value?: string) => typed.push({ name, value: value ?? true }));
-  }
-  return typed;
 }

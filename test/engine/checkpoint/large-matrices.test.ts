@@ -100,7 +100,7 @@ describe('a matrix of several pieces', () => {
     const stored = await prepareTileWeights(checkpoint, { cacheDirectory });
     const shapes = tileShapes(rows, width, ({ BF16: 16, Q8_0: 8, Q4_0: 4 } as const)[type]);
     const tiles = new Uint32Array(shapes.tiles.reduce((product, size) => product * size, 1) / 4);
-    const scales = new Float32Array(shapes.scales.reduce((product, size) => product * size, 1));
+    const scales = new Uint16Array(shapes.scales.reduce((product, size) => product * size, 1));
     const four = await checkpoint.readFourBitBlocks(embedding);
     const eight = await checkpoint.readEightBitBlocks(embedding);
     const bits = new Uint32Array((await whole(checkpoint)).buffer);
@@ -108,7 +108,7 @@ describe('a matrix of several pieces', () => {
       if (four) placeFourBits(tiles, row, 0, 1, four.quants, row * 16);
       else if (eight) placeEightBits(tiles, row, 0, 1, eight.quants, row * width);
       else placeNumbers(tiles, row, 0, 1, bits, row * width);
-      scales[scaleIndex(row, 0, 1)] = (four ?? eight)?.scales[row] ?? 0;
+      scales[scaleIndex(row, 0, 1)] = (four?.halves.scales ?? eight?.halfScales)?.[row] ?? 0;
     }
     expect(same(await bytesOf(stored, 'tiles'), tiles)).toBe(true);
     if (type !== 'BF16') expect(same(await bytesOf(stored, 'scales'), scales)).toBe(true);
