@@ -23,8 +23,11 @@ export function vectorService(saved: SavedSteerings): VectorService {
   };
 }
 
-/** Saved profiles as the routes see them. */
-export function profileService(saved: SavedSteerings): ProfileService {
+/** Saved profiles as the routes see them. `check` throws where one cannot steer a model that is loaded. */
+export function profileService(
+  saved: SavedSteerings,
+  check: (model: string, reference: string) => void,
+): ProfileService {
   const find = (model: string, reference: string) =>
     readProfile(saved.store, findProfile(saved.store, model, reference, 'name').id);
   const heldBy = (id: number): string | null => {
@@ -59,6 +62,7 @@ export function profileService(saved: SavedSteerings): ProfileService {
         return byDefault(model);
       }
       const runnable = typeof chosen === 'string' ? saved.profile(model, chosen, 'profile') : chosen;
+      if (profile !== undefined) check(model, formatSavedName(runnable.saved));
       saved.defaults.set(model, { profile: runnable, on: on ?? (profile === undefined ? (before?.on ?? true) : true) });
       return byDefault(model);
     },
