@@ -36,6 +36,7 @@ function stubServices(version: string): Services {
     features: { search: refuse, get: refuse },
     vectors: { list: refuse, get: refuse, remove: refuse },
     profiles: { list: refuse, get: refuse, remove: refuse, exported: refuse, default: refuse, setDefault: refuse },
+    labels: { export: refuse, import: refuse },
     notReady: refuse,
     draining: refuse,
     metrics: { render: refuse, observeHttp: refuse, clientGone: refuse },

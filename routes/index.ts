@@ -8,6 +8,7 @@ import { type AppEnv, createRouter, type Router } from './http/router.ts';
 import { registerDefaultProfile } from './native/default-profile.ts';
 import { registerFeatures } from './native/features.ts';
 import { registerHookPoints } from './native/hook-points.ts';
+import { registerLabels } from './native/labels.ts';
 import { registerModelCards } from './native/models.ts';
 import { registerProfileFiles } from './native/profile-files.ts';
 import { registerProfiles } from './native/profiles.ts';
@@ -42,6 +43,7 @@ export function createRoutes(services: Services): Router {
   registerTokenize(app, services);
   registerDetokenize(app, services);
   registerFeatures(app, services);
+  registerLabels(app, services);
   registerModelCards(app, services);
   registerHookPoints(app, services);
   registerVectors(app, services);

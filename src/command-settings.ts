@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { steeringModes, steeringUnits } from '../engine/core/index.ts';
+import { profileExportSettings, profileImportSettings, profileSaveSettings } from './profile-settings.ts';
 import { serveSettings, switchValue, wholeNumber } from './serve-settings.ts';
 import { type SettingTable, setting } from './setting.ts';
 
@@ -160,16 +161,65 @@ export const saeAddSettings = {
   ),
 } as const;
 
-/** What `tiller profile save` can be told besides the edits. */
-export const profileSaveSettings = {
-  description: setting('--description <text>', 'TILLER_DESCRIPTION', 'what it is for', z.string(), ''),
+const labelledSource = setting(
+  '--source <model/name>',
+  'TILLER_LABELS_SOURCE',
+  'whose labels, as tiller sae list shows it',
+  z.string().min(1, 'must not be empty').nullable(),
+  null,
+);
+
+const labelWord = z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters');
+
+/** What `tiller import neuronpedia` can be told. */
+export const neuronpediaSettings = {
+  source: setting(
+    '--source <model/name>',
+    'TILLER_IMPORT_SOURCE',
+    'the source that it is of, as tiller sae list shows it',
+    z.string().min(1, 'must not be empty').nullable(),
+    null,
+  ),
+  from: setting(
+    '--from <modelId/layer>',
+    'TILLER_IMPORT_FROM',
+    'its name on Neuronpedia, as in gpt2-small/9-res-jb',
+    z
+      .string()
+      .regex(/^[^/\s]+\/[^/\s]+$/, 'must be modelId/layer')
+      .nullable(),
+    null,
+    { defaultText: 'what the first row says' },
+  ),
+  json: steerSettings.json,
 } as const;
 
-/** What `tiller profile export` can be told. */
-export const profileExportSettings = {
+/** What `tiller labels import` can be told. */
+export const labelsImportSettings = {
+  source: labelledSource,
+  method: setting(
+    '--method <name>',
+    'TILLER_LABELS_METHOD',
+    'how labels were made whose lines do not say',
+    labelWord,
+    'import',
+  ),
+  author: setting(
+    '--author <name>',
+    'TILLER_LABELS_AUTHOR',
+    'who made labels whose lines do not say',
+    labelWord,
+    'unknown',
+  ),
+  json: steerSettings.json,
+} as const;
+
+/** What `tiller labels export` can be told. */
+export const labelsExportSettings = {
+  source: labelledSource,
   out: setting(
     '--out <file>',
-    'TILLER_OUT',
+    'TILLER_LABELS_OUT',
     'where to write',
     z.string().min(1, 'must not be empty').nullable(),
     null,
@@ -179,37 +229,25 @@ export const profileExportSettings = {
   ),
 } as const;
 
-/** What `tiller profile import` can be told. */
-export const profileImportSettings = {
-  name: setting(
-    '--name <name>',
-    'TILLER_NAME',
-    'what to call it',
-    z.string().min(1, 'must not be empty').nullable(),
-    null,
-    { defaultText: 'the name in the file' },
-  ),
-} as const;
-
-/** What subcommands of `tiller profile` that print something can be told. */
-export const profileSettings = { json: steerSettings.json } as const;
-
 export const doctorSettings = { json: steerSettings.json } as const;
-
-const allTables: readonly SettingTable[] = [
-  serveSettings,
-  targetSettings,
-  editSettings,
-  steerSettings,
-  pullSettings,
-  collectSettings,
-  saeAddSettings,
-  profileSaveSettings,
-  profileExportSettings,
-  profileImportSettings,
-];
 
 /** Every variable there is, whatever the command that reads it. */
 export const allVariables: readonly string[] = [
-  ...new Set(allTables.flatMap((table) => Object.values(table).map((entry) => entry.variable))),
+  ...new Set(
+    [
+      serveSettings,
+      targetSettings,
+      editSettings,
+      steerSettings,
+      pullSettings,
+      collectSettings,
+      saeAddSettings,
+      neuronpediaSettings,
+      labelsImportSettings,
+      labelsExportSettings,
+      profileSaveSettings,
+      profileExportSettings,
+      profileImportSettings,
+    ].flatMap((table: SettingTable) => Object.values(table).map((entry) => entry.variable)),
+  ),
 ];
