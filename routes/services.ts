@@ -392,9 +392,9 @@ export interface Services {
   /** Gives a model's memory back, or does nothing where it is not loaded. Throws model_not_found, model_busy. */
   unloadModel(name: string): Promise<ListedModel>;
   readonly features: FeatureService;
+  readonly labels: LabelService;
   readonly vectors: VectorService;
   readonly profiles: ProfileService;
-  readonly labels: LabelService;
   /** Null when ready, else why not. */
   notReady(): string | null;
   readonly draining: () => boolean;
