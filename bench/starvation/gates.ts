@@ -3,8 +3,8 @@ import { median, pairedRatios } from '../statistics.ts';
 import type { StarvationResults } from './results.ts';
 
 /** How much longer than usual the streams wait for their slowest hundredth of tokens: the median over the rounds. */
-export function slowdown({ during, before }: StarvationResults): number {
-  return median(pairedRatios(during.p99, before.median));
+export function slowdown({ during, without }: StarvationResults): number {
+  return median(pairedRatios(during.p99, without.median));
 }
 
 export function checkStarvation(results: StarvationResults): Gate[] {

@@ -12,8 +12,8 @@ export const starvationResults = disturbanceSchema.extend({
     streams: z.number(),
     promptTokens: z.number(),
   }),
-  /** Between tokens of the streams before the prompt comes, and while it is read. */
-  before: z.object({ median: samples, p99: samples }),
+  /** Between tokens of the streams without the prompt (before it comes and once it is read), and while it is read. */
+  without: z.object({ median: samples, p99: samples }),
   during: z.object({ median: samples, p99: samples }),
   /** The prompt's time to first token, among the streams and with nobody else there. */
   promptTtft: samples,

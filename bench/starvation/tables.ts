@@ -4,14 +4,14 @@ import { slowdown } from './gates.ts';
 import type { StarvationResults } from './results.ts';
 
 export function starvationTable(results: StarvationResults): string {
-  const { before, during, promptTtft, promptTtftAlone, settings, machine } = results;
+  const { without, during, promptTtft, promptTtftAlone, settings, machine } = results;
   const milliseconds = (values: readonly number[]) => median(values).toFixed(0);
   const rows = [
-    [`ITL of ${settings.streams} streams`, milliseconds(before.median), milliseconds(before.p99)],
+    [`ITL of ${settings.streams} streams`, milliseconds(without.median), milliseconds(without.p99)],
     ['the same while the prompt is read', milliseconds(during.median), milliseconds(during.p99)],
   ];
   return [
     table(['milliseconds', 'median', 'p99'], rows),
-    `p99 while the prompt of ${settings.promptTokens} tokens is read: ${times(slowdown(results))} times the median before. The prompt's first token comes after ${(median(promptTtft) / 1000).toFixed(1)} s; with no streams there, after ${(median(promptTtftAlone) / 1000).toFixed(1)} s. Over HTTP with SSE, precision ${settings.precision}; medians of ${settings.rounds} rounds. ${machineLine(machine)}`,
+    `p99 while the prompt of ${settings.promptTokens} tokens is read: ${times(slowdown(results))} times the median without it. The prompt's first token comes after ${(median(promptTtft) / 1000).toFixed(1)} s; with no streams there, after ${(median(promptTtftAlone) / 1000).toFixed(1)} s. Over HTTP with SSE, precision ${settings.precision}; medians of ${settings.rounds} rounds. ${machineLine(machine)}`,
   ].join('\n\n');
 }

@@ -8,6 +8,8 @@ import {
   type ModelConfig,
   type PreparedSites,
   type RowResult,
+  type RowStep,
+  type StepKind,
   type StepPlan,
   TillerError,
 } from '../core/index.ts';
@@ -18,6 +20,7 @@ import { EditMemories } from './edit-memories.ts';
 import { RuntimeEnvironment } from './environment.ts';
 import { fillInputs, readLogits, readTaps, wantedPositions } from './feeds.ts';
 import { KeyValueCache } from './key-value-cache.ts';
+import { joinTokens, splitTokens } from './mixed-step.ts';
 import { NativeMemory } from './native-memory.ts';
 import { PrefixBlocks } from './prefix-blocks.ts';
 import { StepCache } from './step-cache.ts';
@@ -86,6 +89,7 @@ class OnnxExecutor implements Executor {
   readonly slots: number;
   readonly context: number;
   readonly maxChunk: number;
+  readonly ragged: boolean;
   readonly tokenBytes: number;
   readonly blocks: BlockStore;
   private readonly environment: RuntimeEnvironment;
@@ -97,7 +101,7 @@ class OnnxExecutor implements Executor {
   /** The same for steps of one token, where those are computed in another way. */
   private readonly oneTokenVariants: Variants | null;
   private readonly steps: StepCache;
-  private readonly edits: Readonly<Record<StepPlan['kind'], EditMemories>>;
+  private readonly edits: Readonly<Record<'prefill' | 'decode', EditMemories>>;
   /** Room for the logits of as many positions as one step can ask for; pages are committed as they are used. */
   private readonly logits: NativeMemory;
   private runs = 0;
@@ -117,6 +121,7 @@ class OnnxExecutor implements Executor {
     this.maxChunk = Math.min(options.maxChunk ?? defaultMaxChunk, context);
     const linears = options.linears ?? float32Linears;
     const { oneTokenLinears, kernels = null, keyValueType = 'float32' } = options;
+    this.ragged = kernels !== null;
     const graph: GraphOptions = { operators: kernels === null ? 'onnxruntime' : 'tiller', keyValueType };
     const stored = [linears.stored, ...(oneTokenLinears ? [oneTokenLinears.stored] : [])];
     const undo = new Undo();
@@ -127,7 +132,7 @@ class OnnxExecutor implements Executor {
       undo.add(() => weights.close());
       const cache = new KeyValueCache(environment, config, slots + 1, context, keyValueType);
       undo.add(() => cache.close());
-      this.logits = NativeMemory.reserve(Math.max(slots, this.maxChunk) * config.vocabularySize * 4);
+      this.logits = NativeMemory.reserve((slots + this.maxChunk) * config.vocabularySize * 4);
       this.environment = environment;
       this.weights = weights;
       this.cache = cache;
@@ -191,38 +196,48 @@ class OnnxExecutor implements Executor {
   }
 
   private async execute(plan: StepPlan): Promise<readonly RowResult[]> {
-    const memories = this.edits[plan.kind];
-    const edits = memories.sort(plan.rows);
+    const mixed = plan.kind === 'mixed';
+    const rows = mixed ? splitTokens(plan.rows) : plan.rows;
+    const results = await this.executeRows(plan.kind, rows);
+    return mixed ? joinTokens(plan.rows, results) : results;
+  }
+
+  private async executeRows(kind: StepKind, rows: readonly RowStep[]): Promise<readonly RowResult[]> {
+    const memories = this.edits[kind === 'prefill' ? 'prefill' : 'decode'];
+    const edits = memories.sort(rows);
     const sites: OpenSites = {
       edits: new Set(edits.sites.keys()),
-      taps: new Set(plan.rows.flatMap((row) => row.taps)),
-      tapsOnly: plan.rows.every(({ logits }) => logits === 'never'),
+      taps: new Set(rows.flatMap((row) => row.taps)),
+      tapsOnly: rows.every(({ logits }) => logits === 'never'),
     };
-    if (plan.kind === 'decode') this.open = sites.edits;
-    const oneToken = plan.rows.length === 1 && plan.rows[0]?.tokens.length === 1;
+    if (kind !== 'prefill') this.open = sites.edits;
+    const oneToken = rows.length === 1 && rows[0]?.tokens.length === 1;
     const variants = (oneToken ? this.oneTokenVariants : null) ?? this.variants;
     const variant = await variants.chooseForStep(sites);
-    for (const { slot, start } of plan.rows) this.cache.depths.note(slot, start, variant.graph.blocks);
-    const wanted = wantedPositions(plan.rows);
+    for (const { slot, start } of rows) this.cache.depths.note(slot, start, variant.graph.blocks);
+    const wanted = wantedPositions(rows);
+    const anywhere = this.ragged && kind !== 'prefill';
+    const slots = anywhere ? { first: 0, count: this.slots + 1 } : { first: rows[0]?.slot ?? 0, count: rows.length };
     const { step, edits: bound } = this.steps.get({
       variant,
-      kind: plan.kind,
-      rows: plan.rows,
+      kind,
+      slots,
+      rows,
       logitRows: Math.max(1, wanted.length),
       memories: memories.hold(variant.sites.edits, edits),
     });
-    fillInputs(step, plan.rows, wanted);
-    for (const row of plan.rows) this.cache.noteWrite(row.slot, row.start + row.tokens.length);
-    bound.writeMasks(plan.rows, edits);
+    fillInputs(step, rows, wanted, slots.first);
+    for (const row of rows) this.cache.noteWrite(row.slot, row.start + row.tokens.length);
+    bound.writeMasks(rows, edits);
     await step.run();
     this.runs++;
-    const logits = readLogits(step, plan.rows, this.logits.buffer, this.config.vocabularySize);
+    const logits = readLogits(step, rows, this.logits.buffer, this.config.vocabularySize);
     const readings = bound.readings();
-    return plan.rows.map((row, r) => ({
+    return rows.map((row, r) => ({
       requestId: row.requestId,
       logits: logits[r] ?? [],
       readings: readings[r] ?? [],
-      taps: readTaps(step, row, r, plan.rows.length),
+      taps: readTaps(step, row, r, rows.length),
     }));
   }
 

@@ -187,7 +187,7 @@ export const prefixFixture: PrefixResults = {
 export const starvationFixture: StarvationResults = {
   machine,
   settings: { model: 'tiny', precision: 'f32', threads: 2, rounds: 3, streams: 16, promptTokens: 4000 },
-  before: { median: [10, 20, 40], p99: [12, 24, 48] },
+  without: { median: [10, 20, 40], p99: [12, 24, 48] },
   during: { median: [18, 36, 72], p99: [25, 50, 100] },
   promptTtft: [8000, 9000, 10_000],
   promptTtftAlone: [4000, 4500, 5000],
