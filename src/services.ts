@@ -89,7 +89,9 @@ export class AppServices implements Services {
     this.store = options.store ?? null;
     this.#saved = new SavedSteerings(this.store);
     this.vectors = vectorService(this.#saved);
-    this.profiles = profileService(this.#saved);
+    this.profiles = profileService(this.#saved, (id, profile) => {
+      this.#pool.lookUp(id)?.value?.service.resolveSteering({ profile, edits: [] });
+    });
     this.#profileAtStart = options.profile ?? null;
     this.#requests = options.requests;
     this.unexpected = options.unexpected;
@@ -109,9 +111,10 @@ export class AppServices implements Services {
     const { engine } = model;
     const service = modelService(model, this.#saved, this.limits.maxEdits, this.#requests?.(model.id) ?? null);
     if (this.#profileAtStart !== null) {
-      const { profile } = this.profiles.setDefault(model.id, { profile: this.#profileAtStart });
+      // refused before it holds, as the model is not in the pool yet
+      service.resolveSteering({ profile: this.#profileAtStart, edits: [] });
+      this.profiles.setDefault(model.id, { profile: this.#profileAtStart });
       this.#profileAtStart = null;
-      if (profile !== null) service.resolveSteering({ profile, edits: [] });
     }
     return {
       id: model.id,

@@ -72,9 +72,13 @@ export function registerModels(app: Router, services: Services): void {
 /** A model and, by `model@profile`, each of its saved steerings. */
 function withProfiles(model: ListedModel, services: Services): z.infer<typeof modelSchema>[] {
   const plain = toModel(model, services);
-  // every version is listed, newest first: a name stands once, with its newest
+  // every version is listed, newest first: a name stands once, with its newest, where that runs on these weights
   const versions = services.profiles.list(model.id);
-  const newest = versions.filter(({ name }, at) => versions.findIndex((one) => one.name === name) === at);
+  const hash = model.service?.card.hash;
+  const newest = versions.filter(
+    ({ name, fingerprint }, at) =>
+      versions.findIndex((one) => one.name === name) === at && (hash === undefined || hash === fingerprint.model_hash),
+  );
   const steered = newest.map(({ name, addedUnixMilliseconds }) => ({
     ...plain,
     id: `${model.id}@${name}`,

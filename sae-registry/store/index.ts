@@ -4,6 +4,7 @@ export * from './examples.ts';
 export * from './jobs.ts';
 export * from './labels.ts';
 export * from './open-store.ts';
+export * from './profile-holds.ts';
 export * from './profiles.ts';
 export * from './saved-name.ts';
 export * from './sources.ts';

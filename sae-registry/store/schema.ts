@@ -267,6 +267,23 @@ export const profileVectors = sqliteTable(
   ],
 );
 
+/** Which profile a running service has as a model's default: it is kept as long. */
+export const profileHolds = sqliteTable(
+  'profile_holds',
+  {
+    /** Which service, in whatever process. */
+    holder: text('holder').notNull(),
+    model: text('model').notNull(),
+    profile: integer('profile')
+      .notNull()
+      .references(() => profiles.id, { onDelete: 'cascade' }),
+    process: integer('process').notNull(),
+    /** The machine that the process runs on. */
+    host: text('host').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.holder, table.model] })],
+);
+
 /** Long work that goes on where it was cut off: imports, statistics, labels, embeddings. */
 export const jobs = sqliteTable(
   'jobs',

@@ -23,16 +23,13 @@ export function vectorService(saved: SavedSteerings): VectorService {
   };
 }
 
-/** Saved profiles as the routes see them. */
-export function profileService(saved: SavedSteerings): ProfileService {
+/** Saved profiles as the routes see them. `check` throws where one cannot steer a model that is loaded. */
+export function profileService(
+  saved: SavedSteerings,
+  check: (model: string, reference: string) => void,
+): ProfileService {
   const find = (model: string, reference: string) =>
     readProfile(saved.store, findProfile(saved.store, model, reference, 'name').id);
-  const heldBy = (id: number): string | null => {
-    if (saved.defaults.has(id)) return 'it is the default: set another first (PUT /api/v1/profiles/default)';
-    const running = saved.uses.count(id);
-    if (running === 0) return null;
-    return running === 1 ? 'a running request uses it' : `${running} running requests use it`;
-  };
   const byDefault: ProfileService['default'] = (model) => {
     const steering = saved.defaults.of(model);
     return {
@@ -44,7 +41,8 @@ export function profileService(saved: SavedSteerings): ProfileService {
   return {
     list: (model, name) => (saved.isOpen ? listProfiles(saved.store, model, name ?? null).map(profileVersion) : []),
     get: (model, reference) => profileDetail(find(model, reference)),
-    remove: (model, reference) => deleteProfile(saved.store, model, reference, { param: 'name', heldBy }),
+    remove: (model, reference) =>
+      deleteProfile(saved.store, model, reference, { param: 'name', heldBy: (id) => saved.heldBy(id) }),
     exported: (model, reference) => toProfileFile(find(model, reference)),
     default: byDefault,
     setDefault(model, { profile, on }) {
@@ -55,11 +53,12 @@ export function profileService(saved: SavedSteerings): ProfileService {
           const message = `No default is set for ${model}, so there is none to switch on: name a 'profile'.`;
           throw new TillerError('invalid_request', message, { param: 'on' });
         }
-        saved.defaults.set(model, null);
+        saved.setDefault(model, null);
         return byDefault(model);
       }
       const runnable = typeof chosen === 'string' ? saved.profile(model, chosen, 'profile') : chosen;
-      saved.defaults.set(model, { profile: runnable, on: on ?? (profile === undefined ? (before?.on ?? true) : true) });
+      if (profile !== undefined) check(model, formatSavedName(runnable.saved));
+      saved.setDefault(model, { profile: runnable, on: on ?? (profile === undefined ? (before?.on ?? true) : true) });
       return byDefault(model);
     },
   };

@@ -1,16 +1,19 @@
+import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { type EditSpecification, TillerError } from '../../engine/core/index.ts';
 import {
   findProfile,
   findVector,
   formatSavedName,
+  heldElsewhere,
+  holdProfile,
   readProfile,
   type SavedProfile,
   type SavedVector,
   type Store,
   thaw,
 } from '../../sae-registry/index.ts';
-import { DefaultProfiles } from './default-profiles.ts';
+import { DefaultProfiles, type DefaultSteering } from './default-profiles.ts';
 import { ProfileUses } from './profile-uses.ts';
 
 /** Profiles that are kept ready to run. */
@@ -34,6 +37,7 @@ export interface SavedLookup {
 export class SavedSteerings implements SavedLookup {
   readonly uses = new ProfileUses();
   readonly defaults = new DefaultProfiles();
+  readonly #holder = randomUUID();
   readonly #store: Store | null;
   /** By their row: a version never changes. */
   readonly #profiles = new LRUCache<number, RunnableProfile>({ max: keptProfiles });
@@ -66,6 +70,23 @@ export class SavedSteerings implements SavedLookup {
     const runnable = { saved, specifications: thaw(saved.frozen, 'steering.profile') };
     this.#profiles.set(id, runnable);
     return runnable;
+  }
+
+  /** Sets a model's default, for other processes to see too; null takes it away. */
+  setDefault(model: string, steering: DefaultSteering | null): void {
+    holdProfile(this.store, { holder: this.#holder, model, profile: steering?.profile.saved.id ?? null });
+    this.defaults.set(model, steering);
+  }
+
+  /** Who uses a profile, in words; null for nobody. */
+  heldBy(profile: number): string | null {
+    const another = 'set another first (PUT /api/v1/profiles/default)';
+    if (this.defaults.has(profile)) return `it is the default: ${another}`;
+    const elsewhere = heldElsewhere(this.store, profile, this.#holder);
+    if (elsewhere !== null) return `it is the default of process ${elsewhere}: ${another}, or stop it`;
+    const running = this.uses.count(profile);
+    if (running === 0) return null;
+    return running === 1 ? 'a running request uses it' : `${running} running requests use it`;
   }
 
   vector(model: string, reference: string, param: string): SavedVector {

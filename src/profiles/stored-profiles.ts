@@ -11,6 +11,7 @@ import {
 } from '../../sae-registry/index.ts';
 import type { Config } from '../config.ts';
 import { storePath } from '../data-directory.ts';
+import { SavedSteerings } from './saved-steerings.ts';
 
 /** What commands do with saved profiles without any model: `[model@]name[:version]` names one, of whatever model. */
 
@@ -28,13 +29,13 @@ export async function readStoredProfile(config: Config, reference: string): Prom
 }
 
 /**
- * Deletes that version, or all of a name, and says which. Throws as `readStoredProfile`. A service that runs with one has it in
- * memory: it goes on with its default, and refuses the name to others from now on.
+ * Deletes that version, or all of a name, and says which. Throws as `readStoredProfile`, and `in_use` where it is the default of a
+ * running service. Requests of such a service that run with it have it in memory and finish.
  */
 export async function deleteStoredProfile(config: Config, reference: string): Promise<readonly number[]> {
   return withStore(config, (store) => {
     const { model, name } = locate(store, reference);
-    return deleteProfile(store, model, name, { param: 'name', heldBy: () => null });
+    return deleteProfile(store, model, name, { param: 'name', heldBy: (id) => new SavedSteerings(store).heldBy(id) });
   });
 }
 

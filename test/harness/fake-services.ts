@@ -169,7 +169,13 @@ const pirate: ProfileVersion = {
   version: 1,
   description: '',
   addedUnixMilliseconds: 1_700_000_001_000,
-  fingerprint: { model: modelId, model_hash: '0123456789abcdef', sources: {}, statistics: {}, hash: 'feed' },
+  fingerprint: {
+    model: modelId,
+    model_hash: '0123456789abcdef0123456789abcdef',
+    sources: {},
+    statistics: {},
+    hash: 'feed',
+  },
 };
 
 function findModel(name: string, model: ModelService): ReturnType<Services['model']> {

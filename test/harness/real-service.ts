@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CompletionLogprobs } from '../../routes/openai/schemas/completions.ts';
 import type { SteeringBlock } from '../../routes/services.ts';
-import { bundledFolder } from '../../sae-registry/index.ts';
+import { bundledFolder, openStore, type Store } from '../../sae-registry/index.ts';
 import { createApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import { createMetrics } from '../../src/metrics/create-metrics.ts';
@@ -49,10 +49,15 @@ export interface Answer {
   readonly warnings?: readonly unknown[];
 }
 
-/** Starts it with the bundled source, and beside it `bare`: the same dictionary without statistics, labels or card. */
-export async function startRealService(flags: Readonly<Record<string, string>> = {}): Promise<RealService> {
+/** Starts it with the bundled source, and beside it `bare`: the same dictionary without statistics, labels or card. The store
+ * is in memory where no path is given. */
+export async function startRealService(
+  flags: Readonly<Record<string, string>> = {},
+  storePath: string | null = null,
+): Promise<RealService> {
   const source = 'smollm2-135m-instruct/17-res-4k';
   const config = loadConfig({ cacheDir: testCache, source: [source, bareSource(source)], ...flags }, {});
+  const store = await openStore(storePath);
   let ready: ReadyModel | null = null;
   const metrics = createMetrics(() => (ready ? [ready] : []));
   const unexpected: unknown[] = [];
@@ -60,14 +65,15 @@ export async function startRealService(flags: Readonly<Record<string, string>> =
     version: 'test',
     limits: limitsOf(config),
     metrics: metrics.services,
+    store,
     requests: (id) => metrics.of(id).requests,
     unexpected: (error) => unexpected.push(error),
   });
-  const opened = await openModel(config, { observe: (id) => metrics.of(id).observer });
+  const opened = await openModel(config, { store, observe: (id) => metrics.of(id).observer });
   ready = opened;
   services.serve(opened);
   const server = await listen({ app: createApp(services), host: '127.0.0.1', port: 0 });
-  return { ...client(server), ready: opened, unexpected, close: () => close(server, opened) };
+  return { ...client(server), ready: opened, unexpected, close: () => close(server, opened, store) };
 }
 
 function client({ url }: RunningServer) {
@@ -97,9 +103,10 @@ function client({ url }: RunningServer) {
   };
 }
 
-async function close(server: RunningServer, ready: ReadyModel): Promise<void> {
+async function close(server: RunningServer, ready: ReadyModel, store: Store): Promise<void> {
   await server.close(0);
   await ready.close();
+  store.close();
 }
 
 function bareSource(source: string): string {

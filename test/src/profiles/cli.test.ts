@@ -2,7 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SteeringBlock } from '../../../routes/services.ts';
 import { addVector, openStore } from '../../../sae-registry/index.ts';
+import type { SteerResult } from '../../../src/cli/steer-result.ts';
+import { runSteer } from '../../../src/steer-command.ts';
 import { tinyDirection, tinyModel } from '../../harness/tiny-service.ts';
 import { cli } from '../cli-harness.ts';
 
@@ -58,6 +61,22 @@ describe('tiller profile', () => {
     expect(await profile('delete', 'cli')).toMatchObject({ code: 0, stderr: 'Deleted version 1.\n' });
     expect((await profile('show', 'cli')).stderr).toMatch(/no profile 'cli'/);
   }, 60_000);
+
+  it('has tiller steer beside it, which takes saved vectors and profiles', async () => {
+    const saved = await overModel('save', 'steered', '--vector', 'pirate', '--strength', '9', '--unit', 'raw');
+    expect(saved.code).toBe(0);
+    const actions = { runSteer };
+    const steer = async (...words: string[]) => {
+      const run = await cli(['steer', 'hello there', '--json', ...words, ...loading()], { environment, actions });
+      return JSON.parse(run.stdout) as SteerResult & { steered: { text: string; steering: SteeringBlock } };
+    };
+    const vector = await steer('--vector', 'pirate:1', '--strength', '9', '--unit', 'raw');
+    expect(vector.steered.steering.edits).toMatchObject([{ target: 'pirate:1', coefficient: { min: 9, max: 9 } }]);
+    expect(vector.steered.text).not.toBe(vector.unsteered.text);
+    const profiled = await steer('--profile', 'steered');
+    expect(profiled.steered.text).toBe(vector.steered.text);
+    expect(profiled.steered.steering.profile).toMatchObject({ name: 'steered', version: 1, default: false });
+  });
 
   it('says what is wrong', async () => {
     expect(await profile('save', 'x')).toMatchObject({ code: 2, stderr: expect.stringContaining('Nothing to save') });

@@ -1,9 +1,14 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore, type Store } from '../../../sae-registry/index.ts';
+import { profileHolds } from '../../../sae-registry/store/schema.ts';
+import { loadConfig } from '../../../src/config.ts';
+import { storePath } from '../../../src/data-directory.ts';
 import { refuseUnknownProfile } from '../../../src/profiles/start-profile.ts';
+import { deleteStoredProfile } from '../../../src/profiles/stored-profiles.ts';
 import { base64Of, startTinyService, type TinyService, tinyDirection, tinyModel } from '../../harness/tiny-service.ts';
 
 let folder: string;
@@ -104,6 +109,34 @@ describe('the default profile', () => {
     });
     await put({ profile: null });
     expect((await service.send('DELETE', '/api/v1/profiles/calm:1')).status).toBe(200);
+  });
+
+  it('is not deleted by another process either, until this one sets another or has ended', async () => {
+    const config = loadConfig({ dataDir: join(folder, 'data') }, {});
+    const shared = await openStore(storePath(config));
+    const other = await startTinyService({ folder, store: shared });
+    const steering = { edits: [edit(1)] };
+    await other.send('POST', '/api/v1/profiles', { name: 'shared', steering });
+    await other.send('PUT', path, { profile: 'shared' });
+    await expect(deleteStoredProfile(config, 'shared')).rejects.toMatchObject({
+      code: 'in_use',
+      message: expect.stringContaining(`process ${process.pid}`),
+    });
+    await other.send('PUT', path, { profile: null });
+    expect(await deleteStoredProfile(config, 'shared')).toEqual([1]);
+
+    await other.send('POST', '/api/v1/profiles', { name: 'shared', steering });
+    await other.send('PUT', path, { profile: 'shared' });
+    const { pid } = spawnSync(process.execPath, ['-e', '']);
+    shared.db.update(profileHolds).set({ process: pid }).run();
+    expect(await deleteStoredProfile(config, 'shared')).toEqual([2]);
+    // what is in memory holds on
+    expect((await other.complete()).steering?.profile).toMatchObject({ name: 'shared', version: 2, default: true });
+    await other.send('POST', '/api/v1/profiles', { name: 'shared', steering });
+    expect((await other.send('PUT', path, { profile: 'shared' })).json).toMatchObject({ profile: 'shared:3' });
+    expect(shared.db.select().from(profileHolds).all()).toMatchObject([{ process: process.pid }]);
+    await other.close();
+    shared.close();
   });
 
   it('is counted by metrics apart from profiles that requests choose', async () => {

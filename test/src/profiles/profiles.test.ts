@@ -280,5 +280,10 @@ describe('other weights', () => {
         },
       },
     });
+    const { data } = (await other.send('GET', '/v1/models')).json as { data: { id: string }[] };
+    expect(data.map(({ id }) => id)).toEqual([tinyModel]);
+    const put = await other.send('PUT', '/api/v1/profiles/default', { profile: 'foreign' });
+    expect(put).toMatchObject({ status: 422, json: { code: 'edit_not_applicable' } });
+    expect((await other.complete()).status).toBe(200);
   });
 });
