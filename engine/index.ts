@@ -5,3 +5,4 @@ export { type LoadedModel, type LoadModelOptions, loadModel } from './load-model
 export { type ModelNeeds, modelNeeds, possiblePrecisions } from './model-needs.ts';
 export { createPrefixSharing } from './prefix-sharing.ts';
 export { type CompiledEdit, compileEdits, mergeReports } from './steering/index.ts';
+export { openUnembedding, type Unembedding } from './unembedding.ts';

@@ -34,6 +34,8 @@ function stubServices(version: string): Services {
     loadModel: refuse,
     unloadModel: refuse,
     features: { search: refuse, get: refuse },
+    relations: { neighbours: refuse, logits: refuse, virtualWeights: refuse, compare: refuse },
+    sources: { list: refuse, get: refuse, catalog: refuse },
     notReady: refuse,
     draining: refuse,
     metrics: { render: refuse, observeHttp: refuse, clientGone: refuse },

@@ -8,6 +8,8 @@ import { type AppEnv, createRouter, type Router } from './http/router.ts';
 import { registerFeatures } from './native/features.ts';
 import { registerHookPoints } from './native/hook-points.ts';
 import { registerModelCards } from './native/models.ts';
+import { registerRelations } from './native/relations.ts';
+import { registerSources } from './native/sources.ts';
 import { registerChatCompletions } from './openai/chat-completions.ts';
 import { registerCompletions } from './openai/completions.ts';
 import { registerDetokenize } from './openai/detokenize.ts';
@@ -38,6 +40,8 @@ export function createRoutes(services: Services): Router {
   registerTokenize(app, services);
   registerDetokenize(app, services);
   registerFeatures(app, services);
+  registerRelations(app, services);
+  registerSources(app, services);
   registerModelCards(app, services);
   registerHookPoints(app, services);
   registerHealth(app, services);

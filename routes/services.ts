@@ -14,6 +14,8 @@ import type {
   SteeringMode,
   Tokenizer,
 } from '../engine/core/index.ts';
+import type { RelationService } from './relations-port.ts';
+import type { SourceService } from './sources-port.ts';
 
 /** The body field `steering`, parsed (routes/http/steering-schema.ts). */
 export interface SteeringRequest {
@@ -253,6 +255,8 @@ export interface Services {
   /** Gives a model's memory back, or does nothing where it is not loaded. Throws model_not_found, model_busy. */
   unloadModel(name: string): Promise<ListedModel>;
   readonly features: FeatureService;
+  readonly relations: RelationService;
+  readonly sources: SourceService;
   /** Null when ready, else why not. */
   notReady(): string | null;
   readonly draining: () => boolean;

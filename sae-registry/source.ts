@@ -23,6 +23,8 @@ export interface Source {
   /** Where its features write, in TransformerLens' spelling; an autoencoder reads there too. */
   readonly hookPoint: string;
   readonly dictionary: Dictionary;
+  /** The folder or file that it was opened from, absolute. */
+  readonly path: string;
   readonly card: SourceCard | null;
   readonly statistics: FeatureStatistics | null;
   /** Memory that the arrays of its dictionary and statistics hold. */
@@ -70,6 +72,7 @@ export async function openSource(path: string, options: OpenSourceOptions): Prom
     name,
     hookPoint,
     dictionary,
+    path: resolve(path),
     card,
     statistics,
     residentBytes: dictionary.residentBytes + (statistics?.residentBytes ?? 0),

@@ -11,6 +11,7 @@ import {
   type LoadedModel,
   loadModel,
   modelNeeds,
+  openUnembedding,
   type ProgressListener,
   possiblePrecisions,
   TillerError,
@@ -69,7 +70,8 @@ export async function openModel(config: Config, options: OpenModelOptions = {}):
       await model.encoder.close();
     };
     const loadedUnixSeconds = Math.floor(Date.now() / 1000);
-    return { id, model, engine, registry, limits, capacity, loadedUnixSeconds, close };
+    const unembedding = () => openUnembedding(files.path);
+    return { id, model, engine, registry, unembedding, limits, capacity, loadedUnixSeconds, close };
   } catch (error) {
     await model.encoder.close();
     await model.executor.close();

@@ -1,5 +1,5 @@
 import type { Engine, LoadedModel } from '../engine/index.ts';
-import { hookPointShapes, TillerError } from '../engine/index.ts';
+import { hookPointShapes, TillerError, type Unembedding } from '../engine/index.ts';
 import type {
   FeatureSummary,
   ListedModel,
@@ -15,7 +15,9 @@ import type { MemoryLimits } from './limits.ts';
 import { countSteering } from './metrics/count-steering.ts';
 import type { RequestObserver } from './metrics/steering-metrics.ts';
 import { type Loaded, ModelPool, type PoolEntry } from './models/model-pool.ts';
+import { createRelationService } from './relation-services.ts';
 import { noSuchProfile, resolveSteering } from './resolve-steering.ts';
+import { createSourceService } from './source-services.ts';
 
 export interface ServicesOptions {
   readonly version: string;
@@ -40,6 +42,8 @@ export interface ReadyModel {
   readonly model: LoadedModel;
   readonly engine: Engine;
   readonly registry: Registry;
+  /** What turns its stream into logits, from its files; headers are read when it is asked for. */
+  readonly unembedding: () => Promise<Unembedding>;
   readonly limits: MemoryLimits;
   readonly capacity: ModelCapacity;
   readonly loadedUnixSeconds: number;
@@ -114,6 +118,15 @@ export class AppServices implements Services {
     get: (model, source, index) => this.#registryOf(model).get(model, source, index),
   };
 
+  readonly relations: Services['relations'] = createRelationService((name) =>
+    name === null ? this.#first().model : this.#readyOf(name),
+  );
+
+  readonly sources: Services['sources'] = createSourceService(
+    () => this.#pool.loaded().map(({ model }) => model),
+    (name) => this.#readyOf(name),
+  );
+
   models(): readonly ListedModel[] {
     return this.#pool.list().map(toListed);
   }
@@ -168,6 +181,13 @@ export class AppServices implements Services {
     const entry = this.#pool.lookUp(name);
     if (entry && entry.value === null && this.#pool.loaded().length > 0) throw notLoaded(entry.name, entry.reason);
     return (entry?.value ?? this.#first()).model.registry;
+  }
+
+  /** Throws `model_not_found`, and `not_ready` for one that is not loaded. */
+  #readyOf(name: string): ReadyModel {
+    const entry = this.#pool.find(splitName(name));
+    if (entry.value === null) throw notLoaded(entry.name, entry.reason);
+    return entry.value.model;
   }
 }
 

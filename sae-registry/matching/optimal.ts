@@ -89,8 +89,15 @@ async function begin({ rows, columns, values }: PairValues, rowOf: Int32Array, m
       for (let j = 0, from = row * columns; j < columns; j++) {
         const cost = -values[from + j] - ofColumn[j];
         if (cost >= second) continue;
-        if (cost < least) [second, next, least, best] = [least, best, cost, j];
-        else [second, next] = [cost, j];
+        if (cost < least) {
+          second = least;
+          next = best;
+          least = cost;
+          best = j;
+        } else {
+          second = cost;
+          next = j;
+        }
       }
       at++;
       if (next < 0) second = least;

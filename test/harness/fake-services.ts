@@ -13,6 +13,7 @@ import type {
   SteeringRequest,
 } from '../../routes/services.ts';
 import { FakeEngine, type FakeEngineOptions } from './fake-engine.ts';
+import { fakeRelations, fakeSources } from './fake-relations.ts';
 import { tinyConfig } from './tiny-model.ts';
 import { toyTemplate, toyTokenizer } from './toy-model.ts';
 
@@ -30,6 +31,7 @@ export interface FakeOptions extends FakeEngineOptions {
   readonly draining?: () => boolean;
   readonly prependBegin?: boolean;
   readonly chatTemplate?: ModelService['chatTemplate'];
+  readonly relations?: Services['relations'];
 }
 
 /** Services over a toy model, and what they saw. */
@@ -115,6 +117,8 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
     },
     model: (name) => findModel(name, model),
     features: { search: ({ text, limit }) => search(text).slice(0, limit), get: findFeature },
+    relations: options.relations ?? fakeRelations([]),
+    sources: fakeSources,
     notReady: () => options.notReady ?? null,
     draining: options.draining ?? (() => false),
     unexpected: (error) => unexpected.push(error),
