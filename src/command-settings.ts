@@ -148,6 +148,12 @@ export const collectSettings = {
 /** What subcommands of `tiller sae` that print something can be told. */
 export const saeSettings = { json: steerSettings.json } as const;
 
+/** What `tiller sae compare` can be told. */
+export const saeCompareSettings = {
+  ...saeSettings,
+  pairs: setting('--pairs <n>', 'TILLER_PAIRS', 'how many pairs are listed, best first', wholeNumber(0, 1_000_000), 10),
+} as const;
+
 /** What `tiller sae add` can be told. */
 export const saeAddSettings = {
   name: setting(
@@ -165,8 +171,15 @@ export const doctorSettings = { json: steerSettings.json } as const;
 /** Every variable there is, whatever the command that reads it. */
 export const allVariables: readonly string[] = [
   ...new Set(
-    [serveSettings, targetSettings, editSettings, steerSettings, pullSettings, collectSettings, saeAddSettings].flatMap(
-      (table: SettingTable) => Object.values(table).map((entry) => entry.variable),
-    ),
+    [
+      serveSettings,
+      targetSettings,
+      editSettings,
+      steerSettings,
+      pullSettings,
+      collectSettings,
+      saeAddSettings,
+      saeCompareSettings,
+    ].flatMap((table: SettingTable) => Object.values(table).map((entry) => entry.variable)),
   ),
 ];
