@@ -13,6 +13,7 @@ export type { Ranked } from './relations/best-list.ts';
 export type { LogitLens, UnembeddingReader } from './relations/logit-lens.ts';
 export type { Pace } from './relations/pace.ts';
 export * from './relations/relations.ts';
+export * from './resident-matrices.ts';
 export * from './source.ts';
 export { readSourceCard, type SourceCard } from './source-card.ts';
 export * from './store/index.ts';

@@ -5,6 +5,7 @@ import { featureDetail, featureSummary } from './feature-detail.ts';
 import { FeatureNames } from './feature-names.ts';
 import type { FeatureDetail, FeatureSummary, SearchQuery } from './feature-shapes.ts';
 import type { ModelFacts } from './model-facts.ts';
+import type { ResidentMatrices } from './resident-matrices.ts';
 import { createLabelIndex, hasWords, type LabelIndex, type Labels } from './search.ts';
 import { openSource, readsWhatItWrites, type Source } from './source.ts';
 import { eachLabel, type Label, openStore, type Store } from './store/index.ts';
@@ -16,6 +17,8 @@ export interface RegistryOptions {
   readonly sources: readonly (string | NamedPath)[];
   /** Path of the model's stream norms; by default the bundled file, if there is one. */
   readonly streamNorms?: string;
+  /** What the matrices of all sources may take in memory together; without it there is no such limit. */
+  readonly resident?: ResidentMatrices;
   /** Where what is known of the sources is kept; by default in memory, until the registry is closed. */
   readonly store?: Store;
 }
@@ -61,7 +64,9 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   try {
     for (const source of options.sources) {
       const { path, name } = typeof source === 'string' ? { path: source, name: undefined } : source;
-      sources.push(await openSource(sourcePath(path), { model, store, opened: sources, name }));
+      sources.push(
+        await openSource(sourcePath(path), { model, store, opened: sources, name, resident: options.resident }),
+      );
     }
     const file = options.streamNorms ?? join(bundledFolder(), model.id, 'stream-norms.json');
     return createRegistry(model, sources, await readStreamNorms(file, model), store);

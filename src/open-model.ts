@@ -17,7 +17,14 @@ import {
   TillerError,
 } from '../engine/index.ts';
 import type { ModelCapacity } from '../routes/services.ts';
-import { bundledSources, type NamedPath, openRegistry, rememberedSources, type Store } from '../sae-registry/index.ts';
+import {
+  bundledSources,
+  type NamedPath,
+  openRegistry,
+  ResidentMatrices,
+  rememberedSources,
+  type Store,
+} from '../sae-registry/index.ts';
 import type { Config } from './config.ts';
 import { expectedOperators } from './expected-operators.ts';
 import { type MemoryLimits, memoryBudget, modelBytes, readMachine, resolveLimits } from './limits.ts';
@@ -60,6 +67,7 @@ export async function openModel(config: Config, options: OpenModelOptions = {}):
       model: { id, dModel, blocks, hash: model.hash, hookPoints: hookPointShapes(model.config) },
       sources: config.source.length > 0 ? config.source : [...bundled, ...addedSources(id, store)],
       ...collectedNorms(config, id, model.hash),
+      ...(config.saeMemoryBytes === null ? {} : { resident: new ResidentMatrices(config.saeMemoryBytes) }),
       store,
     });
     const limits = resolveLimits(config, { ...machine, ...model.needs });
