@@ -74,6 +74,7 @@ export class ResidualStream {
   private editAtOnce(hookPoint: string): void {
     const { value, pending } = this;
     const stream = { value, pending: pending ?? '', pendingScale: this.linears.rowScale(pending ?? '') };
+    this.sites.encode(hookPoint, stream, this.dModel);
     this.value = addEdit(this.graph, hookPoint, stream, this.dModel);
     this.pending = null;
   }
@@ -115,6 +116,7 @@ export class ResidualStream {
     if (this.pending !== null) {
       this.value = this.graph.node(`${hookPoint}/unedited`, 'Add', [this.value, this.pending]);
     }
+    this.sites.encode(hookPoint, { value: this.value, pending: '', pendingScale: '' }, this.dModel);
     const port = addEditPort(this.graph, hookPoint, this.value, this.dModel);
     this.pending = port.delta;
     return port;

@@ -32,9 +32,9 @@ function checkRow({ slot, start, tokens, edits }: RowStep, longest: number, { sl
   if (edits.some(({ mask }) => mask.length !== count)) refuse('the mask of an edit is not as long as its tokens');
 }
 
-function checkTapsOnly(kind: StepPlan['kind'], { taps }: RowStep): void {
+function checkTapsOnly(kind: StepPlan['kind'], { taps, encodings = [] }: RowStep): void {
   if (kind === 'decode') refuse('a row that decodes never wants logits');
-  if (taps.length === 0) refuse('a row wants neither logits nor taps');
+  if (taps.length + encodings.length === 0) refuse('a row wants neither logits nor taps nor encodings');
 }
 
 function refuse(reason: string): never {
