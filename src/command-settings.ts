@@ -34,7 +34,7 @@ export const targetSettings = {
   feature: setting(
     '--feature <id>',
     'TILLER_FEATURE',
-    'steer by a feature: model/source/index, or the index alone while one source is loaded (the variable: commas)',
+    'steer by a feature: model/source/index or source/index; the index alone while one source is loaded (the variable: commas)',
     names,
     () => [],
     { repeatable: true },
