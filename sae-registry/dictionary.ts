@@ -18,6 +18,8 @@ export interface DictionaryFeature {
 /** A dictionary that can be run, in whatever format it came. */
 export interface Dictionary extends DictionaryPlace {
   readonly kind: DictionaryWeights['kind'];
+  /** What it is made of. */
+  readonly weights: DictionaryWeights;
   /** Width of its input and of its output, floats. */
   readonly dIn: number;
   readonly dOut: number;
@@ -60,6 +62,7 @@ export function createDictionary(weights: DictionaryWeights): Dictionary {
     hookPoint: weights.hookPoint,
     hookPointOut: weights.hookPointOut,
     kind: weights.kind,
+    weights,
     dIn,
     dOut,
     features,

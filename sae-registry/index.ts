@@ -1,6 +1,7 @@
 export * from './bundled.ts';
 export * from './dictionary.ts';
 export * from './dictionary-weights.ts';
+export * from './encoder.ts';
 export * from './feature-shapes.ts';
 export * from './feature-vectors.ts';
 export * from './loaders/load-dictionary.ts';
