@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { concatenateActivations, hookPointShapes, type RowResult } from '../../engine/core/index.ts';
+import { createEngine } from '../../engine/engine.ts';
 import type { LoadedModel } from '../../engine/load-model.ts';
 import { encoderOf, openRegistry, type Registry, type Source } from '../../sae-registry/index.ts';
+import { featureReading } from '../../src/read-features.ts';
 import { loadDefaultModel } from '../harness/default-model.ts';
 import { toldOf } from '../harness/encoders.ts';
 import { goldenModel } from '../harness/golden.ts';
+import { lendExecutor } from '../harness/lend-executor.ts';
 
 /** Enough texts for a thousand activations. */
 const golden = goldenModel();
@@ -28,6 +31,28 @@ describe('the bundled dictionaries read at full width', () => {
     });
   });
   afterAll(() => model.executor.close());
+
+  it('finds what a text is about', async () => {
+    const engine = createEngine({
+      executor: lendExecutor(model.executor),
+      tokenizer: model.tokenizer,
+      eosTokenIds: [],
+      queueLimit: 4,
+    });
+    const { searchByActivation } = featureReading({ engine, registry, tokenizer: model.tokenizer });
+    const text = 'My cat chased the other cats around the garden, and the kitten slept.';
+    const tokenIds = await model.encoder.encode(text, { addSpecialTokens: true });
+    const found = await searchByActivation({ tokenIds, sources: ['17-res-4k'], by: 'max', limit: 40 });
+    const [source] = found.sources;
+    expect(source).toMatchObject({ id: 'smollm2-135m-instruct/17-res-4k', truncated: [] });
+    expect(source?.ignored).toContain(0);
+    const labels = (source?.features ?? []).map(({ label }) => label?.toLowerCase() ?? '');
+    for (const theme of [/gardens/, /sleeping/, /'other'/])
+      expect(labels.some((label) => theme.test(label))).toBe(true);
+    const values = (source?.features ?? []).map(({ max }) => max);
+    expect(values).toEqual(values.toSorted((a, b) => b - a));
+    await engine.close();
+  });
 
   it('equals float64 on real activations within 1e-5, with the same active features', async () => {
     const [source] = registry.sources as [Source];
