@@ -14,5 +14,6 @@ export * from './rank-activations.ts';
 export * from './registry.ts';
 export * from './source.ts';
 export { readSourceCard, type SourceCard } from './source-card.ts';
+export * from './statistics/statistics-job.ts';
 export * from './store/index.ts';
 export * from './stream-norms.ts';
