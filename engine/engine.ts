@@ -117,16 +117,17 @@ class BatchingEngine implements Engine {
     validateRequest(request, tokenizer.vocabularySize);
     const ending = callerEnding(request, this.#now());
     if (ending) throw ending.error;
-    const { id, promptTokenIds, stop, encodings = [] } = request;
+    const { id, promptTokenIds, stop, encodings = [], taps = [], replacements = [] } = request;
+    const opens = encodings.length + taps.length + replacements.length > 0;
     // the one before it of this name may be over without knowing it
     this.#handOut.now(id);
     const generation = new Generation(request, tokenizer, this.#eosTokenIds, prefix !== null);
     const sites = [...new Set(request.edits.map((edit) => edit.hookPoint))];
-    const ready = sites.length + encodings.length === 0;
+    const ready = sites.length === 0 && !opens;
     const promptLength = promptTokenIds.length;
     const { maxTokens } = stop;
     // what is not computed is not read either
-    const sequence = encodings.length === 0 ? generation : null;
+    const sequence = opens ? null : generation;
     const promptKey = prefix && sequence && promptKeyOf(request);
     const now = performance.now();
     this.#scheduler.enqueue({ requestId: id, promptLength, maxTokens, ready, promptKey, sequence }, now);
@@ -216,11 +217,12 @@ class BatchingEngine implements Engine {
 
   /** Has the graph for these hook points and the request's encoders built while others run; the request waits in the queue meanwhile. */
   #prepare(member: Member, sites: readonly string[]): void {
-    const { id, encodings } = member.generation.request;
+    const { id, encodings, taps = [], replacements = [] } = member.generation.request;
+    const replaced = replacements.map(({ hookPoint }) => hookPoint);
     const tapsOnly = readsOnly(member.generation.request);
     const here = () => this.#members.get(id) === member;
     const preparing: Promise<void> = Promise.resolve()
-      .then(() => this.#executor.prepare({ edits: sites, taps: [], encodings, tapsOnly }))
+      .then(() => this.#executor.prepare({ edits: sites, taps, encodings, replaced, tapsOnly }))
       .then(
         () => {
           if (here()) this.#scheduler.markReady(id);

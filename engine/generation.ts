@@ -3,7 +3,7 @@ import { activationsFrom } from './core/encoder.ts';
 import { TillerError } from './core/errors.ts';
 import type { SharedSequence } from './core/prefix-sharing.ts';
 import type { GenerateRequest, GenerationEvent, TokenLogprob } from './core/request.ts';
-import type { LogitsRow, RowResult, RowStep } from './core/step.ts';
+import type { LogitsRow, Replacement, RowResult, RowStep } from './core/step.ts';
 import type { Tokenizer } from './core/tokenizer.ts';
 import { ReadingLog } from './reading-log.ts';
 import { EditChooser } from './row-edits.ts';
@@ -114,7 +114,7 @@ export class Generation implements SharedSequence {
 
   /** The row's share of a step. Edits that touch none of its tokens are left out. */
   rowStep({ slot, start, count }: ScheduledRow): RowStep {
-    const { id, promptLogprobs, stop, encodings } = this.request;
+    const { id, promptLogprobs, stop, encodings, taps = [], replacements } = this.request;
     const end = start + count;
     const tokens = this.tokensBetween(start, end);
     const { edits, indices } = this.#chooser.choose(start, tokens);
@@ -122,7 +122,12 @@ export class Generation implements SharedSequence {
     const echoes = promptLogprobs !== null && !this.#promptTold;
     const rest = readsOnly(this.request) ? 'never' : 'none';
     const logits = echoes ? 'all' : end >= this.length && stop.maxTokens > 0 ? 'last' : rest;
-    return { requestId: id, slot, tokens, start, logits, edits, taps: [], ...(encodings ? { encodings } : {}) };
+    const standIns = replacements?.map((whole) => replacementOf(whole, start, end));
+    return {
+      ...{ requestId: id, slot, tokens, start, logits, edits, taps },
+      ...(encodings ? { encodings } : {}),
+      ...(standIns ? { replacements: standIns } : {}),
+    };
   }
 
   /**
@@ -194,8 +199,9 @@ export class Generation implements SharedSequence {
   }
 
   /** A row that was preempted reads again what it has told. */
-  #takeActivations({ start, tokens, encodings = [] }: RowStep, result: RowResult, events: GenerationEvent[]): void {
-    if (encodings.length === 0) return;
+  #takeActivations(row: RowStep, result: RowResult, events: GenerationEvent[]): void {
+    const { start, tokens, encodings = [], taps } = row;
+    if (encodings.length + taps.length === 0) return;
     const { activations = [] } = result;
     if (activations.length !== encodings.length || activations.some((each) => each.tokens !== tokens.length)) {
       throw new TillerError('step_failed', 'The step returned activations that do not fit what was asked of it.');
@@ -207,6 +213,9 @@ export class Generation implements SharedSequence {
       type: 'activations',
       start: start + known,
       activations: activations.map((each) => activationsFrom(each, known)),
+      taps: new Map(
+        [...result.taps].map(([name, values]) => [name, values.subarray((values.length / tokens.length) * known)]),
+      ),
     });
   }
 
@@ -281,6 +290,12 @@ export class Generation implements SharedSequence {
 }
 
 /** Whether nothing but what encoders find is wanted of a request. */
-export function readsOnly({ encodings = [], stop, promptLogprobs }: GenerateRequest): boolean {
-  return encodings.length > 0 && stop.maxTokens === 0 && promptLogprobs === null;
+export function readsOnly({ encodings = [], taps = [], stop, promptLogprobs }: GenerateRequest): boolean {
+  return encodings.length + taps.length > 0 && stop.maxTokens === 0 && promptLogprobs === null;
+}
+
+/** Tokens `from` … `to` − 1 of it. */
+function replacementOf({ hookPoint, values, mask }: Replacement, from: number, to: number): Replacement {
+  const width = values.length / mask.length;
+  return { hookPoint, values: values.subarray(from * width, to * width), mask: mask.subarray(from, to) };
 }

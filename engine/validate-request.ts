@@ -19,6 +19,8 @@ export function validateRequest(request: GenerateRequest, vocabularySize: number
   validateLogprobs(request.logprobs, 'logprobs');
   validateLogprobs(request.promptLogprobs, 'prompt_logprobs');
   validateEncodings(request);
+  validateTaps(request);
+  validateReplacements(request);
   const { promptLength, promptIsSpecial } = request.positionContext;
   if (promptLength !== request.promptTokenIds.length || promptIsSpecial.length !== promptLength) {
     refuse('prompt', 'positions were worked out for another prompt: its length and positionContext disagree.');
@@ -88,5 +90,22 @@ function validateEncodings({ encodings = [] }: GenerateRequest): void {
   for (const { limit } of encodings) {
     if (!Number.isInteger(limit) || limit < 1 || limit > mostTold)
       refuse('limit', `must lie between 1 and ${mostTold}, not ${limit}.`);
+  }
+}
+
+/** What is as wide as there are keys is not told in pieces. */
+function validateTaps({ taps = [] }: GenerateRequest): void {
+  const byKeys = taps.find((name) => /hook_(attn_scores|pattern)$/.test(name));
+  if (byKeys !== undefined) refuse('taps', `${byKeys} cannot be read with a request.`);
+}
+
+/** They are given for the prompt: what is generated has none. */
+function validateReplacements({ replacements = [], promptTokenIds, stop }: GenerateRequest): void {
+  if (replacements.length > 0 && stop.maxTokens > 0) refuse('max_tokens', 'must be 0 where values are replaced.');
+  for (const { mask, values, hookPoint } of replacements) {
+    const { length } = promptTokenIds;
+    if (mask.length !== length || values.length % length !== 0)
+      refuse('replacements', `those at ${hookPoint} are for another prompt.`);
+    if (!values.every(Number.isFinite)) refuse('replacements', `those at ${hookPoint} are not finite numbers.`);
   }
 }

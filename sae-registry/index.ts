@@ -7,6 +7,7 @@ export * from './exports/index.ts';
 export * from './feature-shapes.ts';
 export * from './feature-vectors.ts';
 export * from './imports/index.ts';
+export { eachJsonLine } from './json-lines.ts';
 export * from './loaders/load-dictionary.ts';
 export type { LoadOptions } from './loaders/loader.ts';
 export * from './model-facts.ts';

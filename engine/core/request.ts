@@ -1,5 +1,6 @@
 import type { Edit, PositionContext } from './edit.ts';
 import type { Encoding, SparseActivations } from './encoder.ts';
+import type { Replacement } from './step.ts';
 
 /** How the next token is chosen. Neutral values switch a rule off. */
 export interface SamplingParameters {
@@ -48,6 +49,10 @@ export interface GenerateRequest {
    * a request takes nothing from the prefix cache and leaves nothing there. Left out: none.
    */
   readonly encodings?: readonly Encoding[];
+  /** Hook points whose values are wanted of every input token, told with the activations; treated as encodings are. Left out: none. */
+  readonly taps?: readonly string[];
+  /** What values at hook points are replaced by, over the whole prompt; of a request that generates nothing. Left out: nothing is. */
+  readonly replacements?: readonly Replacement[];
   /** Milliseconds since the epoch after which the request is given up. */
   readonly deadline: number | null;
   readonly signal: AbortSignal | null;
@@ -82,6 +87,8 @@ export type GenerationEvent =
       readonly type: 'activations';
       readonly start: number;
       readonly activations: readonly SparseActivations[];
+      /** Tap name → [tokens, width], of the request's taps. */
+      readonly taps: ReadonlyMap<string, Float32Array>;
     }
   | {
       readonly type: 'token';

@@ -25,6 +25,18 @@ export interface RowStep {
   readonly taps: readonly string[];
   /** Encoders that read its tokens; left out: none. */
   readonly encodings?: readonly Encoding[];
+  /** What the values at hook points are replaced by, before they are read there and edited; left out: nothing is. */
+  readonly replacements?: readonly Replacement[];
+}
+
+/** Values that stand in for those of a hook point, over the tokens of a row. */
+export interface Replacement {
+  /** Canonical spelling; where edits can be made. */
+  readonly hookPoint: string;
+  /** [tokens, width], row major. */
+  readonly values: Float32Array;
+  /** 1 for tokens whose values are replaced. [tokens] */
+  readonly mask: Uint8Array;
 }
 
 /**
@@ -66,6 +78,8 @@ export interface PreparedSites {
   readonly taps: readonly string[];
   /** Left out: none. */
   readonly encodings?: readonly Encoding[];
+  /** Hook points whose values are replaced; left out: none. */
+  readonly replaced?: readonly string[];
   /** Their rows want logits `never`. */
   readonly tapsOnly?: boolean;
 }

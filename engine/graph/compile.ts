@@ -52,7 +52,10 @@ export function compileDecoder(
   const { dModel } = config;
   const { tapsOnly = false } = open;
   const blocks = tapsOnly
-    ? blocksNeeded([...open.taps, ...open.edits, ...encoders.map(hookPointOfEncoder)], config.blocks)
+    ? blocksNeeded(
+        [...open.taps, ...open.edits, ...(open.replaced ?? []), ...encoders.map(hookPointOfEncoder)],
+        config.blocks,
+      )
     : config.blocks;
   graph.input(ports.inputIds, 'int64', ['B', 'S']);
   graph.input(ports.lastPositions, 'int32', ['B']);

@@ -11,6 +11,8 @@ export interface OpenSites {
   readonly taps: ReadonlySet<string>;
   /** Addresses of encoders (encode-port.ts); left out: none. */
   readonly encoders?: ReadonlySet<string>;
+  /** Hook points whose values may be replaced; left out: none. */
+  readonly replaced?: ReadonlySet<string>;
   /** Nothing else is given out: no logits are made, and no block is run that none of the above needs. */
   readonly tapsOnly?: boolean;
 }
@@ -21,7 +23,12 @@ export class Sites {
   private readonly open: OpenSites;
   private readonly operators: OperatorSet;
   /** Hook points passed so far that the variant opens. */
-  private readonly passed = { edits: new Set<string>(), taps: new Set<string>(), encoders: new Set<string>() };
+  private readonly passed = {
+    edits: new Set<string>(),
+    taps: new Set<string>(),
+    encoders: new Set<string>(),
+    replaced: new Set<string>(),
+  };
   /** Addresses of encoders by hook point. */
   private readonly encoders = new Map<string, string[]>();
 
@@ -34,7 +41,7 @@ export class Sites {
       const hookPoint = hookPointOfEncoder(site);
       this.encoders.set(hookPoint, [...(this.encoders.get(hookPoint) ?? []), site]);
     }
-    for (const name of open.edits) {
+    for (const name of [...open.edits, ...(open.replaced ?? [])]) {
       const reason = whyNotEditable(name);
       if (reason !== null) throw new TillerError('edit_not_applicable', `'${name}' cannot be edited: ${reason}.`);
     }
@@ -42,8 +49,8 @@ export class Sites {
 
   /** Whether any of these is opened: whoever makes them must then make them whole, [B, S, width], with nothing left to be multiplied. */
   wants(...names: readonly string[]): boolean {
-    const { taps, edits } = this.open;
-    return names.some((name) => taps.has(name) || edits.has(name) || this.encoders.has(name));
+    const { taps, edits, replaced } = this.open;
+    return names.some((name) => taps.has(name) || edits.has(name) || this.encoders.has(name) || replaced?.has(name));
   }
 
   /** Whether edits are made there; whoever asks makes them. */
@@ -51,6 +58,20 @@ export class Sites {
     if (!this.open.edits.has(hookPoint)) return false;
     this.passed.edits.add(hookPoint);
     return true;
+  }
+
+  /** Whether values are replaced there. */
+  replaces(hookPoint: string): boolean {
+    return this.open.replaced?.has(hookPoint) ?? false;
+  }
+
+  /** A tensor [B, S, width] with what stands in for it, where the variant says so. */
+  replace(hookPoint: string, tensor: string, width: number): string {
+    if (!this.replaces(hookPoint)) return tensor;
+    this.passed.replaced.add(hookPoint);
+    const values = this.graph.input(ports.replacement(hookPoint), 'float32', ['B', 'S', width]);
+    const mask = this.graph.input(ports.replacementMask(hookPoint), 'bool', ['B', 'S', 1]);
+    return this.graph.node(`${hookPoint}/replaced`, 'Where', [mask, values, tensor]);
   }
 
   /** Has the encoders there read the stream, before edits; once, whoever calls first. */
@@ -63,7 +84,8 @@ export class Sites {
   }
 
   /** Passes a tensor [B, S, width] by a hook point: reads it, edits it and gives it out, where the variant says so. Returns what goes on. */
-  pass(hookPoint: string, tensor: string, width: number): string {
+  pass(hookPoint: string, made: string, width: number): string {
+    const tensor = this.replace(hookPoint, made, width);
     this.encode(hookPoint, plainStream(tensor), width);
     const edited = this.edits(hookPoint) ? this.edited(hookPoint, tensor, width) : tensor;
     this.offer(hookPoint, edited, width);
@@ -113,6 +135,7 @@ export class Sites {
     return [
       ...[...this.open.edits].filter((name) => !this.passed.edits.has(name)),
       ...[...this.open.taps].filter((name) => !this.passed.taps.has(name)),
+      ...[...(this.open.replaced ?? [])].filter((name) => !this.passed.replaced.has(name)),
       ...[...(this.open.encoders ?? [])].filter((site) => !this.passed.encoders.has(site)).map(hookPointOfEncoder),
     ];
   }

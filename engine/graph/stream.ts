@@ -57,6 +57,7 @@ export class ResidualStream {
    * @param reader the group of linear layers that alone reads the result; null for anything else
    */
   normalized(hookPoint: string, norm: NormWeights, reader: string | null = null): string {
+    if (this.sites.replaces(hookPoint)) this.replace(hookPoint);
     const edited = this.sites.edits(hookPoint);
     const name = `${hookPoint}/norm`;
     if (this.operators === 'tiller') {
@@ -69,6 +70,18 @@ export class ResidualStream {
     }
     this.sites.offer(hookPoint, this.value, this.dModel);
     return name;
+  }
+
+  /** Sums what is pending first: what stands in for the stream stands in for all of it. */
+  private replace(hookPoint: string): void {
+    const { graph, pending } = this;
+    if (pending !== null) {
+      const scale = this.linears.rowScale(pending);
+      const whole = scale === '' ? pending : graph.node(`${hookPoint}/scaled`, 'Mul', [pending, scale]);
+      this.value = graph.node(`${hookPoint}/unreplaced`, 'Add', [this.value, whole]);
+    }
+    this.value = this.sites.replace(hookPoint, this.value, this.dModel);
+    this.pending = null;
   }
 
   private editAtOnce(hookPoint: string): void {

@@ -21,6 +21,7 @@ export function checkPlan({ kind, rows }: StepPlan, limits: PlanLimits): void {
     if (row.slot !== first + r) refuse('its slots do not follow each other');
     checkRow(row, kind === 'decode' ? 1 : limits.maxChunk, limits);
     if (row.logits === 'never') checkTapsOnly(kind, row);
+    checkReplacements(row);
   }
 }
 
@@ -30,6 +31,13 @@ function checkRow({ slot, start, tokens, edits }: RowStep, longest: number, { sl
   if (count < 1 || count > longest) refuse(`a row has ${count} tokens; 1 to ${longest} can be run`);
   if (start < 0 || start + count > context) refuse(`it ends at position ${start + count} of ${context}`);
   if (edits.some(({ mask }) => mask.length !== count)) refuse('the mask of an edit is not as long as its tokens');
+}
+
+function checkReplacements({ replacements = [], tokens }: RowStep): void {
+  for (const { values, mask } of replacements) {
+    const fits = mask.length === tokens.length && values.length % tokens.length === 0;
+    if (!fits) refuse('what stands in for values is not as long as its tokens');
+  }
 }
 
 function checkTapsOnly(kind: StepPlan['kind'], { taps, encodings = [] }: RowStep): void {

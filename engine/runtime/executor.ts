@@ -21,7 +21,7 @@ import { EditMemories } from './edit-memories.ts';
 import { defaultEncoderBytes, EncoderMemories } from './encoder-memories.ts';
 import type { EncoderMemory } from './encoder-memory.ts';
 import { RuntimeEnvironment } from './environment.ts';
-import { fillInputs, readLogits, readTaps, wantedPositions } from './feeds.ts';
+import { fillInputs, fillReplacements, readLogits, readTaps, wantedPositions } from './feeds.ts';
 import { KeyValueCache } from './key-value-cache.ts';
 import { NativeMemory } from './native-memory.ts';
 import { PrefixBlocks } from './prefix-blocks.ts';
@@ -183,6 +183,7 @@ class OnnxExecutor implements Executor {
     const edits = new Set(sites.edits);
     const taps = new Set(sites.taps);
     const { tapsOnly = false, encodings } = sites;
+    const replaced = new Set(sites.replaced);
     for (const { encoder } of encodings ?? []) checkEncoder(encoder, this.widthOf);
     const needed = encodersOf([{ encodings }], this.operators);
     const encoders = new Set(needed.map(({ site }) => site));
@@ -192,8 +193,8 @@ class OnnxExecutor implements Executor {
     // unless they are many; then the second line builds what the row needs while it is alone.
     for (const variants of [this.variants, this.oneTokenVariants]) {
       if (edits.size > 0 && !tapsOnly)
-        await variants?.ensure({ edits: new Set([...edits, ...this.open]), taps, encoders });
-      await variants?.ensure({ edits, taps, encoders, tapsOnly });
+        await variants?.ensure({ edits: new Set([...edits, ...this.open]), taps, encoders, replaced });
+      await variants?.ensure({ edits, taps, encoders, replaced, tapsOnly });
     }
   }
 
@@ -233,6 +234,7 @@ class OnnxExecutor implements Executor {
       edits: new Set(edits.sites.keys()),
       taps: new Set(plan.rows.flatMap((row) => row.taps)),
       encoders: new Set(encoders.map(({ site }) => site)),
+      replaced: new Set(plan.rows.flatMap(({ replacements = [] }) => replacements.map(({ hookPoint }) => hookPoint))),
       tapsOnly: plan.rows.every(({ logits }) => logits === 'never'),
     };
     if (plan.kind === 'decode') this.open = sites.edits;
@@ -253,6 +255,7 @@ class OnnxExecutor implements Executor {
     for (const row of plan.rows) this.cache.noteWrite(row.slot, row.start + row.tokens.length);
     bound.writeMasks(plan.rows, edits);
     fillEncoders(step, plan.rows, encoders);
+    fillReplacements(step, plan.rows, variant.sites.replaced ?? []);
     await step.run();
     this.runs++;
     const logits = readLogits(step, plan.rows, this.logits.buffer, this.config.vocabularySize);

@@ -58,7 +58,7 @@ function fits(need: OpenSites, open: OpenSites): boolean {
   // More edits could mean more blocks.
   if (need.tapsOnly && open.edits.size !== need.edits.size) return false;
   if (open.taps.size !== need.taps.size || open.edits.size < need.edits.size) return false;
-  if (!sameSet(open.encoders ?? none, need.encoders ?? none)) return false;
+  if (!sameReadings(open, need)) return false;
   // What is not steered runs a graph without any steering in it.
   if (need.edits.size === 0 && open.edits.size > 0) return false;
   return includes(open.edits, need.edits) && includes(open.taps, need.taps);
@@ -70,8 +70,7 @@ function fits(need: OpenSites, open: OpenSites): boolean {
  * than what serves them now.
  */
 function worthBuilding(need: OpenSites, wide: OpenSites, recent: readonly OpenSites[]): OpenSites | null {
-  const { taps, encoders = none } = need;
-  const alike = recent.filter((sites) => sameSet(sites.taps, taps) && sameSet(sites.encoders ?? none, encoders));
+  const alike = recent.filter((sites) => sameSet(sites.taps, need.taps) && sameReadings(sites, need));
   const edits = new Set([...need.edits, ...alike.flatMap((sites) => [...sites.edits])]);
   if (edits.size <= need.edits.size + idleSites) return { ...need, edits };
   const last = recent.slice(-steadySteps);
@@ -80,6 +79,10 @@ function worthBuilding(need: OpenSites, wide: OpenSites, recent: readonly OpenSi
 }
 
 const none: ReadonlySet<string> = new Set();
+
+function sameReadings(one: OpenSites, other: OpenSites): boolean {
+  return sameSet(one.encoders ?? none, other.encoders ?? none) && sameSet(one.replaced ?? none, other.replaced ?? none);
+}
 
 function sameSet(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
   return one.size === other.size && includes(one, other);

@@ -100,6 +100,7 @@ export class Variants {
       sites.edits.size > 0 &&
       sites.taps.size === 0 &&
       !sites.encoders?.size &&
+      !sites.replaced?.size &&
       this.building.get(variantKey(this.allOpen));
     if (wide) await wide.catch(() => undefined);
     if (this.choose(sites).run === null) await this.get(sites);
@@ -184,6 +185,7 @@ export class Variants {
 
 export function variantKey(sites: OpenSites): string {
   const open = `edits=${[...sites.edits].sort().join(',')};taps=${[...sites.taps].sort().join(',')}`;
+  const replaced = [...(sites.replaced ?? [])].sort().join(',');
   const encoders = [...(sites.encoders ?? [])].sort().join(';');
-  return `${open}${encoders && `;encoders=${encoders}`}${sites.tapsOnly ? ';only' : ''}`;
+  return `${open}${encoders && `;encoders=${encoders}`}${replaced && `;replaced=${replaced}`}${sites.tapsOnly ? ';only' : ''}`;
 }

@@ -4,11 +4,12 @@ import { addSaeAdd } from './sae-add.ts';
 import { addSaeList } from './sae-list.ts';
 import { addSaeRemove } from './sae-remove.ts';
 import { addSaeShow } from './sae-show.ts';
+import { addSaeStats } from './sae-stats.ts';
 
 /** One subcommand of `tiller sae`, a file each. */
 export type AddSaeCommand = (group: Command, context: CliContext) => void;
 
-const subcommands: readonly AddSaeCommand[] = [addSaeAdd, addSaeList, addSaeShow, addSaeRemove];
+const subcommands: readonly AddSaeCommand[] = [addSaeAdd, addSaeList, addSaeShow, addSaeRemove, addSaeStats];
 
 /** `tiller sae`: dictionaries on this machine and where to get others. */
 export function addSae(program: Command, context: CliContext): void {
