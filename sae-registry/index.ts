@@ -12,6 +12,7 @@ export * from './loaders/load-dictionary.ts';
 export type { LoadOptions } from './loaders/loader.ts';
 export * from './model-facts.ts';
 export * from './rank-activations.ts';
+export * from './reconstruction.ts';
 export * from './registry.ts';
 export * from './source.ts';
 export { readSourceCard, type SourceCard } from './source-card.ts';

@@ -191,6 +191,26 @@ export interface StatsSettings {
   readonly restart: boolean;
 }
 
+/** What `tiller sae eval` can be told. */
+export const evalSettings = {
+  texts: statsSettings.texts,
+  sequenceTokens: statsSettings.sequenceTokens,
+  tokens: setting(
+    '--tokens <n>',
+    'TILLER_TOKENS',
+    'read so many tokens at most',
+    wholeNumber(2, 1_000_000_000),
+    20_000,
+  ),
+} as const;
+
+/** What the above come to. */
+export interface EvalSettings {
+  readonly texts: string | null;
+  readonly sequenceTokens: number;
+  readonly tokens: number;
+}
+
 /** What `tiller sae add` can be told. */
 export const saeAddSettings = {
   name: setting(
@@ -217,6 +237,7 @@ export const allVariables: readonly string[] = [
       collectSettings,
       saeAddSettings,
       statsSettings,
+      evalSettings,
     ].flatMap((table: SettingTable) => Object.values(table).map((entry) => entry.variable)),
   ),
 ];
