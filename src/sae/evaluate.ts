@@ -85,7 +85,8 @@ export async function evaluateSource(
       losses.spliced -= spliced.logprobs[t + 1] as number;
       losses.zeroed -= zeroed.logprobs[t + 1] as number;
     }
-    onText?.(++texts);
+    texts++;
+    onText?.(texts);
   }
   if (predicted === 0) {
     const message = 'The texts have no token that counts and is followed by another. Give longer ones.';
