@@ -5,6 +5,7 @@ import { presentableError, problemResponse, reportFailure } from './http/errors.
 import { matchedRoute, unknownRoute } from './http/not-found.ts';
 import { observeRequests } from './http/observe.ts';
 import { type AppEnv, createRouter, type Router } from './http/router.ts';
+import { registerActivationSearch } from './native/activation-search.ts';
 import { registerFeatures } from './native/features.ts';
 import { registerHookPoints } from './native/hook-points.ts';
 import { registerModelCards } from './native/models.ts';
@@ -39,6 +40,7 @@ export function createRoutes(services: Services): Router {
   registerModels(app, services);
   registerTokenize(app, services);
   registerDetokenize(app, services);
+  registerActivationSearch(app, services);
   registerFeatures(app, services);
   registerRelations(app, services);
   registerSources(app, services);

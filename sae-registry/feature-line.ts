@@ -2,10 +2,28 @@ import { z } from 'zod';
 import type { FeatureExample, FeatureFigures } from './store/index.ts';
 
 const amount = z.number().nonnegative().finite();
-const tokens = z.array(z.string()).max(1000);
+const mostItems = 1000;
+/** Lists are checked by plain loops: item by item through the schema, a start with three bundled sources takes 0.15 s longer. */
+const tokens = z.custom<string[]>(
+  (value) => isList(value) && value.every((item) => typeof item === 'string'),
+  `must be at most ${mostItems} texts`,
+);
+const amounts = z.custom<number[]>(
+  (value) => isNumbers(value) && value.every((item) => item >= 0),
+  `must be at most ${mostItems} numbers of 0 or more`,
+);
+const numbers = z.custom<number[]>(isNumbers, `must be at most ${mostItems} numbers`);
+
+function isList(value: unknown): value is unknown[] {
+  return Array.isArray(value) && value.length <= mostItems;
+}
+
+function isNumbers(value: unknown): value is number[] {
+  return isList(value) && value.every((item) => typeof item === 'number' && Number.isFinite(item));
+}
 
 const exampleSchema = z
-  .object({ tokens, value: z.number().finite(), values: z.array(z.number().finite()).max(1000).optional() })
+  .object({ tokens, value: z.number().finite(), values: numbers.optional() })
   .refine(({ tokens: texts, values }) => values === undefined || values.length === texts.length, {
     path: ['values'],
     error: 'must be one for each token',
@@ -22,12 +40,12 @@ export const featureLineSchema = z.object({
   /** Of non-zero activations. */
   mean: amount,
   /** Counts of non-zero activations in equal bins from 0 to max. */
-  histogram: z.array(amount).max(1000),
+  histogram: amounts,
   top_logits: tokens.default([]),
   bottom_logits: tokens.default([]),
   top_tokens: tokens.default([]),
   /** Passages with the activation at their strongest token, and at each where it is known. */
-  examples: z.array(exampleSchema).max(1000).default([]),
+  examples: z.array(exampleSchema).max(mostItems).default([]),
 });
 
 export type FeatureLine = z.infer<typeof featureLineSchema>;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { type EditTarget, TillerError } from '../engine/core/index.ts';
+import { type EditTarget, type Encoder, TillerError } from '../engine/core/index.ts';
 import { bundledFolder, sourcePath } from './bundled.ts';
+import { encoderOf } from './encoder.ts';
 import { featureDetail, featureSummary } from './feature-detail.ts';
 import { FeatureNames } from './feature-names.ts';
 import type { FeatureDetail, FeatureSummary, SearchQuery } from './feature-shapes.ts';
@@ -42,6 +43,12 @@ export interface Registry {
   readonly store: Store;
   /** The loaded source that a feature's id belongs to. Throws like `target`. */
   sourceOf(featureId: string, param?: string): Source;
+  /** A source by its name or id; every one where null. Throws `model_not_found`, `source_not_found`. */
+  sourcesNamed(names: readonly string[] | null, param?: string): readonly Source[];
+  /** The source's dictionary for the engine to read. Throws `source_invalid` where its files do not say what it reads. */
+  encoder(source: Source): Encoder;
+  /** What the sources of a text tell of their features. */
+  summary(source: Source, index: number): FeatureSummary;
   /** Median stream norm at a hook point, from the model's stream norms, else from the card of a source there. */
   streamNorm(hookPoint: string): StreamNorm | null;
   /** Throws `model_not_found`, `source_not_found`, `feature_not_found`, with `param` and the nearest names. */
@@ -89,6 +96,9 @@ function createRegistry(
     sources,
     store,
     sourceOf: (featureId, param) => names.feature(featureId, param).source,
+    sourcesNamed: (wanted, param) => (wanted === null ? sources : wanted.map((name) => names.named(name, param))),
+    encoder: (source) => encoderOf(source, model),
+    summary: (source, index) => featureSummary(store, source, index),
     streamNorm,
     target(featureId, param) {
       const { source, index } = names.feature(featureId, param);

@@ -15,6 +15,7 @@ import type { MemoryLimits } from './limits.ts';
 import { countSteering } from './metrics/count-steering.ts';
 import type { RequestObserver } from './metrics/steering-metrics.ts';
 import { type Loaded, ModelPool, type PoolEntry } from './models/model-pool.ts';
+import { featureReading } from './read-features.ts';
 import { createRelationService } from './relation-services.ts';
 import { noSuchProfile, resolveSteering } from './resolve-steering.ts';
 import { createSourceService } from './source-services.ts';
@@ -247,6 +248,7 @@ function modelService(ready: ReadyModel, maxEdits: number, requests: RequestObse
     tokenizer: model.tokenizer,
     encode: (text, options) => model.encoder.encode(text, options),
     chatTemplate: model.chatTemplate,
+    ...featureReading({ engine, registry, tokenizer: model.tokenizer }),
     ...countSteering(requests, {
       submit: (request) => engine.submit(request),
       resolveSteering: (request, promptLengths) =>

@@ -21,6 +21,7 @@ export function checkPlan({ kind, rows }: StepPlan, limits: PlanLimits): void {
     if (row.slot !== first + r) refuse('its slots do not follow each other');
     checkRow(row, kind === 'decode' ? 1 : limits.maxChunk, limits);
     if (row.logits === 'never') checkTapsOnly(kind, row);
+    checkReplacements(row);
   }
 }
 
@@ -32,9 +33,16 @@ function checkRow({ slot, start, tokens, edits }: RowStep, longest: number, { sl
   if (edits.some(({ mask }) => mask.length !== count)) refuse('the mask of an edit is not as long as its tokens');
 }
 
-function checkTapsOnly(kind: StepPlan['kind'], { taps }: RowStep): void {
+function checkReplacements({ replacements = [], tokens }: RowStep): void {
+  for (const { values, mask } of replacements) {
+    const fits = mask.length === tokens.length && values.length % tokens.length === 0;
+    if (!fits) refuse('what stands in for values is not as long as its tokens');
+  }
+}
+
+function checkTapsOnly(kind: StepPlan['kind'], { taps, encodings = [] }: RowStep): void {
   if (kind === 'decode') refuse('a row that decodes never wants logits');
-  if (taps.length === 0) refuse('a row wants neither logits nor taps');
+  if (taps.length + encodings.length === 0) refuse('a row wants neither logits nor taps nor encodings');
 }
 
 function refuse(reason: string): never {

@@ -45,7 +45,7 @@ export async function importFolderFeatures(
     });
     lines.length = 0;
   };
-  for await (const line of held ?? valuesOf(file.path)) {
+  for await (const line of held ?? readJsonLines(file.path, featureLineSchema)) {
     lines.push(line);
     if (lines.length === batch) write();
   }
@@ -57,7 +57,7 @@ export async function importFolderFeatures(
 async function checkFile({ path, bytes }: NewFolderFile, features: number): Promise<readonly FeatureLine[] | null> {
   const seen = new Uint8Array(features);
   const held: FeatureLine[] | null = bytes <= heldBytes ? [] : null;
-  for await (const line of valuesOf(path)) {
+  for await (const line of readJsonLines(path, featureLineSchema)) {
     if (line.index >= features) {
       throw sourceInvalid(`${path} has feature ${line.index}; the dictionary has ${features}.`);
     }
@@ -66,10 +66,6 @@ async function checkFile({ path, bytes }: NewFolderFile, features: number): Prom
     held?.push(line);
   }
   return held;
-}
-
-async function* valuesOf(path: string): AsyncGenerator<FeatureLine> {
-  for await (const { value } of readJsonLines(path, featureLineSchema)) yield value;
 }
 
 function finish(store: Store, source: number, artifact: number, file: NewFolderFile): void {

@@ -21,7 +21,7 @@ export async function importFolderLabels(
   const staged = stageLabels(store);
   try {
     let labels: NewLabel[] = [];
-    for await (const { value } of readJsonLines(file.path, labelLineSchema)) {
+    for await (const value of readJsonLines(file.path, labelLineSchema)) {
       if (value.index >= source.features) {
         throw sourceInvalid(`${file.path} has feature ${value.index}; the dictionary has ${source.features}.`);
       }

@@ -63,6 +63,14 @@ export function shownLabel({ connection }: Store, source: number, feature: numbe
   return connection.prepare<unknown[], string>(sql).pluck().get(source, feature) ?? null;
 }
 
+/** The labels of the next `features` features that have any, after one; by feature, each feature's oldest first. */
+export function labelPage({ connection }: Store, source: number, after: number, features: number): StoredLabel[] {
+  const next = 'select distinct feature from labels where source = ? and feature > ? order by feature limit ?';
+  const sql = `select ${columns} from labels l where l.source = ? and l.feature > ?
+    and l.feature <= (select max(feature) from (${next})) order by l.feature, l.id`;
+  return connection.prepare<unknown[], LabelRow>(sql).all(source, after, source, after, features).map(fromRow);
+}
+
 /**
  * All labels of a source by feature, each feature's oldest first. Reads as it goes: nothing else may be written through the
  * same connection meanwhile.

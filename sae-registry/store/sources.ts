@@ -1,4 +1,5 @@
 import { and, asc, eq, like } from 'drizzle-orm';
+import { nearest, TillerError } from '../../engine/core/index.ts';
 import { sourceInvalid } from '../source-error.ts';
 import { addArtifact } from './artifacts.ts';
 import { type Store, type StoreDatabase, writeStore } from './open-store.ts';
@@ -67,6 +68,20 @@ export function registerSource(store: Store, facts: SourceFacts): KnownSource {
 export function findSource({ db }: Store, model: string, name: string): KnownSource | null {
   const row = findByName(db, model, name);
   return row ? known(row) : null;
+}
+
+/** A source by its id `model/name`. Throws `source_not_found` with the nearest ids that the store knows. */
+export function requireSource(store: Store, id: string, param?: string): KnownSource {
+  const slash = id.indexOf('/');
+  const found = slash < 0 ? null : findSource(store, id.slice(0, slash), id.slice(slash + 1));
+  if (found) return found;
+  const ids = listSources(store).map(({ model, name }) => `${model}/${name}`);
+  const known = ids.length === 0 ? 'It knows none yet' : `It knows ${ids.slice(0, 10).join(', ')}`;
+  throw new TillerError(
+    'source_not_found',
+    `The store knows no source '${id}'. ${known}${ids.length > 10 ? ', …' : ''}: a source is known once it was loaded (tiller serve --source).`,
+    { param, suggestions: nearest(id, ids) },
+  );
 }
 
 /** All sources, or those of one model, by model and name. */

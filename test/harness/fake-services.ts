@@ -1,5 +1,7 @@
 import { type Edit, hookPointShapes, nearest, plainFeatures, TillerError } from '../../engine/core/index.ts';
 import type {
+  ActivationSearch,
+  ActivationSearchRequest,
   EditRequest,
   FeatureDetail,
   HttpObservation,
@@ -80,6 +82,8 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
     encode: async (text, { addSpecialTokens }) => tokenizer.encode(text, { addSpecialTokens }),
     chatTemplate: options.chatTemplate === undefined ? toyTemplate : options.chatTemplate,
     submit: (request) => engine.submit(request),
+    readFeatures: async function* () {},
+    searchByActivation: async (request) => searchByActivation(request),
     resolveSteering: (request) => {
       steeringRequests.push(request);
       return resolve(request);
@@ -244,4 +248,20 @@ function detail(index: number): FeatureDetail {
     examples: [{ tokens: ['a', ' cat'], value: 2, values: null }],
     encoderDotDecoder: 0.8,
   };
+}
+
+/** Every token of the text, the first left out, has the feature of its number fire as strongly as its position. */
+function searchByActivation({ tokenIds, sources, limit }: ActivationSearchRequest): ActivationSearch {
+  const unknown = sources?.find((name) => ![sourceId, '3-res'].includes(name));
+  if (unknown !== undefined) throw new TillerError('source_not_found', `no source '${unknown}'`, { param: 'sources' });
+  const features = Array.from(tokenIds.keys())
+    .slice(1)
+    .reverse()
+    .slice(0, limit)
+    .map((position) => {
+      const index = position % 8;
+      const summary = { id: `${sourceId}/${index}`, model: modelId, source: '3-res', index, label: null };
+      return { ...summary, max: position, mean: position / 2, count: 1, position };
+    });
+  return { sources: [{ id: sourceId, hookPoint, ignored: [0], truncated: [], features }] };
 }

@@ -47,6 +47,7 @@ describe('the OpenAPI document', () => {
       'GET /v1/models',
       'GET /v1/models/{model}',
       'POST /api/v1/features/neighbors',
+      'POST /api/v1/features/search-by-activation',
       'POST /api/v1/features/virtual-weights',
       'POST /api/v1/models/{model}/load',
       'POST /api/v1/models/{model}/unload',
