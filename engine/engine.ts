@@ -7,7 +7,7 @@ import type { GenerateRequest, GenerationEvent } from './core/request.ts';
 import type { Executor } from './core/step.ts';
 import type { Tokenizer } from './core/tokenizer.ts';
 import { EventQueue } from './event-queue.ts';
-import { Generation, type StepOutcome } from './generation.ts';
+import { Generation, readsOnly, type StepOutcome } from './generation.ts';
 import { HandOut } from './hand-out.ts';
 import { type Ending, Member } from './member.ts';
 import { RequestTimes } from './request-times.ts';
@@ -118,17 +118,20 @@ class BatchingEngine implements Engine {
     validateRequest(request, tokenizer.vocabularySize);
     const ending = callerEnding(request, this.#now());
     if (ending) throw ending.error;
-    const { id, promptTokenIds, stop } = request;
+    const { id, promptTokenIds, stop, encodings = [], taps = [], replacements = [] } = request;
+    const opens = encodings.length + taps.length + replacements.length > 0;
     // the one before it of this name may be over without knowing it
     this.#handOut.now(id);
     const generation = new Generation(request, tokenizer, this.#eosTokenIds, prefix !== null);
     const sites = [...new Set(request.edits.map((edit) => edit.hookPoint))];
-    const ready = sites.length === 0;
+    const ready = sites.length === 0 && !opens;
     const promptLength = promptTokenIds.length;
     const { maxTokens } = stop;
-    const promptKey = prefix && promptKeyOf(request);
+    // what is not computed is not read either
+    const sequence = opens ? null : generation;
+    const promptKey = prefix && sequence && promptKeyOf(request);
     const now = performance.now();
-    this.#scheduler.enqueue({ requestId: id, promptLength, maxTokens, ready, promptKey, sequence: generation }, now);
+    this.#scheduler.enqueue({ requestId: id, promptLength, maxTokens, ready, promptKey, sequence, apart: opens }, now);
     const events = new EventQueue<GenerationEvent>(() => this.#end(id, { outcome: 'cancelled', error: null }));
     const member = new Member(generation, events, new RequestTimes(now));
     this.#members.set(id, member);
@@ -213,12 +216,14 @@ class BatchingEngine implements Engine {
     if (ending && this.#members.get(request.id) === member) this.#end(request.id, ending);
   }
 
-  /** Has the graph for these hook points built while others run; the request waits in the queue meanwhile. */
+  /** Has the graph for these hook points and the request's encoders built while others run; the request waits in the queue meanwhile. */
   #prepare(member: Member, sites: readonly string[]): void {
-    const { id } = member.generation.request;
+    const { id, encodings, taps = [], replacements = [] } = member.generation.request;
+    const replaced = replacements.map(({ hookPoint }) => hookPoint);
+    const tapsOnly = readsOnly(member.generation.request);
     const here = () => this.#members.get(id) === member;
     const preparing: Promise<void> = Promise.resolve()
-      .then(() => this.#executor.prepare({ edits: sites, taps: [] }))
+      .then(() => this.#executor.prepare({ edits: sites, taps, encodings, replaced, tapsOnly }))
       .then(
         () => {
           if (here()) this.#scheduler.markReady(id);

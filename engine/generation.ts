@@ -1,8 +1,9 @@
 import { type ArrayReading, copyReading, type EditReading } from './core/edit-reading.ts';
+import { activationsFrom } from './core/encoder.ts';
 import { TillerError } from './core/errors.ts';
 import type { SharedSequence } from './core/prefix-sharing.ts';
 import type { GenerateRequest, GenerationEvent, TokenLogprob } from './core/request.ts';
-import type { LogitsRow, RowResult, RowStep } from './core/step.ts';
+import type { LogitsRow, Replacement, RowResult, RowStep } from './core/step.ts';
 import type { Tokenizer } from './core/tokenizer.ts';
 import { ReadingLog } from './reading-log.ts';
 import { EditChooser } from './row-edits.ts';
@@ -46,6 +47,8 @@ export class Generation implements SharedSequence {
   /** Which of the request's edits the step in flight carries. */
   #editsOfStep: readonly number[] = [];
   readonly #generatedIds: number[] = [];
+  /** What encoders found on positions before this has been told. */
+  #toldActivations = 0;
   #promptTold = false;
   #corrupted = false;
   /** From submission to the first step; 0 before it. */
@@ -111,14 +114,20 @@ export class Generation implements SharedSequence {
 
   /** The row's share of a step. Edits that touch none of its tokens are left out. */
   rowStep({ slot, start, count }: ScheduledRow): RowStep {
-    const { id, promptLogprobs, stop } = this.request;
+    const { id, promptLogprobs, stop, encodings, taps = [], replacements } = this.request;
     const end = start + count;
     const tokens = this.tokensBetween(start, end);
     const { edits, indices } = this.#chooser.choose(start, tokens);
     this.#editsOfStep = indices;
     const echoes = promptLogprobs !== null && !this.#promptTold;
-    const logits = echoes ? 'all' : end >= this.length && stop.maxTokens > 0 ? 'last' : 'none';
-    return { requestId: id, slot, tokens, start, logits, edits, taps: [] };
+    const rest = readsOnly(this.request) ? 'never' : 'none';
+    const logits = echoes ? 'all' : end >= this.length && stop.maxTokens > 0 ? 'last' : rest;
+    const standIns = replacements?.map((whole) => replacementOf(whole, start, end));
+    return {
+      ...{ requestId: id, slot, tokens, start, logits, edits, taps },
+      ...(encodings ? { encodings } : {}),
+      ...(standIns ? { replacements: standIns } : {}),
+    };
   }
 
   /**
@@ -130,6 +139,7 @@ export class Generation implements SharedSequence {
     this.#takeReadings(row, result);
     if (!this.#promptTold) this.#takePromptLogprobs(row, result);
     const events: GenerationEvent[] = [];
+    this.#takeActivations(row, result, events);
     if (row.start + row.tokens.length < this.length) return { finished: false, events };
     if (!this.#promptTold) {
       this.#promptTold = true;
@@ -186,6 +196,27 @@ export class Generation implements SharedSequence {
     if (known >= reading.tokens) return;
     this.#reporters[index]?.add(known === 0 ? reading : copyReading(reading, known));
     this.#reported[index] = start + reading.tokens;
+  }
+
+  /** A row that was preempted reads again what it has told. */
+  #takeActivations(row: RowStep, result: RowResult, events: GenerationEvent[]): void {
+    const { start, tokens, encodings = [], taps } = row;
+    if (encodings.length + taps.length === 0) return;
+    const { activations = [] } = result;
+    if (activations.length !== encodings.length || activations.some((each) => each.tokens !== tokens.length)) {
+      throw new TillerError('step_failed', 'The step returned activations that do not fit what was asked of it.');
+    }
+    const known = Math.max(0, this.#toldActivations - start);
+    if (known >= tokens.length) return;
+    this.#toldActivations = start + tokens.length;
+    events.push({
+      type: 'activations',
+      start: start + known,
+      activations: activations.map((each) => activationsFrom(each, known)),
+      taps: new Map(
+        [...result.taps].map(([name, values]) => [name, values.subarray((values.length / tokens.length) * known)]),
+      ),
+    });
   }
 
   /** Logits at position t are about token t + 1, so the last ones of the prompt belong to the reply. */
@@ -256,4 +287,15 @@ export class Generation implements SharedSequence {
       edits: this.#reporters.map((reporter) => reporter.report()),
     };
   }
+}
+
+/** Whether nothing but what encoders find is wanted of a request. */
+export function readsOnly({ encodings = [], taps = [], stop, promptLogprobs }: GenerateRequest): boolean {
+  return encodings.length + taps.length > 0 && stop.maxTokens === 0 && promptLogprobs === null;
+}
+
+/** Tokens `from` … `to` − 1 of it. */
+function replacementOf({ hookPoint, values, mask }: Replacement, from: number, to: number): Replacement {
+  const width = values.length / mask.length;
+  return { hookPoint, values: values.subarray(from * width, to * width), mask: mask.subarray(from, to) };
 }

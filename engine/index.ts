@@ -4,5 +4,7 @@ export { createEngine, type EngineOptions } from './engine.ts';
 export { type LoadedModel, type LoadModelOptions, loadModel } from './load-model.ts';
 export { type ModelNeeds, modelNeeds, possiblePrecisions } from './model-needs.ts';
 export { createPrefixSharing } from './prefix-sharing.ts';
+export { type ReadingOptions, readActivations, type SequenceReading } from './read-activations.ts';
 export { askForShortSlices } from './runtime/index.ts';
 export { type CompiledEdit, compileEdits, mergeReports, sameTarget } from './steering/index.ts';
+export { openUnembedding, type Unembedding } from './unembedding.ts';

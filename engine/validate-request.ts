@@ -3,6 +3,10 @@ import type { GenerateRequest } from './core/request.ts';
 
 /** Most alternatives that log-probabilities may list. */
 const maxLogprobs = 20;
+/** Most encoders that one request may have read. */
+const mostEncodings = 16;
+/** Most activations that an encoder may tell of one token. */
+const mostTold = 4096;
 
 /**
  * Checks what the engine relies on, whoever calls it. Throws `invalid_request` with the field at fault, in the names of the
@@ -14,6 +18,9 @@ export function validateRequest(request: GenerateRequest, vocabularySize: number
   validateTokenIds(request.promptTokenIds, vocabularySize, 'prompt');
   validateLogprobs(request.logprobs, 'logprobs');
   validateLogprobs(request.promptLogprobs, 'prompt_logprobs');
+  validateEncodings(request);
+  validateTaps(request);
+  validateReplacements(request);
   const { promptLength, promptIsSpecial } = request.positionContext;
   if (promptLength !== request.promptTokenIds.length || promptIsSpecial.length !== promptLength) {
     refuse('prompt', 'positions were worked out for another prompt: its length and positionContext disagree.');
@@ -71,5 +78,34 @@ function validateTokenIds(ids: ArrayLike<number>, vocabularySize: number, param:
 function validateLogprobs(count: number | null, param: string): void {
   if (count !== null && !(Number.isInteger(count) && count >= 0 && count <= maxLogprobs)) {
     refuse(param, `must be a whole number from 0 to ${maxLogprobs}, not ${count}.`);
+  }
+}
+
+/** Each encoder once, and a bound of what it tells that can be a bound. */
+function validateEncodings({ encodings = [] }: GenerateRequest): void {
+  if (encodings.length > mostEncodings)
+    refuse('sources', `${encodings.length} are too many to read at once; ${mostEncodings} can be.`);
+  const keys = new Set(encodings.map(({ encoder }) => encoder.key));
+  if (keys.size < encodings.length) refuse('sources', 'one of them is named twice.');
+  for (const { limit } of encodings) {
+    if (!Number.isInteger(limit) || limit < 1 || limit > mostTold)
+      refuse('limit', `must lie between 1 and ${mostTold}, not ${limit}.`);
+  }
+}
+
+/** What is as wide as there are keys is not told in pieces. */
+function validateTaps({ taps = [] }: GenerateRequest): void {
+  const byKeys = taps.find((name) => /hook_(attn_scores|pattern)$/.test(name));
+  if (byKeys !== undefined) refuse('taps', `${byKeys} cannot be read with a request.`);
+}
+
+/** They are given for the prompt: what is generated has none. */
+function validateReplacements({ replacements = [], promptTokenIds, stop }: GenerateRequest): void {
+  if (replacements.length > 0 && stop.maxTokens > 0) refuse('max_tokens', 'must be 0 where values are replaced.');
+  for (const { mask, values, hookPoint } of replacements) {
+    const { length } = promptTokenIds;
+    if (mask.length !== length || values.length % length !== 0)
+      refuse('replacements', `those at ${hookPoint} are for another prompt.`);
+    if (!values.every(Number.isFinite)) refuse('replacements', `those at ${hookPoint} are not finite numbers.`);
   }
 }

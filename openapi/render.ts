@@ -37,6 +37,8 @@ function stubServices(version: string): Services {
     labels: { export: refuse, import: refuse },
     vectors: { list: refuse, get: refuse, remove: refuse },
     profiles: { list: refuse, get: refuse, remove: refuse, exported: refuse, default: refuse, setDefault: refuse },
+    relations: { neighbours: refuse, logits: refuse, virtualWeights: refuse, compare: refuse },
+    sources: { list: refuse, get: refuse, catalog: refuse },
     notReady: refuse,
     draining: refuse,
     metrics: { render: refuse, observeHttp: refuse, clientGone: refuse },

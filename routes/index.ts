@@ -5,6 +5,7 @@ import { presentableError, problemResponse, reportFailure } from './http/errors.
 import { matchedRoute, unknownRoute } from './http/not-found.ts';
 import { observeRequests } from './http/observe.ts';
 import { type AppEnv, createRouter, type Router } from './http/router.ts';
+import { registerActivationSearch } from './native/activation-search.ts';
 import { registerDefaultProfile } from './native/default-profile.ts';
 import { registerFeatures } from './native/features.ts';
 import { registerHookPoints } from './native/hook-points.ts';
@@ -12,6 +13,8 @@ import { registerLabels } from './native/labels.ts';
 import { registerModelCards } from './native/models.ts';
 import { registerProfileFiles } from './native/profile-files.ts';
 import { registerProfiles } from './native/profiles.ts';
+import { registerRelations } from './native/relations.ts';
+import { registerSources } from './native/sources.ts';
 import { registerVectors } from './native/vectors.ts';
 import { registerChatCompletions } from './openai/chat-completions.ts';
 import { registerCompletions } from './openai/completions.ts';
@@ -42,8 +45,11 @@ export function createRoutes(services: Services): Router {
   registerModels(app, services);
   registerTokenize(app, services);
   registerDetokenize(app, services);
+  registerActivationSearch(app, services);
   registerFeatures(app, services);
   registerLabels(app, services);
+  registerRelations(app, services);
+  registerSources(app, services);
   registerModelCards(app, services);
   registerHookPoints(app, services);
   registerVectors(app, services);

@@ -11,9 +11,12 @@ import type {
   HookPointShape,
   Positions,
   PromptEncoder,
+  SparseActivations,
   SteeringMode,
   Tokenizer,
 } from '../engine/core/index.ts';
+import type { RelationService } from './relations-port.ts';
+import type { SourceService } from './sources-port.ts';
 
 /** The body field `steering`, parsed (routes/http/steering-schema.ts). */
 export interface SteeringRequest {
@@ -160,6 +163,13 @@ export interface ModelService {
   readonly chatTemplate: ChatTemplate | null;
   /** Engine.submit. */
   submit(request: GenerateRequest): AsyncIterable<GenerationEvent>;
+  /**
+   * Runs token sequences through the model and reads the features of its sources at full width, in the order of the sequences. What
+   * is read is never taken from the prefix cache. Throws source_not_found, source_invalid, and what `submit` throws.
+   */
+  readFeatures(request: FeatureReadingRequest): AsyncIterable<SequenceFeatures>;
+  /** The features that fire on a text; attention sinks do not count. Throws as `readFeatures`. */
+  searchByActivation(request: ActivationSearchRequest): Promise<ActivationSearch>;
   /** Told of every prompt whose choices were all submitted, with their number. */
   promptAccepted?(choices: number): void;
   /** The profile that holds where a request names none, as `name:version`; null: none. */
@@ -182,6 +192,60 @@ export interface ModelService {
     request: SteeringRequest,
     promptLengths?: { readonly shortest: number; readonly longest: number },
   ): ResolvedSteering;
+}
+
+export interface FeatureReadingRequest {
+  readonly sequences: Iterable<Int32Array> | AsyncIterable<Int32Array>;
+  /** Names or ids; null: all of the model's. */
+  readonly sources: readonly string[] | null;
+  /** Most activations that are told of a token and source; of more the largest (SparseActivations.active says how many there were). */
+  readonly limit: number;
+  /** What is done to the stream meanwhile; features are read before the edits of their own hook point. */
+  readonly edits?: readonly Edit[];
+  readonly signal?: AbortSignal | null;
+}
+
+/** What was read of one sequence. */
+export interface SequenceFeatures {
+  readonly tokenIds: Int32Array;
+  readonly sources: readonly {
+    readonly id: string;
+    /** Where it reads. */
+    readonly hookPoint: string;
+    /** Norm beyond which a token is an attention sink, where the dictionary says nothing; null where that is not known. */
+    readonly sinkNorm: number | null;
+    /** Feature indices and activations. */
+    readonly activations: SparseActivations;
+  }[];
+}
+
+export interface ActivationSearchRequest {
+  readonly tokenIds: Int32Array;
+  readonly sources: readonly string[] | null;
+  readonly by: 'max' | 'mean' | 'count';
+  /** Features of each source. */
+  readonly limit: number;
+  readonly signal?: AbortSignal | null;
+}
+
+export interface ActivationSearch {
+  readonly sources: readonly {
+    readonly id: string;
+    readonly hookPoint: string;
+    /** Positions that do not count. */
+    readonly ignored: readonly number[];
+    /** Positions where more features fire than were looked at. */
+    readonly truncated: readonly number[];
+    /** Best first. */
+    readonly features: readonly (FeatureSummary & {
+      readonly max: number;
+      /** Over all positions that count. */
+      readonly mean: number;
+      readonly count: number;
+      /** Of its maximum. */
+      readonly position: number;
+    })[];
+  }[];
 }
 
 export interface FeatureSummary {
@@ -395,6 +459,8 @@ export interface Services {
   readonly labels: LabelService;
   readonly vectors: VectorService;
   readonly profiles: ProfileService;
+  readonly relations: RelationService;
+  readonly sources: SourceService;
   /** Null when ready, else why not. */
   notReady(): string | null;
   readonly draining: () => boolean;

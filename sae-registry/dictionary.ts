@@ -18,6 +18,8 @@ export interface DictionaryFeature {
 /** A dictionary that can be run, in whatever format it came. */
 export interface Dictionary extends DictionaryPlace {
   readonly kind: DictionaryWeights['kind'];
+  /** What it is made of. */
+  readonly weights: DictionaryWeights;
   /** Width of its input and of its output, floats. */
   readonly dIn: number;
   readonly dOut: number;
@@ -30,7 +32,7 @@ export interface Dictionary extends DictionaryPlace {
   readonly writesByRow: boolean;
   /** sha256 of its files. */
   readonly hash: string;
-  /** Memory that its arrays hold. */
+  /** Memory that its arrays hold now. */
   readonly residentBytes: number;
   /** Reads no more than this feature's rows. Throws RangeError out of range, `source_invalid` for rows that are not finite. */
   feature(index: number): DictionaryFeature;
@@ -55,11 +57,14 @@ export function createDictionary(weights: DictionaryWeights): Dictionary {
   /** The decoder vectors' norms: of one feature, or all of them, read once. */
   const folded = weights.foldDecoderNorms ? norms(decoder) : null;
   const vectors = activation.kind === 'jumprelu' ? [activation.thresholds] : [];
+  const skip = weights.skip ? [weights.skip] : [];
+  const otherBytes = residentBytes([weights.encoderBias, weights.decoderBias, shift, ...vectors, ...skip]);
   return {
     modelName: weights.modelName,
     hookPoint: weights.hookPoint,
     hookPointOut: weights.hookPointOut,
     kind: weights.kind,
+    weights,
     dIn,
     dOut,
     features,
@@ -67,16 +72,9 @@ export function createDictionary(weights: DictionaryWeights): Dictionary {
     readsByRow: !perToken && (activation.kind === 'relu' || activation.kind === 'jumprelu'),
     writesByRow: !(perToken && weights.undoNormalisation),
     hash: weights.hash,
-    residentBytes:
-      encoder.residentBytes +
-      decoder.residentBytes +
-      residentBytes([
-        weights.encoderBias,
-        weights.decoderBias,
-        shift,
-        ...vectors,
-        ...(weights.skip ? [weights.skip] : []),
-      ]),
+    get residentBytes() {
+      return encoder.residentBytes + decoder.residentBytes + otherBytes;
+    },
     feature(index) {
       if (!(Number.isInteger(index) && index >= 0 && index < features)) {
         throw new RangeError(`feature ${index} of ${features}`);

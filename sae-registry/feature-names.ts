@@ -32,6 +32,13 @@ export class FeatureNames {
     );
   }
 
+  /** A source by its name or its id, `model/name`; throws `model_not_found`, `source_not_found`. */
+  named(name: string, param?: string): Source {
+    const parts = name.split('/');
+    if (parts.length === 2) this.checkModel(parts[0] as string, param);
+    return this.source(parts.length === 2 ? (parts[1] as string) : name, param);
+  }
+
   /** A feature's index as a number; throws `feature_not_found` saying the range. */
   index(source: Source, index: string, param?: string): number {
     const { features } = source.dictionary;

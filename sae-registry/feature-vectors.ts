@@ -1,10 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { readRows, type StoredArray } from './arrays/stored-array.ts';
+import type { ResidentMatrices, ResidentMatrix } from './resident-matrices.ts';
 import { sourceInvalid } from './source-error.ts';
 
 /** A matrix up to this size is held in memory as float32; rows of a larger one are read from the file when they are asked for. */
-export const maxResidentMatrixBytes = 256 * 2 ** 20;
+const maxResidentMatrixBytesByDefault = 256 * 2 ** 20;
 /** What is read of a stored matrix at a time. */
 const pieceBytes = 32 * 2 ** 20;
 /** Single vectors of a stored matrix that are kept: those that steering asks for again and again. */
@@ -15,7 +16,7 @@ export interface FeatureVectors {
   readonly features: number;
   /** Floats of each vector. */
   readonly width: number;
-  /** Memory that it holds. */
+  /** Memory that it holds now. */
   readonly residentBytes: number;
   /** How many features are best asked for at a time. */
   readonly piece: number;
@@ -34,25 +35,92 @@ export function residentVectors(values: Float32Array, features: number, width: n
   };
 }
 
+/** Which matrices are held in memory. */
+export interface Residency {
+  /** A matrix up to this size is; rows of a larger one are read when they are asked for. */
+  readonly maxResidentMatrixBytes?: number;
+  /** What all of them together may take; without it there is no such limit. */
+  readonly resident?: ResidentMatrices;
+}
+
 /**
- * The rows of a stored matrix [features, width] (`transposed` turns one that lies the other way): in memory up to `maxBytes`, else
- * read when asked for. Reading lets the event loop turn.
+ * The rows of a stored matrix [features, width] (`transposed` turns one that lies the other way): in memory where `residency` allows
+ * it, else read when asked for. Reading lets the event loop turn.
  */
-export async function openVectors(matrix: StoredArray, maxBytes = maxResidentMatrixBytes): Promise<FeatureVectors> {
+export async function openVectors(matrix: StoredArray, residency: Residency = {}): Promise<FeatureVectors> {
+  const { maxResidentMatrixBytes = maxResidentMatrixBytesByDefault, resident } = residency;
   const stored = storedVectors(matrix);
-  const { features, width, piece } = stored;
-  if (features * width * 4 > maxBytes) return stored;
-  if (piece >= features) {
-    // As it was read: a copy of it would take half as long again.
-    await setImmediate();
-    return residentVectors(stored.read(0, features), features, width);
-  }
+  const { features, width } = stored;
+  const bytes = features * width * 4;
+  if (bytes > maxResidentMatrixBytes || (resident && bytes > resident.budgetBytes)) return stored;
+  const values = await readWhole(stored, stored.piece);
+  return resident ? heldVectors(stored, values, resident) : residentVectors(values, features, width);
+}
+
+async function readWhole(stored: FeatureVectors, piece: number): Promise<Float32Array> {
+  const { features, width } = stored;
+  await setImmediate();
+  // As it was read: a copy of it would take half as long again.
+  if (piece >= features) return stored.read(0, features);
   const values = new Float32Array(features * width);
   for (let first = 0; first < features; first += piece) {
     values.set(stored.read(first, Math.min(piece, features - first)), first * width);
     await setImmediate();
   }
-  return residentVectors(values, features, width);
+  return values;
+}
+
+/** Rows between which the event loop turns while a matrix comes back: 4 MiB. */
+const returningNumbers = 2 ** 20;
+
+/**
+ * A matrix in memory until others need its room; from then on its rows are read from the file. It comes back, in the background, once
+ * as many rows have been read from there as it has.
+ */
+function heldVectors(stored: FeatureVectors, first: Float32Array, resident: ResidentMatrices): FeatureVectors {
+  const { features, width, piece } = stored;
+  let values: Float32Array | null = null;
+  let readSince = 0;
+  let returning = false;
+  const matrix: ResidentMatrix = {
+    bytes: first.byteLength,
+    evict() {
+      values = null;
+      readSince = 0;
+    },
+  };
+  const hold = (whole: Float32Array) => {
+    values = whole;
+    resident.admit(matrix);
+  };
+  const comeBack = async () => {
+    returning = true;
+    try {
+      hold(await readWhole(stored, Math.max(1, Math.min(piece, Math.floor(returningNumbers / width)))));
+    } catch {
+      // What is wrong with the file is told to whoever reads the next row of it.
+      readSince = 0;
+    }
+    returning = false;
+  };
+  hold(first);
+  return {
+    features,
+    width,
+    piece,
+    get residentBytes() {
+      return values === null ? stored.residentBytes : values.byteLength;
+    },
+    read(from, count) {
+      if (values !== null) {
+        resident.touch(matrix);
+        return values.subarray(from * width, (from + count) * width);
+      }
+      readSince += count;
+      if (readSince >= features && !returning) void comeBack();
+      return stored.read(from, count);
+    },
+  };
 }
 
 function storedVectors(matrix: StoredArray): FeatureVectors {
@@ -88,10 +156,14 @@ function firstNotFinite(values: Float32Array): number {
 
 /** Each feature's vector times its factor. */
 export function scaledVectors(vectors: FeatureVectors, factors: Float32Array): FeatureVectors {
-  const { width } = vectors;
+  const { features, width, piece } = vectors;
   return {
-    ...vectors,
-    residentBytes: vectors.residentBytes + factors.byteLength,
+    features,
+    width,
+    piece,
+    get residentBytes() {
+      return vectors.residentBytes + factors.byteLength;
+    },
     read: (first, count) =>
       vectors.read(first, count).map((value, at) => value * factors[first + Math.floor(at / width)]),
   };

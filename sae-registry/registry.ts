@@ -1,10 +1,12 @@
 import { join } from 'node:path';
-import { type EditTarget, TillerError } from '../engine/core/index.ts';
+import { type EditTarget, type Encoder, TillerError } from '../engine/core/index.ts';
 import { bundledFolder, sourcePath } from './bundled.ts';
+import { encoderOf } from './encoder.ts';
 import { featureDetail, featureSummary } from './feature-detail.ts';
 import { FeatureNames } from './feature-names.ts';
 import type { FeatureDetail, FeatureSummary, SearchQuery } from './feature-shapes.ts';
 import type { ModelFacts } from './model-facts.ts';
+import type { ResidentMatrices } from './resident-matrices.ts';
 import { createLabelIndex, hasWords, type LabelIndex, type Labels } from './search.ts';
 import { openSource, readsWhatItWrites, type Source } from './source.ts';
 import { eachLabel, type Label, openStore, type Store } from './store/index.ts';
@@ -16,6 +18,8 @@ export interface RegistryOptions {
   readonly sources: readonly (string | NamedPath)[];
   /** Path of the model's stream norms; by default the bundled file, if there is one. */
   readonly streamNorms?: string;
+  /** What the matrices of all sources may take in memory together; without it there is no such limit. */
+  readonly resident?: ResidentMatrices;
   /** Where what is known of the sources is kept; by default in memory, until the registry is closed. */
   readonly store?: Store;
 }
@@ -39,6 +43,12 @@ export interface Registry {
   readonly store: Store;
   /** The loaded source that a feature's id belongs to. Throws like `target`. */
   sourceOf(featureId: string, param?: string): Source;
+  /** A source by its name or id; every one where null. Throws `model_not_found`, `source_not_found`. */
+  sourcesNamed(names: readonly string[] | null, param?: string): readonly Source[];
+  /** The source's dictionary for the engine to read. Throws `source_invalid` where its files do not say what it reads. */
+  encoder(source: Source): Encoder;
+  /** What the sources of a text tell of their features. */
+  summary(source: Source, index: number): FeatureSummary;
   /** Median stream norm at a hook point, from the model's stream norms, else from the card of a source there. */
   streamNorm(hookPoint: string): StreamNorm | null;
   /** Throws `model_not_found`, `source_not_found`, `feature_not_found`, with `param` and the nearest names. */
@@ -61,7 +71,9 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   try {
     for (const source of options.sources) {
       const { path, name } = typeof source === 'string' ? { path: source, name: undefined } : source;
-      sources.push(await openSource(sourcePath(path), { model, store, opened: sources, name }));
+      sources.push(
+        await openSource(sourcePath(path), { model, store, opened: sources, name, resident: options.resident }),
+      );
     }
     const file = options.streamNorms ?? join(bundledFolder(), model.id, 'stream-norms.json');
     return createRegistry(model, sources, await readStreamNorms(file, model), store);
@@ -84,6 +96,9 @@ function createRegistry(
     sources,
     store,
     sourceOf: (featureId, param) => names.feature(featureId, param).source,
+    sourcesNamed: (wanted, param) => (wanted === null ? sources : wanted.map((name) => names.named(name, param))),
+    encoder: (source) => encoderOf(source, model),
+    summary: (source, index) => featureSummary(store, source, index),
     streamNorm,
     target(featureId, param) {
       const { source, index } = names.feature(featureId, param);

@@ -7,6 +7,7 @@ import { importFolderFeatures } from './imports/folder-features.ts';
 import { importFolderLabels } from './imports/folder-labels.ts';
 import { dictionaryModelName, loadDictionary } from './loaders/load-dictionary.ts';
 import type { ModelFacts } from './model-facts.ts';
+import type { ResidentMatrices } from './resident-matrices.ts';
 import { readSourceCard, type SourceCard } from './source-card.ts';
 import { sourceInvalid, sourceUnsupported } from './source-error.ts';
 import { registerSource, type SourceFacts, type Store } from './store/index.ts';
@@ -23,6 +24,8 @@ export interface Source {
   /** Where its features write, in TransformerLens' spelling; an autoencoder reads there too. */
   readonly hookPoint: string;
   readonly dictionary: Dictionary;
+  /** The folder or file that it was opened from, absolute. */
+  readonly path: string;
   readonly card: SourceCard | null;
   readonly statistics: FeatureStatistics | null;
   /** Memory that the arrays of its dictionary and statistics hold. */
@@ -35,6 +38,8 @@ export interface OpenSourceOptions {
   readonly store: Store;
   /** Those that are open already: none may have its name. */
   readonly opened: readonly Source[];
+  /** What the matrices of all open dictionaries may take together. */
+  readonly resident?: ResidentMatrices;
   /** Its name, whatever its card or folder says. */
   readonly name?: string;
 }
@@ -50,6 +55,7 @@ export async function openSource(path: string, options: OpenSourceOptions): Prom
   const dictionary = await loadDictionary(path, {
     foldDecoderNorms: card?.fold_decoder_norms,
     madeWith: card?.made_with,
+    resident: options.resident,
   });
   const name = options.name ?? card?.id.split('/')[1] ?? nameOfPath(path);
   if (name === '') throw sourceInvalid(`${path} gives its source no name. Add a source.json with an id.`);
@@ -70,9 +76,12 @@ export async function openSource(path: string, options: OpenSourceOptions): Prom
     name,
     hookPoint,
     dictionary,
+    path: resolve(path),
     card,
     statistics,
-    residentBytes: dictionary.residentBytes + (statistics?.residentBytes ?? 0),
+    get residentBytes() {
+      return dictionary.residentBytes + (statistics?.residentBytes ?? 0);
+    },
   };
 }
 

@@ -11,12 +11,20 @@ import {
   type LoadedModel,
   loadModel,
   modelNeeds,
+  openUnembedding,
   type ProgressListener,
   possiblePrecisions,
   TillerError,
 } from '../engine/index.ts';
 import type { ModelCapacity } from '../routes/services.ts';
-import { bundledSources, type NamedPath, openRegistry, rememberedSources, type Store } from '../sae-registry/index.ts';
+import {
+  bundledSources,
+  type NamedPath,
+  openRegistry,
+  ResidentMatrices,
+  rememberedSources,
+  type Store,
+} from '../sae-registry/index.ts';
 import type { Config } from './config.ts';
 import { expectedOperators } from './expected-operators.ts';
 import { type MemoryLimits, memoryBudget, modelBytes, readMachine, resolveLimits } from './limits.ts';
@@ -59,6 +67,7 @@ export async function openModel(config: Config, options: OpenModelOptions = {}):
       model: { id, dModel, blocks, hash: model.hash, hookPoints: hookPointShapes(model.config) },
       sources: config.source.length > 0 ? config.source : [...bundled, ...addedSources(id, store)],
       ...collectedNorms(config, id, model.hash),
+      ...(config.saeMemoryBytes === null ? {} : { resident: new ResidentMatrices(config.saeMemoryBytes) }),
       store,
     });
     const limits = resolveLimits(config, { ...machine, ...model.needs });
@@ -69,7 +78,8 @@ export async function openModel(config: Config, options: OpenModelOptions = {}):
       await model.encoder.close();
     };
     const loadedUnixSeconds = Math.floor(Date.now() / 1000);
-    return { id, model, engine, registry, limits, capacity, loadedUnixSeconds, close };
+    const unembedding = () => openUnembedding(files.path);
+    return { id, model, engine, registry, unembedding, limits, capacity, loadedUnixSeconds, close };
   } catch (error) {
     await model.encoder.close();
     await model.executor.close();

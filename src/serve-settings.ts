@@ -98,6 +98,14 @@ export const serveSettings = {
       defaultText: 'the three bundled ones of the default model',
     },
   ),
+  saeMemoryBytes: setting(
+    '--sae-memory-bytes <size>',
+    'TILLER_SAE_MEMORY_BYTES',
+    "what a model's dictionaries may hold in memory; rows of the rest are read from their files",
+    byteSize.nullable(),
+    null,
+    { defaultText: 'every matrix of up to 256MiB' },
+  ),
   profile: setting(
     '--profile <name[:version]>',
     'TILLER_PROFILE',

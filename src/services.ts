@@ -1,5 +1,5 @@
 import type { Engine, LoadedModel } from '../engine/index.ts';
-import { hookPointShapes, TillerError } from '../engine/index.ts';
+import { hookPointShapes, TillerError, type Unembedding } from '../engine/index.ts';
 import type {
   FeatureSummary,
   ListedModel,
@@ -21,7 +21,10 @@ import { holdProfiles } from './profiles/profile-uses.ts';
 import { savingOf } from './profiles/save-profile.ts';
 import { profileService, vectorService } from './profiles/saved-services.ts';
 import { SavedSteerings } from './profiles/saved-steerings.ts';
+import { featureReading } from './read-features.ts';
+import { createRelationService } from './relation-services.ts';
 import { resolveSteering } from './resolve-steering.ts';
+import { createSourceService } from './source-services.ts';
 
 export interface ServicesOptions {
   readonly version: string;
@@ -48,6 +51,8 @@ export interface ReadyModel {
   readonly model: LoadedModel;
   readonly engine: Engine;
   readonly registry: Registry;
+  /** What turns its stream into logits, from its files; headers are read when it is asked for. */
+  readonly unembedding: () => Promise<Unembedding>;
   readonly limits: MemoryLimits;
   readonly capacity: ModelCapacity;
   readonly loadedUnixSeconds: number;
@@ -148,6 +153,15 @@ export class AppServices implements Services {
     model: this.#pool.lookUp(name)?.value?.id ?? name,
   }));
 
+  readonly relations: Services['relations'] = createRelationService((name) =>
+    name === null ? this.#first().model : this.#readyOf(name),
+  );
+
+  readonly sources: Services['sources'] = createSourceService(
+    () => this.#pool.loaded().map(({ model }) => model),
+    (name) => this.#readyOf(name),
+  );
+
   models(): readonly ListedModel[] {
     return this.#pool.list().map(toListed);
   }
@@ -214,6 +228,13 @@ export class AppServices implements Services {
     const entry = this.#pool.lookUp(name);
     if (entry && entry.value === null && this.#pool.loaded().length > 0) throw notLoaded(entry.name, entry.reason);
     return (entry?.value ?? this.#first()).model.registry;
+  }
+
+  /** Throws `model_not_found`, and `not_ready` for one that is not loaded. */
+  #readyOf(name: string): ReadyModel {
+    const entry = this.#pool.find(splitName(name).id);
+    if (entry.value === null) throw notLoaded(entry.name, entry.reason);
+    return entry.value.model;
   }
 }
 
@@ -288,6 +309,7 @@ function modelService(
       return steering?.on ? formatSavedName(steering.profile.saved) : null;
     },
     ...savingOf(() => saved.store, context),
+    ...featureReading({ engine, registry, tokenizer: model.tokenizer }),
     ...countSteering(requests, steered),
   };
 }

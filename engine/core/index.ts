@@ -2,6 +2,7 @@ export * from './block-store.ts';
 export * from './duplicate-key.ts';
 export * from './edit.ts';
 export * from './edit-reading.ts';
+export * from './encoder.ts';
 export * from './engine.ts';
 export * from './engine-events.ts';
 export * from './errors.ts';

@@ -1,4 +1,6 @@
 import type { Edit, PositionContext } from './edit.ts';
+import type { Encoding, SparseActivations } from './encoder.ts';
+import type { Replacement } from './step.ts';
 
 /** How the next token is chosen. Neutral values switch a rule off. */
 export interface SamplingParameters {
@@ -42,6 +44,15 @@ export interface GenerateRequest {
   readonly promptLogprobs: number | null;
   readonly edits: readonly Edit[];
   readonly positionContext: PositionContext;
+  /**
+   * Encoders that read every input token of the request, those of its reply too (all but the reply's last, which is never read). Such
+   * a request takes nothing from the prefix cache and leaves nothing there. Left out: none.
+   */
+  readonly encodings?: readonly Encoding[];
+  /** Hook points whose values are wanted of every input token, told with the activations; treated as encodings are. Left out: none. */
+  readonly taps?: readonly string[];
+  /** What values at hook points are replaced by, over the whole prompt; of a request that generates nothing. Left out: nothing is. */
+  readonly replacements?: readonly Replacement[];
   /** Milliseconds since the epoch after which the request is given up. */
   readonly deadline: number | null;
   readonly signal: AbortSignal | null;
@@ -57,7 +68,8 @@ export interface TokenLogprob {
 export type FinishReason = 'stop' | 'length';
 
 /**
- * What a request tells its caller, in this order: prompt once, token any number of times, finish once. The token that ends
+ * What a request tells its caller, in this order: prompt once, token any number of times, finish once; and activations as they are
+ * read, each input token's once, in order, before the event that is about its end. The token that ends
  * a reply (the model's own end, a stop token) is told and counted like any other; its text is '' unless it is a stop token
  * and `includeStopString` asks for it. The text of a reply is the texts of all events together.
  */
@@ -69,6 +81,14 @@ export type GenerationEvent =
       readonly queueMilliseconds: number;
       /** Prompt tokens that were taken from the prefix cache. */
       readonly cachedTokens: number;
+    }
+  | {
+      /** What the request's encoders found on tokens from position `start` on, in the order of its encodings. */
+      readonly type: 'activations';
+      readonly start: number;
+      readonly activations: readonly SparseActivations[];
+      /** Tap name → [tokens, width], of the request's taps. */
+      readonly taps: ReadonlyMap<string, Float32Array>;
     }
   | {
       readonly type: 'token';

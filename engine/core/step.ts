@@ -1,6 +1,7 @@
 import type { BlockStore } from './block-store.ts';
 import type { Edit } from './edit.ts';
 import type { EditReading } from './edit-reading.ts';
+import type { Encoding, SparseActivations } from './encoder.ts';
 
 /** One row's share of a step. */
 export interface RowStep {
@@ -13,8 +14,8 @@ export interface RowStep {
   /** Absolute position of tokens[0]; the number of tokens already in the slot. */
   readonly start: number;
   /**
-   * For which of the tokens logits are wanted. `never`, in a prefill step: nothing but taps is wanted of this slot, now or later. Blocks
-   * after the last hook point opened are then not run, and their keys and values stay unwritten: the slot can only be gone on with by
+   * For which of the tokens logits are wanted. `never`, in a prefill step: nothing but taps and encodings is wanted of this slot, now or
+   * later. Blocks after the last hook point opened are then not run, and their keys and values stay unwritten: the slot can only be gone on with by
    * rows that need no more blocks, and the prefix cache gets none of it.
    */
   readonly logits: 'none' | 'last' | 'all' | 'never';
@@ -22,6 +23,20 @@ export interface RowStep {
   readonly edits: readonly { readonly edit: Edit; readonly mask: Float32Array }[];
   /** Hook points whose activations are wanted, canonical spelling; empty for none. */
   readonly taps: readonly string[];
+  /** Encoders that read its tokens; left out: none. */
+  readonly encodings?: readonly Encoding[];
+  /** What the values at hook points are replaced by, before they are read there and edited; left out: nothing is. */
+  readonly replacements?: readonly Replacement[];
+}
+
+/** Values that stand in for those of a hook point, over the tokens of a row. */
+export interface Replacement {
+  /** Canonical spelling; where edits can be made. */
+  readonly hookPoint: string;
+  /** [tokens, width], row major. */
+  readonly values: Float32Array;
+  /** 1 for tokens whose values are replaced. [tokens] */
+  readonly mask: Uint8Array;
 }
 
 /**
@@ -56,12 +71,18 @@ export interface RowResult {
    * [heads, tokens, keys], keys being all of the row up to its last token; scores are −∞ where a token does not see a key.
    */
   readonly taps: ReadonlyMap<string, Float32Array>;
+  /** What its encoders found, in the order of RowStep.encodings; copies. Left out where there are none. */
+  readonly activations?: readonly SparseActivations[];
 }
 
 /** What steps to come open, hook points in canonical spelling. */
 export interface PreparedSites {
   readonly edits: readonly string[];
   readonly taps: readonly string[];
+  /** Left out: none. */
+  readonly encodings?: readonly Encoding[];
+  /** Hook points whose values are replaced; left out: none. */
+  readonly replaced?: readonly string[];
   /** Their rows want logits `never`. */
   readonly tapsOnly?: boolean;
 }

@@ -2,6 +2,7 @@ import { type ModelConfig, TillerError } from '../core/index.ts';
 import { addBlock } from './block.ts';
 import { blocksNeeded } from './depth.ts';
 import { addEmbedding } from './embedding.ts';
+import { hookPointOfEncoder } from './encode-port.ts';
 import { LinearBuilder, type LinearOptions } from './linear.ts';
 import { addLogits } from './logits.ts';
 import { type GraphOptions, ports } from './names.ts';
@@ -43,13 +44,19 @@ export function compileDecoder(
   linears: LinearOptions = everythingDense,
   options: GraphOptions = { operators: 'onnxruntime', keyValueType: 'float32' },
 ): CompiledGraph {
-  if (open.tapsOnly && open.taps.size === 0) {
-    throw new TillerError('unsupported', 'A graph that gives out nothing but taps needs a tap.');
+  const encoders = [...(open.encoders ?? [])];
+  if (open.tapsOnly && open.taps.size + encoders.length === 0) {
+    throw new TillerError('unsupported', 'A graph that gives out nothing but taps needs a tap, or an encoder.');
   }
   const graph = new OnnxGraph();
   const { dModel } = config;
   const { tapsOnly = false } = open;
-  const blocks = tapsOnly ? blocksNeeded([...open.taps, ...open.edits], config.blocks) : config.blocks;
+  const blocks = tapsOnly
+    ? blocksNeeded(
+        [...open.taps, ...open.edits, ...(open.replaced ?? []), ...encoders.map(hookPointOfEncoder)],
+        config.blocks,
+      )
+    : config.blocks;
   graph.input(ports.inputIds, 'int64', ['B', 'S']);
   graph.input(ports.lastPositions, 'int32', ['B']);
   graph.input(ports.totalLength, 'int32', []);

@@ -41,6 +41,9 @@ export const ports = {
   presentValue: (block: number) => `present_value.${block}`,
   /** float32 [B, S, width], after the edits there; [B, heads, S, K] of what is as wide as there are keys. */
   tap: (hookPoint: string) => `tap.${hookPoint}`,
+  /** float32 [B, S, width] and bool [B, S, 1]: what stands in for the values there, and where. */
+  replacement: (hookPoint: string) => `replacement.${hookPoint}`,
+  replacementMask: (hookPoint: string) => `replacement_mask.${hookPoint}`,
 } as const;
 
 /** Names of the ports of the edits at one hook point (edit-port.ts), and of the dimensions that differ from step to step. */

@@ -1,5 +1,6 @@
 import { type ModelConfig, type OperatorSet, TillerError, whyNotEditable } from '../core/index.ts';
-import { addEdit, addEditPort } from './edit-port.ts';
+import { addEdit, addEditPort, type EditedStream } from './edit-port.ts';
+import { addEncoder, hookPointOfEncoder } from './encode-port.ts';
 import { keyDimension, ports } from './names.ts';
 import type { NormWeights } from './norm.ts';
 import type { Dimension, OnnxGraph } from './onnx.ts';
@@ -8,7 +9,11 @@ import type { Dimension, OnnxGraph } from './onnx.ts';
 export interface OpenSites {
   readonly edits: ReadonlySet<string>;
   readonly taps: ReadonlySet<string>;
-  /** Nothing else is given out: no logits are made, and no block is run that neither an edit nor a tap needs. */
+  /** Addresses of encoders (encode-port.ts); left out: none. */
+  readonly encoders?: ReadonlySet<string>;
+  /** Hook points whose values may be replaced; left out: none. */
+  readonly replaced?: ReadonlySet<string>;
+  /** Nothing else is given out: no logits are made, and no block is run that none of the above needs. */
   readonly tapsOnly?: boolean;
 }
 
@@ -18,14 +23,25 @@ export class Sites {
   private readonly open: OpenSites;
   private readonly operators: OperatorSet;
   /** Hook points passed so far that the variant opens. */
-  private readonly passed = { edits: new Set<string>(), taps: new Set<string>() };
+  private readonly passed = {
+    edits: new Set<string>(),
+    taps: new Set<string>(),
+    encoders: new Set<string>(),
+    replaced: new Set<string>(),
+  };
+  /** Addresses of encoders by hook point. */
+  private readonly encoders = new Map<string, string[]>();
 
   /** Throws `edit_not_applicable` for an edit that no graph can make. */
   constructor(graph: OnnxGraph, open: OpenSites, operators: OperatorSet) {
     this.graph = graph;
     this.open = open;
     this.operators = operators;
-    for (const name of open.edits) {
+    for (const site of open.encoders ?? []) {
+      const hookPoint = hookPointOfEncoder(site);
+      this.encoders.set(hookPoint, [...(this.encoders.get(hookPoint) ?? []), site]);
+    }
+    for (const name of [...open.edits, ...(open.replaced ?? [])]) {
       const reason = whyNotEditable(name);
       if (reason !== null) throw new TillerError('edit_not_applicable', `'${name}' cannot be edited: ${reason}.`);
     }
@@ -33,7 +49,8 @@ export class Sites {
 
   /** Whether any of these is opened: whoever makes them must then make them whole, [B, S, width], with nothing left to be multiplied. */
   wants(...names: readonly string[]): boolean {
-    return names.some((name) => this.open.taps.has(name) || this.open.edits.has(name));
+    const { taps, edits, replaced } = this.open;
+    return names.some((name) => taps.has(name) || edits.has(name) || this.encoders.has(name) || replaced?.has(name));
   }
 
   /** Whether edits are made there; whoever asks makes them. */
@@ -43,15 +60,41 @@ export class Sites {
     return true;
   }
 
-  /** Passes a tensor [B, S, width] by a hook point: edits it and gives it out, where the variant says so. Returns what goes on. */
-  pass(hookPoint: string, tensor: string, width: number): string {
+  /** Whether values are replaced there. */
+  replaces(hookPoint: string): boolean {
+    return this.open.replaced?.has(hookPoint) ?? false;
+  }
+
+  /** A tensor [B, S, width] with what stands in for it, where the variant says so. */
+  replace(hookPoint: string, tensor: string, width: number): string {
+    if (!this.replaces(hookPoint)) return tensor;
+    this.passed.replaced.add(hookPoint);
+    const values = this.graph.input(ports.replacement(hookPoint), 'float32', ['B', 'S', width]);
+    const mask = this.graph.input(ports.replacementMask(hookPoint), 'bool', ['B', 'S', 1]);
+    return this.graph.node(`${hookPoint}/replaced`, 'Where', [mask, values, tensor]);
+  }
+
+  /** Has the encoders there read the stream, before edits; once, whoever calls first. */
+  encode(hookPoint: string, stream: EditedStream, width: number): void {
+    for (const site of this.encoders.get(hookPoint) ?? []) {
+      if (this.passed.encoders.has(site)) continue;
+      this.passed.encoders.add(site);
+      addEncoder(this.graph, site, stream, { width, operators: this.operators });
+    }
+  }
+
+  /** Passes a tensor [B, S, width] by a hook point: reads it, edits it and gives it out, where the variant says so. Returns what goes on. */
+  pass(hookPoint: string, made: string, width: number): string {
+    const tensor = this.replace(hookPoint, made, width);
+    this.encode(hookPoint, plainStream(tensor), width);
     const edited = this.edits(hookPoint) ? this.edited(hookPoint, tensor, width) : tensor;
     this.offer(hookPoint, edited, width);
     return edited;
   }
 
-  /** Gives out a tensor [B, S, width], if it is wanted. */
+  /** Gives out a tensor [B, S, width], if it is wanted, and what encoders find in it. */
   offer(hookPoint: string, tensor: string, width: number): void {
+    this.encode(hookPoint, plainStream(tensor), width);
     this.giveOut(hookPoint, tensor, ['B', 'S', width]);
   }
 
@@ -92,6 +135,8 @@ export class Sites {
     return [
       ...[...this.open.edits].filter((name) => !this.passed.edits.has(name)),
       ...[...this.open.taps].filter((name) => !this.passed.taps.has(name)),
+      ...[...(this.open.replaced ?? [])].filter((name) => !this.passed.replaced.has(name)),
+      ...[...(this.open.encoders ?? [])].filter((site) => !this.passed.encoders.has(site)).map(hookPointOfEncoder),
     ];
   }
 
@@ -105,11 +150,15 @@ export class Sites {
   private edited(hookPoint: string, x: string, width: number): string {
     const { graph } = this;
     if (this.operators === 'tiller') {
-      return addEdit(graph, hookPoint, { value: x, pending: '', pendingScale: '' }, width);
+      return addEdit(graph, hookPoint, plainStream(x), width);
     }
     const port = addEditPort(graph, hookPoint, x, width);
     const edited = graph.node(hookPoint, 'Add', [x, port.delta]);
     port.readAfter(edited);
     return edited;
   }
+}
+
+function plainStream(value: string): EditedStream {
+  return { value, pending: '', pendingScale: '' };
 }

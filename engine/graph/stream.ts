@@ -57,6 +57,7 @@ export class ResidualStream {
    * @param reader the group of linear layers that alone reads the result; null for anything else
    */
   normalized(hookPoint: string, norm: NormWeights, reader: string | null = null): string {
+    if (this.sites.replaces(hookPoint)) this.replace(hookPoint);
     const edited = this.sites.edits(hookPoint);
     const name = `${hookPoint}/norm`;
     if (this.operators === 'tiller') {
@@ -71,9 +72,22 @@ export class ResidualStream {
     return name;
   }
 
+  /** Sums what is pending first: what stands in for the stream stands in for all of it. */
+  private replace(hookPoint: string): void {
+    const { graph, pending } = this;
+    if (pending !== null) {
+      const scale = this.linears.rowScale(pending);
+      const whole = scale === '' ? pending : graph.node(`${hookPoint}/scaled`, 'Mul', [pending, scale]);
+      this.value = graph.node(`${hookPoint}/unreplaced`, 'Add', [this.value, whole]);
+    }
+    this.value = this.sites.replace(hookPoint, this.value, this.dModel);
+    this.pending = null;
+  }
+
   private editAtOnce(hookPoint: string): void {
     const { value, pending } = this;
     const stream = { value, pending: pending ?? '', pendingScale: this.linears.rowScale(pending ?? '') };
+    this.sites.encode(hookPoint, stream, this.dModel);
     this.value = addEdit(this.graph, hookPoint, stream, this.dModel);
     this.pending = null;
   }
@@ -115,6 +129,7 @@ export class ResidualStream {
     if (this.pending !== null) {
       this.value = this.graph.node(`${hookPoint}/unedited`, 'Add', [this.value, this.pending]);
     }
+    this.sites.encode(hookPoint, { value: this.value, pending: '', pendingScale: '' }, this.dModel);
     const port = addEditPort(this.graph, hookPoint, this.value, this.dModel);
     this.pending = port.delta;
     return port;

@@ -14,6 +14,7 @@ const OperatorRecord *gated_record();
 const OperatorRecord *product_record();
 const OperatorRecord *integer_product_record();
 const OperatorRecord *top_logits_record();
+const OperatorRecord *encode_record();
 
 bool fast_integer_products();
 

@@ -12,7 +12,8 @@ extern "C" __attribute__((visibility("default"))) void *RegisterCustomOps(void *
     api.forget(api.at<void *(*)(const char *, void **)>(26)("tiller", &made));
     const OperatorRecord *records[] = {attention_record(),     half_attention_record(), edit_record(),
                                        residual_norm_record(), quantise_record(),       gated_record(),
-                                       product_record(),       integer_product_record(), top_logits_record()};
+                                       product_record(),       integer_product_record(), top_logits_record(),
+                                       encode_record()};
     for (const OperatorRecord *record : records) {
       api.forget(api.at<void *(*)(void *, const OperatorRecord *)>(27)(made, record));
     }

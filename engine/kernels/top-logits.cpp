@@ -4,42 +4,15 @@
 //     values, indices [R, count] of the largest of logits [R, V], descending, of equal ones the first; log_sum_exp [R] = log Σ_v e^logit_v
 //
 // A row with a logit that is NaN or infinite has a log_sum_exp that is NaN; its indices are some of the row's all the same.
-#include <algorithm>
 #include <cmath>
 #include <vector>
 
+#include "largest.hpp"
 #include "operators.hpp"
 #include "vectors.hpp"
 
 namespace tiller {
 namespace {
-
-/** Logits whose largest is looked at in their place until it is known which of them can be among the first. */
-constexpr int64_t stretch = 64;
-
-struct Candidate {
-  float value;
-  int64_t index;
-
-  bool before(const Candidate &other) const { return value > other.value || (value == other.value && index < other.index); }
-};
-
-/** The largest of each stretch; NaN is passed over. Returns the largest of all. */
-float largest_of_stretches(const float *logits, int64_t count, std::vector<float> &made) {
-  made.clear();
-  float most = nothing;
-  for (int64_t from = 0; from < count; from += stretch) {
-    const int64_t to = std::min(count, from + stretch);
-    Floats vector = all(nothing);
-    int64_t at = from;
-    for (; at + lanes <= to; at += lanes) vector = greater(load(logits + at), vector);
-    float own = largest(vector);
-    for (; at < to; at++) own = logits[at] > own ? logits[at] : own;
-    made.push_back(own);
-    most = std::max(most, own);
-  }
-  return most;
-}
 
 float log_sum_exp(const float *logits, int64_t count, float most) {
   Floats sums = all(0);
@@ -51,28 +24,12 @@ float log_sum_exp(const float *logits, int64_t count, float most) {
 }
 
 void row(const float *logits, int64_t width, int64_t count, float *values, int64_t *indices, float *total) {
-  static thread_local std::vector<float> stretches, sorted;
-  static thread_local std::vector<Candidate> candidates;
-  *total = log_sum_exp(logits, width, largest_of_stretches(logits, width, stretches));
-  // As many stretches reach the bound as there are logits wanted: no smaller logit can be among those.
-  float bound = nothing;
-  if (static_cast<int64_t>(stretches.size()) >= count) {
-    sorted = stretches;
-    std::nth_element(sorted.begin(), sorted.begin() + (count - 1), sorted.end(), [](float a, float b) { return a > b; });
-    bound = sorted[count - 1];
-  }
-  candidates.clear();
-  for (int64_t from = 0; from < width; from += stretch) {
-    if (stretches[from / stretch] < bound) continue;
-    for (int64_t at = from; at < std::min(width, from + stretch); at++) {
-      if (!(logits[at] < bound)) candidates.push_back({std::isnan(logits[at]) ? nothing : logits[at], at});
-    }
-  }
-  std::partial_sort(candidates.begin(), candidates.begin() + count, candidates.end(),
-                    [](const Candidate &a, const Candidate &b) { return a.before(b); });
+  static thread_local Largest largest;
+  *total = log_sum_exp(logits, width, largest.look(logits, width));
+  const std::vector<Candidate> &found = largest.first(logits, width, count);
   for (int64_t at = 0; at < count; at++) {
-    values[at] = candidates[at].value;
-    indices[at] = candidates[at].index;
+    values[at] = found[at].value;
+    indices[at] = found[at].index;
   }
 }
 

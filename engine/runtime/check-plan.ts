@@ -22,6 +22,7 @@ export function checkPlan({ kind, rows }: StepPlan, limits: PlanLimits): void {
   for (const row of rows) {
     checkRow(row, kind === 'decode' ? 1 : limits.maxChunk, limits);
     if (row.logits === 'never') checkTapsOnly(kind, row);
+    checkReplacements(row);
   }
 }
 
@@ -33,7 +34,9 @@ function checkSlots(rows: readonly RowStep[], { ragged }: PlanLimits): void {
 
 function checkMixed(rows: readonly RowStep[], { ragged, slots, maxChunk }: PlanLimits): void {
   if (!ragged) refuse('rows that decode and a prompt share it, which these operators cannot do');
-  if (rows.some(({ taps }) => taps.length > 0)) refuse('it is mixed and has taps');
+  const reads = ({ taps, encodings = [], replacements = [] }: RowStep) =>
+    taps.length + encodings.length + replacements.length > 0;
+  if (rows.some(reads)) refuse('it is mixed and has taps, encodings or replacements');
   const tokens = rows.reduce((sum, row) => sum + row.tokens.length, 0);
   if (tokens > slots + maxChunk) refuse(`it has ${tokens} tokens; ${slots + maxChunk} can be run`);
 }
@@ -46,9 +49,16 @@ function checkRow({ slot, start, tokens, edits }: RowStep, longest: number, { sl
   if (edits.some(({ mask }) => mask.length !== count)) refuse('the mask of an edit is not as long as its tokens');
 }
 
-function checkTapsOnly(kind: StepPlan['kind'], { taps }: RowStep): void {
+function checkReplacements({ replacements = [], tokens }: RowStep): void {
+  for (const { values, mask } of replacements) {
+    const fits = mask.length === tokens.length && values.length % tokens.length === 0;
+    if (!fits) refuse('what stands in for values is not as long as its tokens');
+  }
+}
+
+function checkTapsOnly(kind: StepPlan['kind'], { taps, encodings = [] }: RowStep): void {
   if (kind !== 'prefill') refuse('a row that decodes never wants logits');
-  if (taps.length === 0) refuse('a row wants neither logits nor taps');
+  if (taps.length + encodings.length === 0) refuse('a row wants neither logits nor taps nor encodings');
 }
 
 function refuse(reason: string): never {

@@ -6,6 +6,7 @@ import {
   hookPointShapes,
   hookPointWidth,
   type ModelConfig,
+  type OperatorSet,
   type PreparedSites,
   type RowResult,
   type RowStep,
@@ -14,16 +15,21 @@ import {
   TillerError,
 } from '../core/index.ts';
 import type { GraphOptions, KeyValueType, LinearOptions, OpenSites } from '../graph/index.ts';
+import { fillEncoders, readEncoders } from './bound-encoders.ts';
 import { BuildQueue } from './build-queue.ts';
+import { checkEncoder } from './check-encoder.ts';
 import { checkPlan } from './check-plan.ts';
 import { EditMemories } from './edit-memories.ts';
+import { defaultEncoderBytes, EncoderMemories } from './encoder-memories.ts';
+import type { EncoderMemory } from './encoder-memory.ts';
 import { RuntimeEnvironment } from './environment.ts';
-import { fillInputs, readLogits, readTaps, wantedPositions } from './feeds.ts';
+import { fillInputs, fillReplacements, readLogits, readTaps, wantedPositions } from './feeds.ts';
 import { KeyValueCache } from './key-value-cache.ts';
 import { joinTokens, splitTokens } from './mixed-step.ts';
 import { NativeMemory } from './native-memory.ts';
 import { PrefixBlocks } from './prefix-blocks.ts';
 import { StepCache } from './step-cache.ts';
+import { encodersOf, type PlacedEncoder } from './step-encoders.ts';
 import { Undo } from './undo.ts';
 import { defaultKeptVariants, type Variant, Variants } from './variants.ts';
 import { WeightStore } from './weight-store.ts';
@@ -54,6 +60,8 @@ export interface ExecutorOptions {
   readonly kernels?: string | null;
   /** What keys and values are kept as; half precision needs `kernels`. Default float32. */
   readonly keyValueType?: KeyValueType;
+  /** Most bytes that encoders may hold in memory together; default 1 GiB. Taken as they are needed. */
+  readonly encoderBytes?: number;
   /** How many variants stay loaded besides those kept for good. */
   readonly keptVariants?: number;
 }
@@ -101,9 +109,12 @@ class OnnxExecutor implements Executor {
   /** The same for steps of one token, where those are computed in another way. */
   private readonly oneTokenVariants: Variants | null;
   private readonly steps: StepCache;
+  private readonly encoders: EncoderMemories;
+  private readonly operators: OperatorSet;
   private readonly edits: Readonly<Record<'prefill' | 'decode', EditMemories>>;
   /** Room for the logits of as many positions as one step can ask for; pages are committed as they are used. */
   private readonly logits: NativeMemory;
+  private readonly widthOf: (hookPoint: string) => number | undefined;
   private runs = 0;
   /** Hook points that the rows of the last decode step edited. */
   private open: ReadonlySet<string> = new Set();
@@ -143,9 +154,17 @@ class OnnxExecutor implements Executor {
     this.tokenBytes = this.cache.tokenBytes;
     this.prefixBlocks = new PrefixBlocks(this.cache);
     this.blocks = this.blockStore(this.prefixBlocks);
-    this.steps = new StepCache(this.environment, this.cache, this.logits, { ...config, context });
+    this.operators = graph.operators;
+    const strips = graph.operators === 'tiller';
+    this.steps = new StepCache(this.environment, this.cache, this.logits, { ...config, context, strips });
+    // whatever a step reads it holds: what is evicted is only bound, and runs no more
+    this.encoders = new EncoderMemories(options.encoderBytes ?? defaultEncoderBytes, strips, (memory) => {
+      this.steps.drop({ encoder: memory });
+      memory.free();
+    });
     const shapes = hookPointShapes(config);
-    const widthOf = (hookPoint: string) => hookPointWidth(shapes, hookPoint) ?? config.dModel;
+    this.widthOf = (hookPoint) => hookPointWidth(shapes, hookPoint);
+    const widthOf = (hookPoint: string) => this.widthOf(hookPoint) ?? config.dModel;
     const edits = () =>
       new EditMemories(widthOf, (hookPoint, memory) => {
         this.steps.drop({ hookPoint });
@@ -168,12 +187,19 @@ class OnnxExecutor implements Executor {
     this.refuseIfClosed();
     const edits = new Set(sites.edits);
     const taps = new Set(sites.taps);
-    const { tapsOnly = false } = sites;
+    const { tapsOnly = false, encodings } = sites;
+    const replaced = new Set(sites.replaced);
+    for (const { encoder } of encodings ?? []) checkEncoder(encoder, this.widthOf);
+    const needed = encodersOf([{ encodings }], this.operators);
+    const encoders = new Set(needed.map(({ site }) => site));
+    // Read now, so that no step waits for it; whoever needs the room meanwhile may take it.
+    (await this.encoders.hold(needed.map(({ encoder }) => encoder))).release();
     // A steered row will share steps with the rows that run now: what opens the hook points of both serves either alone, too,
     // unless they are many; then the second line builds what the row needs while it is alone.
     for (const variants of [this.variants, this.oneTokenVariants]) {
-      if (edits.size > 0 && !tapsOnly) await variants?.ensure({ edits: new Set([...edits, ...this.open]), taps });
-      await variants?.ensure({ edits, taps, tapsOnly });
+      if (edits.size > 0 && !tapsOnly)
+        await variants?.ensure({ edits: new Set([...edits, ...this.open]), taps, encoders, replaced });
+      await variants?.ensure({ edits, taps, encoders, replaced, tapsOnly });
     }
   }
 
@@ -198,16 +224,29 @@ class OnnxExecutor implements Executor {
   private async execute(plan: StepPlan): Promise<readonly RowResult[]> {
     const mixed = plan.kind === 'mixed';
     const rows = mixed ? splitTokens(plan.rows) : plan.rows;
-    const results = await this.executeRows(plan.kind, rows);
-    return mixed ? joinTokens(plan.rows, results) : results;
+    const needed = encodersOf(rows, this.operators);
+    const held = await this.encoders.hold(needed.map(({ encoder }) => encoder));
+    try {
+      const encoders = needed.map((each, at) => ({ ...each, memory: held.memories[at] as EncoderMemory }));
+      const results = await this.executeRows(plan.kind, rows, encoders);
+      return mixed ? joinTokens(plan.rows, results) : results;
+    } finally {
+      held.release();
+    }
   }
 
-  private async executeRows(kind: StepKind, rows: readonly RowStep[]): Promise<readonly RowResult[]> {
+  private async executeRows(
+    kind: StepKind,
+    rows: readonly RowStep[],
+    encoders: readonly PlacedEncoder[],
+  ): Promise<readonly RowResult[]> {
     const memories = this.edits[kind === 'prefill' ? 'prefill' : 'decode'];
     const edits = memories.sort(rows);
     const sites: OpenSites = {
       edits: new Set(edits.sites.keys()),
       taps: new Set(rows.flatMap((row) => row.taps)),
+      encoders: new Set(encoders.map(({ site }) => site)),
+      replaced: new Set(rows.flatMap(({ replacements = [] }) => replacements.map(({ hookPoint }) => hookPoint))),
       tapsOnly: rows.every(({ logits }) => logits === 'never'),
     };
     if (kind !== 'prefill') this.open = sites.edits;
@@ -225,10 +264,13 @@ class OnnxExecutor implements Executor {
       rows,
       logitRows: Math.max(1, wanted.length),
       memories: memories.hold(variant.sites.edits, edits),
+      encoders,
     });
     fillInputs(step, rows, wanted, slots.first);
     for (const row of rows) this.cache.noteWrite(row.slot, row.start + row.tokens.length);
     bound.writeMasks(rows, edits);
+    fillEncoders(step, rows, encoders);
+    fillReplacements(step, rows, variant.sites.replaced ?? []);
     await step.run();
     this.runs++;
     const logits = readLogits(step, rows, this.logits.buffer, this.config.vocabularySize);
@@ -238,6 +280,7 @@ class OnnxExecutor implements Executor {
       logits: logits[r] ?? [],
       readings: readings[r] ?? [],
       taps: readTaps(step, row, r, rows.length),
+      activations: readEncoders(step, row, r, encoders),
     }));
   }
 
@@ -294,6 +337,7 @@ class OnnxExecutor implements Executor {
     await this.oneTokenVariants?.close();
     await this.evicted;
     this.steps.clear();
+    await this.encoders.close();
     for (const edits of Object.values(this.edits)) edits.close();
     this.prefixBlocks.close();
     this.cache.close();

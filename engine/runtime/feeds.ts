@@ -1,4 +1,4 @@
-import type { LogitsRow, RowStep } from '../core/index.ts';
+import { type LogitsRow, type RowStep, TillerError } from '../core/index.ts';
 import { keyDimension, ports, topCount } from '../graph/index.ts';
 import type { BoundStep } from './bound-step.ts';
 
@@ -86,4 +86,21 @@ export function fillInputs(
   if (!step.has(ports.logitIndices)) return;
   // A graph run cannot do without logits: where nobody wants any, those of the last token are computed and not read.
   step.int64(ports.logitIndices).set((wanted.length > 0 ? wanted : [rows.length * length - 1]).map(BigInt));
+}
+
+/** What stands in for the values at hook points, and where. */
+export function fillReplacements(step: BoundStep, rows: readonly RowStep[], hookPoints: Iterable<string>): void {
+  for (const hookPoint of hookPoints) {
+    const values = step.float32(ports.replacement(hookPoint));
+    const mask = step.bytes(ports.replacementMask(hookPoint));
+    const [size, tokens] = [values.length / rows.length, mask.length / rows.length];
+    for (const [r, { replacements = [] }] of rows.entries()) {
+      const own = replacements.find((each) => each.hookPoint === hookPoint);
+      if (own && own.values.length !== size) {
+        throw new TillerError('step_failed', `What stands in for the values at ${hookPoint} is of another width.`);
+      }
+      if (own) values.set(own.values, r * size);
+      for (let t = 0; t < tokens; t++) mask[r * tokens + t] = Number(own !== undefined && own.mask[t] !== 0);
+    }
+  }
 }

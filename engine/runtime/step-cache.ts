@@ -1,13 +1,15 @@
 import { LRUCache } from 'lru-cache';
 import type { RowStep, StepKind } from '../core/index.ts';
-import { editPorts, keyDimension, ports } from '../graph/index.ts';
+import { editPorts, encoderPorts, keyDimension, ports } from '../graph/index.ts';
 import type { EditLayout } from '../steering/index.ts';
 import { BoundEdits } from './bound-edits.ts';
 import { BoundStep, type DimensionSizes } from './bound-step.ts';
 import type { EditMemory } from './edit-memory.ts';
+import type { EncoderMemory } from './encoder-memory.ts';
 import type { RuntimeEnvironment } from './environment.ts';
 import type { KeyValueCache } from './key-value-cache.ts';
 import type { NativeMemory } from './native-memory.ts';
+import type { PlacedEncoder } from './step-encoders.ts';
 import { TensorView } from './tensor.ts';
 import type { Variant } from './variants.ts';
 
@@ -27,6 +29,7 @@ export interface SlotRange {
 export interface PreparedStep {
   readonly step: BoundStep;
   readonly edits: BoundEdits;
+  readonly encoders: readonly PlacedEncoder[];
 }
 
 /** What a step is bound to besides its variant and its shape. */
@@ -41,6 +44,15 @@ export interface StepPlace {
   readonly logitRows: number;
   /** Of the hook points that the variant opens, laid out for this step. */
   readonly memories: readonly EditMemory[];
+  /** Encoders of the step's rows. */
+  readonly encoders: readonly PlacedEncoder[];
+}
+
+export interface StepCacheOptions {
+  readonly vocabularySize: number;
+  readonly context: number;
+  /** Whether encoders lie as Tiller's own operator wants them. */
+  readonly strips: boolean;
 }
 
 /** Steps bound to memory, the most recently used ones: a step of a shape that came before binds nothing. */
@@ -50,6 +62,7 @@ export class StepCache {
   private readonly logits: NativeMemory;
   private readonly vocabularySize: number;
   private readonly context: number;
+  private readonly strips: boolean;
   private readonly steps = new LRUCache<string, PreparedStep>({
     max: keptSteps,
     dispose: ({ step }) => step.release(),
@@ -61,17 +74,18 @@ export class StepCache {
     environment: RuntimeEnvironment,
     cache: KeyValueCache,
     logits: NativeMemory,
-    { vocabularySize, context }: { readonly vocabularySize: number; readonly context: number },
+    { vocabularySize, context, strips }: StepCacheOptions,
   ) {
     this.environment = environment;
     this.cache = cache;
     this.logits = logits;
     this.vocabularySize = vocabularySize;
     this.context = context;
+    this.strips = strips;
   }
 
   get(place: StepPlace): PreparedStep {
-    const { variant, kind, slots, rows, logitRows, memories } = place;
+    const { variant, kind, slots, rows, logitRows, memories, encoders } = place;
     const first = rows[0] as RowStep;
     const sizes: Record<string, number> = { B: rows.length, N: slots.count, S: first.tokens.length, R: logitRows };
     let key = `${variant.key}|${kind}|${slots.first}+${slots.count}|${rows.length}|${first.tokens.length}|${logitRows}`;
@@ -88,25 +102,27 @@ export class StepCache {
       sizes[names.width] = width;
       key += `|${groups}x${width}`;
     }
+    for (const { site, most, encoder } of encoders) {
+      sizes[encoderPorts(site).sizes.most] = most;
+      key += `|${encoder.key} ${most}`;
+    }
     const kept = showsKeys ? this.wide : this.steps;
     let prepared = kept.get(key);
     // A variant that was evicted and built again is another session.
-    if (prepared?.step.variant !== variant) {
+    const encodersStay = prepared?.encoders.every(({ memory }, at) => memory === encoders[at]?.memory);
+    if (prepared?.step.variant !== variant || !encodersStay) {
       this.wide.clear();
-      const step = this.bind(variant, slots, sizes, memories);
-      prepared = { step, edits: new BoundEdits(step, memories) };
+      const step = this.bind(variant, slots, sizes, { memories, encoders });
+      prepared = { step, edits: new BoundEdits(step, memories), encoders };
       kept.set(key, prepared);
     }
     return prepared;
   }
 
-  /** Lets go of everything bound to a variant, or to the edits at a hook point. */
-  drop(what: { readonly variant: Variant } | { readonly hookPoint: string }): void {
+  /** Lets go of everything bound to a variant, to the edits at a hook point, or to an encoder's memory. */
+  drop(what: Bound): void {
     for (const kept of [this.steps, this.wide]) {
-      for (const [key, { step }] of [...kept.entries()]) {
-        const bound = 'variant' in what ? step.variant === what.variant : step.variant.sites.edits.has(what.hookPoint);
-        if (bound) kept.delete(key);
-      }
+      for (const [key, prepared] of [...kept.entries()]) if (isBound(prepared, what)) kept.delete(key);
     }
   }
 
@@ -115,12 +131,20 @@ export class StepCache {
     this.wide.clear();
   }
 
-  private bind(variant: Variant, slots: SlotRange, sizes: DimensionSizes, memories: readonly EditMemory[]): BoundStep {
-    const { environment, logits, vocabularySize } = this;
+  private bind(
+    variant: Variant,
+    slots: SlotRange,
+    sizes: DimensionSizes,
+    { memories, encoders }: Pick<StepPlace, 'memories' | 'encoders'>,
+  ): BoundStep {
+    const { environment, logits, vocabularySize, strips } = this;
     const window = this.cache.window(slots.first, slots.count);
     const shape = [sizes.R as number, vocabularySize];
     const place = { address: logits.address, byteLength: (shape[0] as number) * vocabularySize * 4 };
-    const tables = new Map(memories.flatMap((memory) => [...memory.tensors(environment)]));
+    const tables = new Map([
+      ...memories.flatMap((memory) => [...memory.tensors(environment)]),
+      ...encoders.flatMap(({ memory, site }) => [...memory.tensors(environment, site, strips)]),
+    ]);
     const logitsTensor = new TensorView(environment, place, 'float32', shape);
     try {
       return new BoundStep(environment, variant, sizes, {
@@ -132,6 +156,15 @@ export class StepCache {
       for (const tensor of tables.values()) tensor.release();
     }
   }
+}
+
+/** What a step may be bound to that can come to an end before it. */
+type Bound = { readonly variant: Variant } | { readonly hookPoint: string } | { readonly encoder: EncoderMemory };
+
+function isBound({ step, encoders }: PreparedStep, what: Bound): boolean {
+  if ('variant' in what) return step.variant === what.variant;
+  if ('encoder' in what) return encoders.some(({ memory }) => memory === what.encoder);
+  return step.variant.sites.edits.has(what.hookPoint);
 }
 
 /** Keys that taps of these rows have room for: as many as the longest holds after the step, and some more. */

@@ -43,7 +43,7 @@ export function chooseVariant(
   return { run, build: worthBuilding(need, open, recent), wide: true };
 }
 
-/** Place of the ready variant that opens these hook points and the fewest others for edits, and exactly these taps. */
+/** Place of the ready variant that opens these hook points and the fewest others for edits, and exactly these taps and encoders. */
 function smallestFit(need: OpenSites, ready: readonly OpenSites[]): number | null {
   let best: number | null = null;
   for (const [at, open] of ready.entries()) {
@@ -58,6 +58,7 @@ function fits(need: OpenSites, open: OpenSites): boolean {
   // More edits could mean more blocks.
   if (need.tapsOnly && open.edits.size !== need.edits.size) return false;
   if (open.taps.size !== need.taps.size || open.edits.size < need.edits.size) return false;
+  if (!sameReadings(open, need)) return false;
   // What is not steered runs a graph without any steering in it.
   if (need.edits.size === 0 && open.edits.size > 0) return false;
   return includes(open.edits, need.edits) && includes(open.taps, need.taps);
@@ -69,12 +70,22 @@ function fits(need: OpenSites, open: OpenSites): boolean {
  * than what serves them now.
  */
 function worthBuilding(need: OpenSites, wide: OpenSites, recent: readonly OpenSites[]): OpenSites | null {
-  const alike = recent.filter(({ taps }) => taps.size === need.taps.size && includes(taps, need.taps));
+  const alike = recent.filter((sites) => sameSet(sites.taps, need.taps) && sameReadings(sites, need));
   const edits = new Set([...need.edits, ...alike.flatMap((sites) => [...sites.edits])]);
-  if (edits.size <= need.edits.size + idleSites) return { edits, taps: need.taps };
+  if (edits.size <= need.edits.size + idleSites) return { ...need, edits };
   const last = recent.slice(-steadySteps);
   if (last.length === steadySteps && last.every((sites) => includes(need.edits, sites.edits))) return need;
-  return edits.size + idleSites < wide.edits.size ? { edits, taps: need.taps } : null;
+  return edits.size + idleSites < wide.edits.size ? { ...need, edits } : null;
+}
+
+const none: ReadonlySet<string> = new Set();
+
+function sameReadings(one: OpenSites, other: OpenSites): boolean {
+  return sameSet(one.encoders ?? none, other.encoders ?? none) && sameSet(one.replaced ?? none, other.replaced ?? none);
+}
+
+function sameSet(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
+  return one.size === other.size && includes(one, other);
 }
 
 function includes(all: ReadonlySet<string>, some: ReadonlySet<string>): boolean {

@@ -96,7 +96,12 @@ export class Variants {
    * opens (the first step then has what is worth building built behind it); else when the one that opens just them is built.
    */
   async ensure(sites: OpenSites): Promise<void> {
-    const wide = sites.edits.size > 0 && sites.taps.size === 0 && this.building.get(variantKey(this.allOpen));
+    const wide =
+      sites.edits.size > 0 &&
+      sites.taps.size === 0 &&
+      !sites.encoders?.size &&
+      !sites.replaced?.size &&
+      this.building.get(variantKey(this.allOpen));
     if (wide) await wide.catch(() => undefined);
     if (this.choose(sites).run === null) await this.get(sites);
   }
@@ -180,5 +185,7 @@ export class Variants {
 
 export function variantKey(sites: OpenSites): string {
   const open = `edits=${[...sites.edits].sort().join(',')};taps=${[...sites.taps].sort().join(',')}`;
-  return sites.tapsOnly ? `${open};only` : open;
+  const replaced = [...(sites.replaced ?? [])].sort().join(',');
+  const encoders = [...(sites.encoders ?? [])].sort().join(';');
+  return `${open}${encoders && `;encoders=${encoders}`}${replaced && `;replaced=${replaced}`}${sites.tapsOnly ? ';only' : ''}`;
 }

@@ -15,6 +15,8 @@ export interface IncomingRequest {
   readonly promptKey?: string | null;
   /** For prefix sharing. */
   readonly sequence?: SharedSequence | null;
+  /** Its steps give out or take in more than logits and edits (core/step.ts), and no prompt shares them. */
+  readonly apart?: boolean;
 }
 
 /** A request inside, whether it waits or holds a row. */
@@ -24,6 +26,7 @@ export interface Entry extends WaitingTurn {
   readonly maxTokens: number;
   readonly promptKey: string | null;
   readonly sequence: SharedSequence | null;
+  readonly apart: boolean;
   /** Order of coming; kept when the request is preempted. */
   readonly arrival: number;
   ready: boolean;
@@ -53,6 +56,7 @@ export function entryOf(request: IncomingRequest, arrival: number): Entry {
     ready,
     promptKey: request.promptKey ?? null,
     sequence: request.sequence ?? null,
+    apart: request.apart ?? false,
     arrival,
     turn: arrival,
     turnTokens: 0,

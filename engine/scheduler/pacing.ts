@@ -21,26 +21,25 @@ interface PacedRow {
 export class Pacing {
   readonly #costs = new CostModel();
   readonly #ratio: number;
-  readonly #ragged: boolean;
   /** Milliseconds of prefill since the last decode step. */
   #spent = 0;
 
-  /**
-   * @param ratio policy.ts `defaultPrefillRatio`
-   * @param ragged whether rows that decode and a prompt can share a step
-   */
-  constructor(ratio = defaultPrefillRatio, ragged = false) {
+  /** @param ratio policy.ts `defaultPrefillRatio` */
+  constructor(ratio = defaultPrefillRatio) {
     this.#ratio = ratio;
-    this.#ragged = ragged;
   }
 
-  /** The kind of the next step; null when there is nothing to run. @param prompt whose prompt could be read */
-  chooseKind(prompt: PacedRow | null, decoding: readonly PacedRow[]): StepKind | null {
+  /**
+   * The kind of the next step; null when there is nothing to run.
+   * @param prompt whose prompt could be read
+   * @param share whether it and the rows that decode can share a step
+   */
+  chooseKind(prompt: PacedRow | null, decoding: readonly PacedRow[], share: boolean): StepKind | null {
     const least = prompt ? Math.min(smallestChunk, prompt.target - prompt.tokens) : 0;
     return chooseKind({
       prefill: prompt !== null,
       decodeRows: decoding.length,
-      ragged: this.#ragged,
+      share,
       spentMilliseconds: this.#spent,
       budgetMilliseconds: this.#budget(decoding),
       chunkMilliseconds: prompt ? this.#chunkMilliseconds(prompt, least) : Number.POSITIVE_INFINITY,
@@ -49,14 +48,21 @@ export class Pacing {
 
   /**
    * Tokens of the prompt's next chunk; 0 where no time is left for one beside `before`.
+   * @param share whether the step is the rows' that decode too, or other prompts'
    * @param before pieces of other prompts that the step has already
    */
-  chunk(prompt: PacedRow, decoding: readonly PacedRow[], maxChunk: number, before: readonly ChunkShape[] = []): number {
+  chunk(
+    prompt: PacedRow,
+    decoding: readonly PacedRow[],
+    maxChunk: number,
+    share: boolean,
+    before: readonly ChunkShape[] = [],
+  ): number {
     const left = Math.min(
       prompt.target - prompt.tokens,
       maxChunk - before.reduce((sum, { tokens }) => sum + tokens, 0),
     );
-    const shared = this.#ragged && (decoding.length > 0 || before.length > 0);
+    const shared = share && (decoding.length > 0 || before.length > 0);
     const budgetMilliseconds = decoding.length > 0 ? this.#budget(decoding) - this.#spent : null;
     const predict = (tokens: number) =>
       shared

@@ -105,12 +105,12 @@ export function chooseKind(state: {
   /** What the smallest chunk in question takes. */
   readonly chunkMilliseconds: number;
   /** Whether rows that decode and a prompt can share a step. */
-  readonly ragged?: boolean;
+  readonly share: boolean;
 }): StepKind | null {
-  const { prefill, decodeRows, spentMilliseconds, budgetMilliseconds, chunkMilliseconds, ragged = false } = state;
+  const { prefill, decodeRows, spentMilliseconds, budgetMilliseconds, chunkMilliseconds, share } = state;
   if (decodeRows === 0) return prefill ? 'prefill' : null;
   if (!prefill) return 'decode';
-  if (ragged) return 'mixed';
+  if (share) return 'mixed';
   if (spentMilliseconds === 0) return 'prefill';
   return spentMilliseconds + chunkMilliseconds <= budgetMilliseconds ? 'prefill' : 'decode';
 }

@@ -40,7 +40,7 @@ export class Scheduler {
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
-    this.#pacing = new Pacing(options.prefillRatio, options.ragged);
+    this.#pacing = new Pacing(options.prefillRatio);
   }
 
   /** Requests inside: waiting, prefilling and decoding. */
@@ -113,7 +113,8 @@ export class Scheduler {
   /** What to do next; null when nothing can run. */
   plan(now: number): StepChoice | null {
     const head = this.#head(now);
-    const kind = this.#pacing.chooseKind(head, this.#decoding);
+    const share = this.#shares(head) && this.#decoding.every((entry) => this.#shares(entry));
+    const kind = this.#pacing.chooseKind(head, this.#decoding, share);
     if (kind === null || kind === 'decode') return kind && { kind };
     return head && { kind, requestId: head.requestId };
   }
@@ -216,12 +217,17 @@ export class Scheduler {
     return head && (this.#entries.get(head.requestId) ?? null);
   }
 
+  /** Whether a request's steps can be others', too. */
+  #shares(entry: Entry | null): boolean {
+    return (this.#options.ragged ?? false) && entry?.apart === false;
+  }
+
   /**
    * A chunk of a prompt, by itself or beside the rows that decode; and of those after it, as long as each ends with its chunk and there
    * is time for another.
    */
   async #reservePrompts(requestId: string, kind: 'prefill' | 'mixed', now: number): Promise<ScheduledStep | null> {
-    const { maxChunk, ragged = false } = this.#options;
+    const { maxChunk } = this.#options;
     const chunks: { readonly entry: Entry; readonly count: number }[] = [];
     let next = this.#entries.get(requestId) ?? null;
     while (next !== null) {
@@ -230,16 +236,13 @@ export class Scheduler {
       // whoever left meanwhile still holds memory: it is given back first
       if (!this.#prefilling.includes(entry) || this.#rows().some((row) => row.leaving)) return null;
       const before = chunks.map((chunk) => ({ tokens: chunk.count, start: chunk.entry.tokens }));
-      const count = this.#pacing.chunk(entry, this.#decoding, maxChunk, before);
+      const share = kind === 'mixed' || (this.#shares(entry) && this.#decoding.length === 0);
+      const count = this.#pacing.chunk(entry, this.#decoding, maxChunk, share, before);
       if (count > 0) chunks.push({ entry, count });
       const ends = count > 0 && entry.tokens + count >= entry.target;
-      next =
-        ragged && ends
-          ? this.#head(
-              now,
-              chunks.map((chunk) => chunk.entry),
-            )
-          : null;
+      const others = chunks.map((chunk) => chunk.entry);
+      const after = share && ends ? this.#head(now, others) : null;
+      next = after && this.#shares(after) ? after : null;
     }
     const here = () => chunks.filter(({ entry }) => entry.slot >= 0);
     const decoding = () => (kind === 'mixed' ? this.#decoding : []);

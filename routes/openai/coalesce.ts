@@ -11,8 +11,8 @@ export interface TokensEvent {
   readonly logprobs: readonly TokenLogprob[];
 }
 
-/** What a streamed answer is made of. */
-export type StreamedEvent = Exclude<GenerationEvent, { readonly type: 'token' }> | TokensEvent;
+/** What a streamed answer is made of; this dialect has nothing read. */
+export type StreamedEvent = Exclude<GenerationEvent, { readonly type: 'token' | 'activations' }> | TokensEvent;
 
 /** Most tokens that one chunk may join: even with 20 alternatives each it is serialised in a few milliseconds. */
 export const longestJoined = 64;
@@ -73,6 +73,7 @@ function append(
   waiting: Merged<Exclude<StreamedEvent, TokensEvent> | Tokens>[],
   { index, value }: Merged<GenerationEvent>,
 ): void {
+  if (value.type === 'activations') return;
   if (value.type !== 'token') {
     waiting.push({ index, value });
     return;

@@ -55,7 +55,7 @@ export const dictionaryLearning: DictionaryLoader = {
   format: 'dictionary_learning',
   recognises: (files) => (files.file ?? weightsName) === weightsName && files.has(weightsName),
   modelName: async (files) => (await readTrainer(files)).lm_name ?? null,
-  async load(files, { foldDecoderNorms = false, maxResidentMatrixBytes }) {
+  async load(files, { foldDecoderNorms = false, ...residency }) {
     const trainer = await readTrainer(files);
     const kind = Object.hasOwn(classes, trainer.dict_class) ? classes[trainer.dict_class] : undefined;
     if (kind === undefined) throw sourceUnsupported(`dictionary_learning class '${trainer.dict_class}'`);
@@ -63,7 +63,7 @@ export const dictionaryLearning: DictionaryLoader = {
       throw sourceUnsupported('Folding the decoder norms of a TopK dictionary, which changes what it selects');
     }
     const { activation_dim: width, dict_size: features } = trainer;
-    const tensors = new Tensors(await openTorch(files.at(weightsName)), configName, maxResidentMatrixBytes);
+    const tensors = new Tensors(await openTorch(files.at(weightsName)), configName, residency);
     const decoderBias = tensors.array(kind.decoderBias, [width]);
     const isPlain = kind.layout === 'plain';
     return {

@@ -42,8 +42,8 @@ export const gemmaScope2: DictionaryLoader = {
   format: 'Gemma Scope 2',
   recognises: (files) => (files.file ?? weightsName) === weightsName && files.has(weightsName),
   modelName: async (files) => (await placeOf(files)).modelName,
-  async load(files, { foldDecoderNorms = false, maxResidentMatrixBytes }) {
-    const tensors = new Tensors(await openSafetensors(files.at(weightsName)), 'w_enc', maxResidentMatrixBytes);
+  async load(files, { foldDecoderNorms = false, ...residency }) {
+    const tensors = new Tensors(await openSafetensors(files.at(weightsName)), 'w_enc', residency);
     const [dIn, features] = tensors.matrixShape('w_enc');
     const { affine, ...place } = await placeOf(files);
     const transcoder = place.hookPoint !== place.hookPointOut || tensors.has('affine_skip_connection');

@@ -16,8 +16,8 @@ export const gemmaScope: DictionaryLoader = {
   format: 'Gemma Scope',
   recognises: (files) => (files.file ?? weightsName) === weightsName && files.has(weightsName),
   modelName: async (files) => placeOf(files.folder).modelName,
-  async load(files, { foldDecoderNorms = false, maxResidentMatrixBytes }) {
-    const tensors = new Tensors(await openNpz(files.at(weightsName)), 'W_enc', maxResidentMatrixBytes);
+  async load(files, { foldDecoderNorms = false, ...residency }) {
+    const tensors = new Tensors(await openNpz(files.at(weightsName)), 'W_enc', residency);
     const lower = tensors.has('w_enc');
     const [encoder, decoder] = lower ? ['w_enc', 'w_dec'] : ['W_enc', 'W_dec'];
     const [dIn, features] = tensors.matrixShape(encoder);

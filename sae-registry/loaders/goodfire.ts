@@ -20,7 +20,7 @@ export const goodfire: DictionaryLoader = {
   format: 'Goodfire',
   recognises: (files) => files.theOne(fileName) !== null,
   modelName: async (files) => placeOf(files.theOne(fileName) ?? '').modelName,
-  async load(files, { foldDecoderNorms = false, maxResidentMatrixBytes }) {
+  async load(files, { foldDecoderNorms = false, ...residency }) {
     const name = files.theOne(fileName) ?? '';
     const file = await openTorch(files.at(name));
     const found = names.find(([encoder]) => file.arrays.has(`${encoder}.weight`));
@@ -29,7 +29,7 @@ export const goodfire: DictionaryLoader = {
       throw sourceUnsupported(`${files.at(name)}: a file of torch with the tensors ${list || '(none)'}`);
     }
     const [encoder, decoder] = found;
-    const tensors = new Tensors(file, `${encoder}.weight`, maxResidentMatrixBytes);
+    const tensors = new Tensors(file, `${encoder}.weight`, residency);
     const [features, width] = tensors.matrixShape(`${encoder}.weight`);
     return {
       ...plainDictionary,

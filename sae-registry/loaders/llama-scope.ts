@@ -31,7 +31,7 @@ export const llamaScope: DictionaryLoader = {
   format: 'Llama Scope',
   recognises: (files) => files.file === null && files.has(configName) && files.has(weightsName),
   modelName: async (files) => modelOf(files.folder),
-  async load(files, { foldDecoderNorms = false, maxResidentMatrixBytes }) {
+  async load(files, { foldDecoderNorms = false, ...residency }) {
     const config = await files.json(configName, configSchema);
     if (config.act_fn !== 'jumprelu') throw sourceUnsupported(`Llama Scope act_fn '${config.act_fn}'`);
     if (config.norm_activation !== 'dataset-wise') {
@@ -40,7 +40,7 @@ export const llamaScope: DictionaryLoader = {
     if (config.hook_point_in !== config.hook_point_out) throw sourceUnsupported('A transcoder of Llama Scope');
     const { d_model: width, d_sae: features } = config;
     const inputScale = Math.sqrt(width) / config.dataset_average_activation_norm.in;
-    const tensors = new Tensors(await openSafetensors(files.at(weightsName)), configName, maxResidentMatrixBytes);
+    const tensors = new Tensors(await openSafetensors(files.at(weightsName)), configName, residency);
     const decoderBias = config.use_decoder_bias ? tensors.array('decoder.bias', [width]) : new Float32Array(width);
     const thresholds = new Float32Array(features).fill(config.jump_relu_threshold * inputScale);
     return {

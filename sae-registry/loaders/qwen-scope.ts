@@ -17,12 +17,12 @@ export const qwenScope: DictionaryLoader = {
   format: 'Qwen Scope',
   recognises: (files) => files.theOne(fileName) !== null,
   modelName: async (files) => release(files).modelName,
-  async load(files, { foldDecoderNorms = false, maxResidentMatrixBytes }) {
+  async load(files, { foldDecoderNorms = false, ...residency }) {
     const name = files.theOne(fileName) ?? '';
     const { modelName, k } = release(files);
     if (foldDecoderNorms)
       throw sourceUnsupported('Folding the decoder norms of a TopK dictionary, which changes what it selects');
-    const tensors = new Tensors(await openTorch(files.at(name)), 'W_enc', maxResidentMatrixBytes);
+    const tensors = new Tensors(await openTorch(files.at(name)), 'W_enc', residency);
     const [features, width] = tensors.matrixShape('W_enc');
     if (!(k > 0 && k <= features))
       throw sourceInvalid(`${files.path}: its folder says k ${k} of ${features} features.`);

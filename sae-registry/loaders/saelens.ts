@@ -26,10 +26,10 @@ export const saelens: DictionaryLoader = {
   format: 'SAELens',
   recognises: (files) => files.file === null && files.has(configName) && files.has(weightsName),
   modelName: async (files) => (await readConfig(files)).modelName,
-  async load(files, { foldDecoderNorms = false, maxResidentMatrixBytes, madeWith }) {
+  async load(files, { foldDecoderNorms = false, madeWith, ...residency }) {
     const config = await readConfig(files, madeWith);
     const inputScale = await scaleOf(files, config);
-    const tensors = new Tensors(await openSafetensors(files.at(weightsName)), configName, maxResidentMatrixBytes);
+    const tensors = new Tensors(await openSafetensors(files.at(weightsName)), configName, residency);
     refuseOtherArithmetic(tensors, config);
     const { dIn, dOut, dSae } = config;
     const encoder = await tensors.columns('W_enc', dIn, dSae);

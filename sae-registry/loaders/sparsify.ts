@@ -35,12 +35,12 @@ export const sparsify: DictionaryLoader = {
   format: 'EleutherAI sparsify',
   recognises: (files) => files.file === null && files.has(configName) && files.has(weightsName),
   modelName,
-  async load(files, { foldDecoderNorms = false, maxResidentMatrixBytes }) {
+  async load(files, { foldDecoderNorms = false, ...residency }) {
     const config = await files.json(configName, configSchema);
     const features = config.num_latents || config.d_in * config.expansion_factor;
     if (foldDecoderNorms)
       throw sourceUnsupported('Folding the decoder norms of a TopK dictionary, which changes what it selects');
-    const tensors = new Tensors(await openSafetensors(files.at(weightsName)), configName, maxResidentMatrixBytes);
+    const tensors = new Tensors(await openSafetensors(files.at(weightsName)), configName, residency);
     if (tensors.has('W_skip') !== config.skip_connection) {
       throw sourceInvalid(`${files.path}: ${configName} and ${weightsName} disagree about a skip connection (W_skip).`);
     }

@@ -1,18 +1,18 @@
 import { type ArrayFile, readArray, type StoredArray, transposed } from '../arrays/stored-array.ts';
-import { type FeatureVectors, openVectors } from '../feature-vectors.ts';
+import { type FeatureVectors, openVectors, type Residency } from '../feature-vectors.ts';
 import { sourceInvalid } from '../source-error.ts';
 
 /** Arrays taken out of a file by name, each checked: there, of the shape that it should have, and finite. Everything throws `source_invalid`. */
 export class Tensors {
   readonly file: ArrayFile;
   readonly #authority: string;
-  readonly #maxResidentBytes: number | undefined;
+  readonly #residency: Residency;
 
   /** `authority` says in messages what makes the shapes: a configuration file, or a tensor. */
-  constructor(file: ArrayFile, authority: string, maxResidentBytes?: number) {
+  constructor(file: ArrayFile, authority: string, residency: Residency = {}) {
     this.file = file;
     this.#authority = authority;
-    this.#maxResidentBytes = maxResidentBytes;
+    this.#residency = residency;
   }
 
   has(name: string): boolean {
@@ -28,12 +28,12 @@ export class Tensors {
 
   /** One vector for each feature: the rows of a matrix [features, width]. */
   rows(name: string, features: number, width: number): Promise<FeatureVectors> {
-    return openVectors(this.#checked(name, [features, width]), this.#maxResidentBytes);
+    return openVectors(this.#checked(name, [features, width]), this.#residency);
   }
 
   /** One vector for each feature: the columns of a matrix [width, features]. */
   columns(name: string, width: number, features: number): Promise<FeatureVectors> {
-    return openVectors(transposed(this.#checked(name, [width, features])), this.#maxResidentBytes);
+    return openVectors(transposed(this.#checked(name, [width, features])), this.#residency);
   }
 
   /** A whole array. `fromInfinity`: infinite values are allowed (thresholds of features that never fire), NaN is not. */

@@ -30,10 +30,10 @@ export const transcoderSet: DictionaryLoader = {
   format: 'transcoder set (circuit-tracer)',
   recognises: (files) => [configName, ...runNames].some(files.has) && files.theOne(fileName) !== null,
   modelName: async (files) => (await readPlace(files, 0)).modelName,
-  async load(files, { foldDecoderNorms = false, maxResidentMatrixBytes }) {
+  async load(files, { foldDecoderNorms = false, ...residency }) {
     const name = files.theOne(fileName) ?? '';
     const { activation, k, ...place } = await readPlace(files, Number(fileName.exec(name)?.[1]));
-    const tensors = new Tensors(await openSafetensors(files.at(name)), 'W_enc', maxResidentMatrixBytes);
+    const tensors = new Tensors(await openSafetensors(files.at(name)), 'W_enc', residency);
     const [features, dIn] = tensors.matrixShape('W_enc');
     const [, dOut] = tensors.matrixShape('W_dec');
     if (foldDecoderNorms && activation === 'topk') {

@@ -303,3 +303,14 @@ export const jobs = sqliteTable(
   },
   (table) => [unique('jobs_once').on(table.kind, table.key)],
 );
+
+/** What a job that is cut off needs to go on, where that is too much for its cursor. */
+export const jobStates = sqliteTable(
+  'job_states',
+  {
+    kind: text('kind').notNull(),
+    key: text('key').notNull(),
+    state: blob('state', { mode: 'buffer' }).notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.kind, table.key] })],
+);

@@ -1,14 +1,25 @@
 import type { Command } from 'commander';
 import type { CliContext } from './context.ts';
 import { addSaeAdd } from './sae-add.ts';
+import { addSaeCompare } from './sae-compare.ts';
+import { addSaeEval } from './sae-eval.ts';
 import { addSaeList } from './sae-list.ts';
 import { addSaeRemove } from './sae-remove.ts';
 import { addSaeShow } from './sae-show.ts';
+import { addSaeStats } from './sae-stats.ts';
 
 /** One subcommand of `tiller sae`, a file each. */
 export type AddSaeCommand = (group: Command, context: CliContext) => void;
 
-const subcommands: readonly AddSaeCommand[] = [addSaeAdd, addSaeList, addSaeShow, addSaeRemove];
+const subcommands: readonly AddSaeCommand[] = [
+  addSaeAdd,
+  addSaeList,
+  addSaeShow,
+  addSaeCompare,
+  addSaeRemove,
+  addSaeStats,
+  addSaeEval,
+];
 
 /** `tiller sae`: dictionaries on this machine and where to get others. */
 export function addSae(program: Command, context: CliContext): void {

@@ -11,7 +11,7 @@ import { storePath } from '../data-directory.ts';
 
 /**
  * From the next start on an added dictionary is loaded no more; its files, labels and statistics stay. Throws `source_not_found`, and
- * `source_invalid` where saved steerings were made with it.
+ * `in_use` where saved steerings were made with it.
  */
 export async function removeAddedSource(config: Config, id: string): Promise<void> {
   const store = await openStore(storePath(config));
@@ -26,7 +26,7 @@ export async function removeAddedSource(config: Config, id: string): Promise<voi
     const profiles = profilesWithSource(store, source.model, source.name);
     if (profiles.length > 0) {
       const message = `${id} is used by ${profiles.slice(0, 5).join(', ')}. Delete ${profiles.length === 1 ? 'that profile' : 'those profiles'} first.`;
-      throw new TillerError('source_invalid', message, { param: 'source' });
+      throw new TillerError('in_use', message, { param: 'source' });
     }
     forgetAddedSource(store, source.model, source.name);
   } finally {

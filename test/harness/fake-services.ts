@@ -1,5 +1,7 @@
 import { type Edit, hookPointShapes, nearest, plainFeatures, TillerError } from '../../engine/core/index.ts';
 import type {
+  ActivationSearch,
+  ActivationSearchRequest,
   EditRequest,
   FeatureDetail,
   HttpObservation,
@@ -14,6 +16,7 @@ import type {
   SteeringRequest,
 } from '../../routes/services.ts';
 import { FakeEngine, type FakeEngineOptions } from './fake-engine.ts';
+import { fakeRelations, fakeSources } from './fake-relations.ts';
 import { tinyConfig } from './tiny-model.ts';
 import { toyTemplate, toyTokenizer } from './toy-model.ts';
 
@@ -33,6 +36,7 @@ export interface FakeOptions extends FakeEngineOptions {
   readonly chatTemplate?: ModelService['chatTemplate'];
   /** The profile that holds where a request names none. */
   readonly defaultProfile?: string;
+  readonly relations?: Services['relations'];
 }
 
 /** Services over a toy model, and what they saw. */
@@ -87,6 +91,8 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
     saveProfile: unused,
     importProfile: unused,
     saveVector: unused,
+    readFeatures: async function* () {},
+    searchByActivation: async (request) => searchByActivation(request),
     resolveSteering: (request) => {
       steeringRequests.push(request);
       return resolve(request);
@@ -147,6 +153,8 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
       default: unused,
       setDefault: unused,
     },
+    relations: options.relations ?? fakeRelations([]),
+    sources: fakeSources,
     notReady: () => options.notReady ?? null,
     draining: options.draining ?? (() => false),
     unexpected: (error) => unexpected.push(error),
@@ -292,4 +300,20 @@ function detail(index: number): FeatureDetail {
     examples: [{ tokens: ['a', ' cat'], value: 2, values: null }],
     encoderDotDecoder: 0.8,
   };
+}
+
+/** Every token of the text, the first left out, has the feature of its number fire as strongly as its position. */
+function searchByActivation({ tokenIds, sources, limit }: ActivationSearchRequest): ActivationSearch {
+  const unknown = sources?.find((name) => ![sourceId, '3-res'].includes(name));
+  if (unknown !== undefined) throw new TillerError('source_not_found', `no source '${unknown}'`, { param: 'sources' });
+  const features = Array.from(tokenIds.keys())
+    .slice(1)
+    .reverse()
+    .slice(0, limit)
+    .map((position) => {
+      const index = position % 8;
+      const summary = { id: `${sourceId}/${index}`, model: modelId, source: '3-res', index, label: null };
+      return { ...summary, max: position, mean: position / 2, count: 1, position };
+    });
+  return { sources: [{ id: sourceId, hookPoint, ignored: [0], truncated: [], features }] };
 }

@@ -1,4 +1,5 @@
 import type { Edit } from '../../engine/core/edit.ts';
+import type { Encoding } from '../../engine/core/encoder.ts';
 import type { Engine } from '../../engine/core/engine.ts';
 import { asTillerError, type TillerError } from '../../engine/core/errors.ts';
 import type { GenerateRequest, GenerationEvent, SamplingParameters, StopRules } from '../../engine/core/request.ts';
@@ -14,6 +15,7 @@ export interface RequestSketch {
   readonly logprobs?: number | null;
   readonly promptLogprobs?: number | null;
   readonly edits?: readonly Edit[];
+  readonly encodings?: readonly Encoding[];
   readonly deadline?: number | null;
   readonly signal?: AbortSignal | null;
 }
@@ -48,6 +50,7 @@ export function requestFrom(sketch: RequestSketch): GenerateRequest {
     logprobs: sketch.logprobs ?? null,
     promptLogprobs: sketch.promptLogprobs ?? null,
     edits: sketch.edits ?? [],
+    ...(sketch.encodings ? { encodings: sketch.encodings } : {}),
     positionContext: {
       promptLength: prompt.length,
       assistantRanges: [],
@@ -99,7 +102,7 @@ export async function read(events: AsyncIterable<GenerationEvent>): Promise<Repl
   return {
     events: seen,
     tokenIds: seen.flatMap((event) => (event.type === 'token' ? [event.tokenId] : [])),
-    text: seen.map((event) => (event.type === 'prompt' ? '' : event.text)).join(''),
+    text: seen.map((event) => ('text' in event ? event.text : '')).join(''),
     finish: seen.find((event) => event.type === 'finish') ?? null,
     error,
   };

@@ -73,12 +73,19 @@ describe('chooseKind', () => {
       budgetMilliseconds: 1,
       chunkMilliseconds: 1e6,
     };
-    expect(chooseKind({ ...state, ragged: true })).toBe('mixed');
-    expect(chooseKind({ ...state, ragged: true, decodeRows: 0 })).toBe('prefill');
-    expect(chooseKind({ ...state, ragged: true, prefill: false })).toBe('decode');
+    expect(chooseKind({ ...state, share: true })).toBe('mixed');
+    expect(chooseKind({ ...state, share: true, decodeRows: 0 })).toBe('prefill');
+    expect(chooseKind({ ...state, share: true, prefill: false })).toBe('decode');
   });
 
-  const both = { prefill: true, decodeRows: 2, spentMilliseconds: 0, budgetMilliseconds: 40, chunkMilliseconds: 30 };
+  const both = {
+    prefill: true,
+    decodeRows: 2,
+    spentMilliseconds: 0,
+    budgetMilliseconds: 40,
+    chunkMilliseconds: 30,
+    share: false,
+  };
 
   it('runs what there is', () => {
     expect(chooseKind({ ...both, prefill: false, decodeRows: 0 })).toBeNull();

@@ -166,6 +166,23 @@ describe('tiller sae', () => {
     expect(card).toEqual({ id: 'gpt2/blocks.1.hook_resid_pre', made_with: { center_writing_weights: true } });
   });
 
+  it('compares two dictionaries, as a table and as JSON', async () => {
+    const [a, b] = [write('first'), write('second', { d_sae: 4 })];
+    const table = await cli(['sae', 'compare', a, b, '--pairs', '1', ...place]);
+    expect(table.stdout).toMatch(
+      /Stability .*: 0\.250[\s\S]*pairs at 0\.9 or above +1 +1 \(12\.5 % of A, 25\.0 % of B\)/,
+    );
+    expect(table.stdout.trim().split('\n').at(-1)).toMatch(/^0 +0 +1\.000$/);
+    const json = await cli(['sae', 'compare', a, b, '--json', ...place]);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      a,
+      featuresOfA: 8,
+      featuresOfB: 4,
+      optimal: { found: expect.any(Array) },
+    });
+    expect(await cli(['sae', 'compare', a, join(temporary, 'none'), ...place])).toMatchObject({ code: 1 });
+  });
+
   it('searches the catalog without the network', async () => {
     const found = await cli(['sae', 'list', '--catalog', 'gemma-2-2b', 'hook_resid_post', '16k', ...place]);
     expect(found.stdout).toMatch(/gemma-scope-2b-pt-res .*gemma-2-2b .*Gemma Scope/);

@@ -1,0 +1,51 @@
+import { stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { bundledFolder, openStore } from '../../sae-registry/index.ts';
+import type { EvalSettings } from '../command-settings.ts';
+import { type Config, theModel } from '../config.ts';
+import { storePath } from '../data-directory.ts';
+import { type OpenModelOptions, openModel } from '../open-model.ts';
+import { textSequences } from '../reading-texts.ts';
+import { type DictionaryHealth, evaluateSource } from './evaluate.ts';
+
+/** Evaluates a source on the texts of a file, up to so many tokens. */
+export async function runSaeEval(
+  config: Config,
+  name: string,
+  { texts, sequenceTokens, tokens }: EvalSettings,
+  { onProgress, onNotice, signal }: OpenModelOptions = {},
+): Promise<DictionaryHealth> {
+  theModel(config);
+  const path = texts ?? join(bundledFolder(), 'calibration.jsonl');
+  const total = path === '-' ? null : (await stat(path)).size;
+  const store = await openStore(storePath(config));
+  try {
+    const ready = await openModel({ ...config, maxRows: 2, warmUp: 'none' }, { onProgress, onNotice, signal, store });
+    try {
+      const [source] = ready.registry.sourcesNamed([name], 'source');
+      if (!source) throw new Error('a source that was named is not there');
+      const label = `Evaluating ${source.id}`;
+      const onRead = (done: number) => onProgress?.({ label, done, total, unit: 'bytes' });
+      const input = {
+        path: path === '-' ? path : resolve(path),
+        tokens: Math.min(sequenceTokens, ready.model.executor.context),
+        onRead,
+      };
+      return await evaluateSource(ready, source, upTo(tokens, textSequences(ready.model, input)), { signal });
+    } finally {
+      await ready.close();
+    }
+  } finally {
+    store.close();
+  }
+}
+
+/** Whole sequences until so many tokens have been given. */
+async function* upTo(tokens: number, sequences: AsyncIterable<Int32Array>): AsyncGenerator<Int32Array> {
+  let given = 0;
+  for await (const sequence of sequences) {
+    if (given >= tokens) return;
+    given += sequence.length;
+    yield sequence;
+  }
+}
