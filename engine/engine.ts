@@ -91,11 +91,12 @@ class BatchingEngine implements Engine {
     this.#executor = executor;
     this.#eosTokenIds = new Set(eosTokenIds);
     this.#pace = options.pace ?? createTurnPace();
-    const { slots, context, maxChunk } = executor;
+    const { slots, context, maxChunk, ragged } = executor;
     this.#scheduler = new Scheduler({
       slots,
       context,
       maxChunk,
+      ragged,
       queueLimit,
       keyValueTokenLimit: options.keyValueTokenLimit ?? slots * context,
       prefillRatio,

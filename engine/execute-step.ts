@@ -1,5 +1,5 @@
 import { TillerError } from './core/errors.ts';
-import type { Executor, RowResult, RowStep, StepPlan } from './core/step.ts';
+import type { Executor, RowResult, RowStep, StepKind, StepPlan } from './core/step.ts';
 import type { TurnPace } from './turn-pace.ts';
 
 /**
@@ -21,7 +21,7 @@ export async function executeStep(
   let milliseconds = performance.now() - began;
   if (results instanceof TillerError && plan.rows.length > 1) {
     for (const row of plan.rows) {
-      const single = await executeStep(executor, { kind: plan.kind, rows: [row] }, consume, pace);
+      const single = await executeStep(executor, { kind: aloneKind(plan.kind), rows: [row] }, consume, pace);
       milliseconds += single.milliseconds;
     }
     return { milliseconds, retried: true };
@@ -32,6 +32,11 @@ export async function executeStep(
     consume(row, results instanceof TillerError ? results : (results[at] ?? missingResult()));
   }
   return { milliseconds, retried: false };
+}
+
+/** What a row of such a step is by itself: one that decodes is a prompt of one token. */
+export function aloneKind(kind: StepKind): StepKind {
+  return kind === 'mixed' ? 'prefill' : kind;
 }
 
 function missingResult(): TillerError {

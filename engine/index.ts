@@ -5,4 +5,5 @@ export { type LoadedModel, type LoadModelOptions, loadModel } from './load-model
 export { type ModelNeeds, modelNeeds, possiblePrecisions } from './model-needs.ts';
 export { createPrefixSharing } from './prefix-sharing.ts';
 export { type ReadingOptions, readActivations, type SequenceReading } from './read-activations.ts';
+export { askForShortSlices } from './runtime/index.ts';
 export { type CompiledEdit, compileEdits, mergeReports } from './steering/index.ts';

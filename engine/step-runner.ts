@@ -1,6 +1,6 @@
 import { asTillerError, TillerError } from './core/errors.ts';
 import type { Executor, RowResult, RowStep } from './core/step.ts';
-import { executeStep } from './execute-step.ts';
+import { aloneKind, executeStep } from './execute-step.ts';
 import type { StepOutcome } from './generation.ts';
 import type { Member } from './member.ts';
 import type { RowOutcome, ScheduledStep } from './scheduler/scheduled-step.ts';
@@ -49,12 +49,14 @@ export async function runStep(
     staged.set(row.requestId, outcome);
   };
   // a row that could not be built leaves a hole in the batch: the others run one by one
-  const batches = rows.length === step.rows.length ? [rows] : rows.map((row) => [row]);
+  const whole = rows.length === step.rows.length;
+  const batches = whole ? [rows] : rows.map((row) => [row]);
+  const kind = whole ? step.kind : aloneKind(step.kind);
   const builtAt = performance.now();
   let runMilliseconds = 0;
   let retried = false;
   for (const batch of batches) {
-    const run = await executeStep(executor, { kind: step.kind, rows: batch }, consume, pace);
+    const run = await executeStep(executor, { kind, rows: batch }, consume, pace);
     runMilliseconds += run.milliseconds;
     retried ||= run.retried;
   }

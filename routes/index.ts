@@ -9,6 +9,7 @@ import { registerActivationSearch } from './native/activation-search.ts';
 import { registerFeatures } from './native/features.ts';
 import { registerHookPoints } from './native/hook-points.ts';
 import { registerModelCards } from './native/models.ts';
+import { registerSourceEvaluation } from './native/source-evaluation.ts';
 import { registerChatCompletions } from './openai/chat-completions.ts';
 import { registerCompletions } from './openai/completions.ts';
 import { registerDetokenize } from './openai/detokenize.ts';
@@ -41,6 +42,7 @@ export function createRoutes(services: Services): Router {
   registerActivationSearch(app, services);
   registerFeatures(app, services);
   registerModelCards(app, services);
+  registerSourceEvaluation(app, services);
   registerHookPoints(app, services);
   registerHealth(app, services);
   registerMetrics(app, services);

@@ -1,4 +1,4 @@
-import { TillerError } from '../engine/core/index.ts';
+import { askForShortSlices, TillerError } from '../engine/index.ts';
 import { openStore } from '../sae-registry/index.ts';
 import { createApp } from './app.ts';
 import { createProgressDisplay } from './cli/progress-display.ts';
@@ -25,6 +25,7 @@ export async function runServe(config: Config): Promise<void> {
   const log = createLogger(config.logLevel);
   const store = await openStore(storePath(config));
   if (store.backup !== null) log.info({ backup: store.backup }, 'the store was migrated; the file as it was is kept');
+  log.debug({ taken: askForShortSlices() }, 'short slices for the event loop');
   const metrics = createMetrics(() => pool.loaded().map(({ model }) => model));
   const services = new AppServices({
     version: readVersion(),

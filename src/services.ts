@@ -17,6 +17,7 @@ import type { RequestObserver } from './metrics/steering-metrics.ts';
 import { type Loaded, ModelPool, type PoolEntry } from './models/model-pool.ts';
 import { featureReading } from './read-features.ts';
 import { noSuchProfile, resolveSteering } from './resolve-steering.ts';
+import { evaluateSource } from './sae/evaluate.ts';
 
 export interface ServicesOptions {
   readonly version: string;
@@ -229,6 +230,11 @@ function modelService(ready: ReadyModel, maxEdits: number, requests: RequestObse
     encode: (text, options) => model.encoder.encode(text, options),
     chatTemplate: model.chatTemplate,
     ...featureReading({ engine, registry, tokenizer: model.tokenizer }),
+    evaluateSource: async ({ source: name, sequences, signal }) => {
+      const [source] = registry.sourcesNamed([name], 'source');
+      if (!source) throw new TillerError('internal', 'a source that was named is not there');
+      return evaluateSource(ready, source, sequences, { signal });
+    },
     ...countSteering(requests, {
       submit: (request) => engine.submit(request),
       resolveSteering: (request, promptLengths) =>

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { acquireModel, defaultModelName } from '../../engine/checkpoint/acquire/index.ts';
 import { openCheckpoint } from '../../engine/checkpoint/index.ts';
@@ -24,6 +25,11 @@ import type { EngineResults } from './results.ts';
 
 const question = 'Explain in two sentences why the sky is blue.';
 const guardTokens = 20;
+/**
+ * Threads of the engine measured before still spin on the cores when it is done: a prompt of 128 tokens right after it takes up to twice
+ * as long, whoever reads it. Each measurement begins once they sleep.
+ */
+const settleMilliseconds = 400;
 /** Room for rows that wait until all have begun. */
 const spareContext = 1024;
 /** The peer's version; Tiller answers nothing. */
@@ -195,6 +201,7 @@ async function take(measurement: Measurement, text: readonly number[], warmUp: b
   const workload: Workload = kind === 'prefill' ? 'prompts' : rows === 1 ? 'one row' : 'several rows';
   const request = kind === 'prefill' ? { op: 'prefill', prompt } : { op: 'decode', prompt, rows, steps };
   const full = { ...request, level, settings: best.get(`${engine} ${workload}`) };
+  if (!warmUp) await delay(settleMilliseconds);
   const { tokens, seconds } = await worker(engine).ask(timing, full);
   return tokens / seconds;
 }

@@ -12,6 +12,7 @@ import { writeResults } from '../results.ts';
 import { measureRounds, processorSeconds } from '../rounds.ts';
 import { rotated } from '../statistics.ts';
 import { WorkerProcess } from '../worker-process.ts';
+import { middle } from '../workers/middle.ts';
 import { decodeTiming, type SteerReply, steerReply, type Timing, tokensReply } from '../workers/protocol.ts';
 import { openedHookPoints } from './cases.ts';
 import { checkSteering } from './gates.ts';
@@ -25,10 +26,10 @@ const spareContext = 1024;
 const anyModel = { dModel: 1, blocks: 1000 };
 
 const options = readOptions('bench:steering', 'What distinct steerings cost in one batch', {
-  rounds: [count, '5', 'rounds; every case is measured once in each'],
+  rounds: [count, '4', 'rounds; every case is measured once in each'],
   rows: [count, '32', 'rows of the batch'],
   steps: [count, '4', 'steps of a block'],
-  blocks: [count, '2', 'pairs of an unsteered and a steered block in a round'],
+  blocks: [count, '3', 'pairs of an unsteered and a steered block in a round'],
   prompt: [count, '64', 'tokens of prompt before what is generated'],
   precisions: [words, 'f32', 'precisions to measure, with commas'],
   retries,
@@ -150,21 +151,22 @@ async function takeRound(plan: readonly PlannedCase[], prompt: readonly number[]
 /** Unsteered decoding in both processes in turn. */
 async function takeUnused({ plain, steered }: Subject, prompt: readonly number[], { steps, blocks }: BlockSizes) {
   const { rows } = options;
-  const sums = { never: { seconds: 0, tokens: 0 }, loaded: { seconds: 0, tokens: 0 } };
+  const never: Timing[] = [];
+  const loaded: Timing[] = [];
   let same = true;
   const ask = (process: WorkerProcess, count: number) =>
     process.ask(decodeTiming, { op: 'decode', level: 'model', prompt, rows, steps: count });
   // what was run before took its caches along: the first steps of a turn are not timed
   for (let block = 0; block < 2 * blocks; block++) {
     await ask(plain, 1);
-    const never = await ask(plain, steps);
+    const first = await ask(plain, steps);
     await ask(steered, 1);
-    const loaded = await ask(steered, steps);
-    sums.never = sum(sums.never, never);
-    sums.loaded = sum(sums.loaded, loaded);
-    same &&= never.logitsDigest !== undefined && never.logitsDigest === loaded.logitsDigest;
+    const second = await ask(steered, steps);
+    never.push(first);
+    loaded.push(second);
+    same &&= first.logitsDigest !== undefined && first.logitsDigest === second.logitsDigest;
   }
-  return { ...sums, same };
+  return { never: middle(never), loaded: middle(loaded), same };
 }
 
 function measuredCase(precision: string, planned: PlannedCase, rounds: readonly Figures[]): MeasuredCase {
@@ -184,10 +186,6 @@ function caseKey(precision: string, planned: PlannedCase): string {
 
 function rate({ tokens, seconds }: Timing): number {
   return tokens / seconds;
-}
-
-function sum(a: Timing, b: Timing): Timing {
-  return { seconds: a.seconds + b.seconds, tokens: a.tokens + b.tokens };
 }
 
 function found<T>(map: ReadonlyMap<string, T>, key: string): T {

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ReadyModel } from '../../src/services.ts';
 import { openedHookPoints, rowEdits } from '../steering/cases.ts';
 import { answerRequests } from './answer.ts';
+import { middle } from './middle.ts';
 import { ModelLevel } from './model-level.ts';
 import { openBenchModel } from './open-bench-model.ts';
 import { type RequestOf, type SteerReply, type Timing, workerRequest } from './protocol.ts';
@@ -95,21 +96,16 @@ async function steer(loadedModel: Loaded, request: RequestOf<'steer'>): Promise<
   const edits = rowEdits(steering, rows, model.config);
   const run = (of: typeof edits | null) =>
     level === 'service' ? decodeThroughEngine(engine, prompt, steps, rows, of) : alone.decode(prompt, steps, rows, of);
-  const unsteered = { seconds: 0, tokens: 0 };
-  const steered = { seconds: 0, tokens: 0 };
+  const unsteered: Timing[] = [];
+  const steered: Timing[] = [];
   let identical = true;
   for (let block = 0; block < blocks; block++) {
     const order = block % 2 === 0 ? [null, edits] : [edits, null];
     const [first, second] = [await run(order[0]), await run(order[1])];
     const [without, withEdits] = block % 2 === 0 ? [first, second] : [second, first];
-    add(unsteered, without.timing);
-    add(steered, withEdits.timing);
+    unsteered.push(without.timing);
+    steered.push(withEdits.timing);
     identical &&= String(without.tokens) === String(withEdits.tokens);
   }
-  return { unsteered, steered, identical };
-}
-
-function add(sum: { seconds: number; tokens: number }, { seconds, tokens: count }: Timing): void {
-  sum.seconds += seconds;
-  sum.tokens += count;
+  return { unsteered: middle(unsteered), steered: middle(steered), identical };
 }

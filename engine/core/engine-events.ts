@@ -1,3 +1,5 @@
+import type { StepKind } from './step.ts';
+
 /** How a request is steered, as far as sharing its prompt goes. */
 export const steeringClasses = ['none', 'decode_only', 'prompt'] as const;
 /**
@@ -36,7 +38,7 @@ export type EngineEvent =
   | { readonly type: 'next_token'; readonly requestId: string; readonly milliseconds: number }
   | {
       readonly type: 'step';
-      readonly kind: 'prefill' | 'decode';
+      readonly kind: StepKind;
       readonly rows: number;
       readonly steeredRows: number;
       /** Different sets of edits among the rows; rows without edits do not count. */

@@ -41,12 +41,15 @@ export interface Replacement {
 
 /**
  * One scheduler decision, executed as one graph run. Prefill: exactly one row, any number of tokens. Decode: one token a
- * row, slots contiguous and in ascending order.
+ * row, slots contiguous and in ascending order unless the executor is ragged. Mixed, where it is: rows of any numbers of tokens, none with
+ * taps: some decode, others read their prompts.
  */
 export interface StepPlan {
-  readonly kind: 'prefill' | 'decode';
+  readonly kind: StepKind;
   readonly rows: readonly RowStep[];
 }
+
+export type StepKind = 'prefill' | 'decode' | 'mixed';
 
 /** Logits of one position. `full()` is a view into memory that the next step overwrites. */
 export interface LogitsRow {
@@ -90,8 +93,10 @@ export interface Executor {
   readonly slots: number;
   /** Tokens that one slot can hold. */
   readonly context: number;
-  /** Most tokens that one prefill step takes. */
+  /** Most tokens of a prompt that one step takes. */
   readonly maxChunk: number;
+  /** Whether rows of a step may lie in any slots, and rows that decode and a prompt can share one. */
+  readonly ragged: boolean;
   /** Builds what the hook points need, off the event loop, so that `run` does not have to. */
   prepare(sites: PreparedSites): Promise<void>;
   run(plan: StepPlan): Promise<readonly RowResult[]>;

@@ -61,8 +61,10 @@ function addProducts(
   // A step has no more tokens than keys: z says nothing here but that attention comes first.
   const tokens = graph.node(at('tokens'), 'Shape', [z], { attributes: { start: 1, end: 2 } });
   const count = graph.node(at('count'), 'Max', [keys.number(), tokens]);
-  const cache = operators === 'tiller' ? ports.pastKey(block) : ports.presentKey(block);
-  const held = graph.node(at('held'), 'Slice', [cache, graph.integers([0]), count, graph.integers([2])]);
+  const own = operators === 'tiller';
+  const cache = own ? ports.pastKey(block) : ports.presentKey(block);
+  const first = graph.node(at('first'), 'Slice', [cache, graph.integers([0]), count, graph.integers([2])]);
+  const held = own ? graph.node(at('held'), 'Gather', [first, ports.slots]) : first;
   const read =
     keyValueType === 'float16'
       ? graph.node(at('read'), 'Cast', [held], { attributes: { to: elementTypes.float32 } })

@@ -30,7 +30,7 @@ export interface AttentionInputs extends GraphOptions {
 export function addAttention(graph: OnnxGraph, config: ModelConfig, inputs: AttentionInputs): string {
   const { block, context, operators, keyValueType } = inputs;
   const { keyValueHeads, headDim } = config;
-  const cache = ['B', keyValueHeads, context, headDim] as const;
+  const cache = [operators === 'tiller' ? 'N' : 'B', keyValueHeads, context, headDim] as const;
   for (const name of [ports.pastKey(block), ports.pastValue(block)]) graph.input(name, keyValueType, cache);
   const layer = config.layers[block] ?? { window: null, rotary: null };
   const rotary = rotaryWeights(graph, config, layer.rotary, context);
@@ -101,7 +101,7 @@ function addOwn(graph: OnnxGraph, config: ModelConfig, inputs: LayerInputs): str
   const [q = '', k = '', v = ''] = projected;
   const [cosine = '', sine = ''] = rotary;
   const cache = [ports.pastKey(block), ports.pastValue(block)];
-  const all = [q, k, v, ...cache, ports.lastPositions, cosine, sine, rowScale];
+  const all = [q, k, v, ...cache, ports.lastPositions, cosine, sine, rowScale, ports.slots];
   return graph.node(`blocks.${block}.attn.z`, operator, all, {
     attributes: {
       heads: config.heads,

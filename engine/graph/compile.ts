@@ -60,6 +60,7 @@ export function compileDecoder(
   graph.input(ports.inputIds, 'int64', ['B', 'S']);
   graph.input(ports.lastPositions, 'int32', ['B']);
   graph.input(ports.totalLength, 'int32', []);
+  if (options.operators === 'tiller') graph.input(ports.slots, 'int32', ['B']);
   if (!tapsOnly) graph.input(ports.logitIndices, 'int64', ['R']);
 
   const { operators } = options;

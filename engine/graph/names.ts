@@ -19,6 +19,8 @@ export const ports = {
   inputIds: 'input_ids',
   /** int32 [B]: tokens in the slot after this step, less one (GroupQueryAttention's seqlens_k). */
   lastPositions: 'last_positions',
+  /** int32 [B]: the row's slot among the cache's; only of Tiller's own attention. Rows of one token may share one. */
+  slots: 'slots',
   /** int32 scalar: the largest number of tokens in any slot after this step. */
   totalLength: 'total_length',
   /** int64 [1]: how many keys of each row the taps that show keys look at, K; only where there are any. */
@@ -32,7 +34,7 @@ export const ports = {
   topIndices: 'top_indices',
   /** float32 [R] */
   logSumExp: 'log_sum_exp',
-  /** [B, key-value heads, context, head]: in place; bound as input, and as output where the operator wants that. */
+  /** [B, key-value heads, context, head] ([N, …] where there are `slots`): in place; bound as input, and as output where the operator wants that. */
   pastKey: (block: number) => `past_key.${block}`,
   pastValue: (block: number) => `past_value.${block}`,
   presentKey: (block: number) => `present_key.${block}`,

@@ -23,13 +23,24 @@ struct Running {
 };
 
 struct Shape {
-  int64_t rows, tokens, heads, key_heads, group, width, capacity, window;
+  int64_t rows, tokens, slots, heads, key_heads, group, width, capacity, window;
   float scale, softcap;
 };
 
-/** Queries of some tokens and of one group of heads, against one stretch of keys. */
+/** Tokens of one slot of the cache that follow each other. */
+struct Run {
+  /** Of all the step's tokens, the first. */
+  int64_t first;
+  int64_t tokens, slot, first_position;
+
+  int64_t last_position() const { return first_position + tokens - 1; }
+};
+
+/** Queries of some tokens of a run and of one group of heads, against one stretch of keys. */
 struct Piece {
-  int64_t row, key_head, first_token, tokens, first_key, last_key;
+  /** Of all the step's tokens, the first, and where it stands in its slot. */
+  int64_t first, position;
+  int64_t slot, key_head, tokens, first_key, last_key;
 };
 
 /** `step` numbers a turn. */
@@ -71,6 +82,8 @@ class Step {
     }
     const Tensor scale = context.inputs() > 8 ? context.input(8) : Tensor{};
     row_scale_ = scale ? scale.floats() : nullptr;
+    const Tensor slots = context.inputs() > 9 ? context.input(9) : Tensor{};
+    slots_ = slots ? static_cast<const int32_t *>(slots.data) : nullptr;
     query_step_ = q_.shape.back();
     const bool packed = !k;
     keys_ = packed ? q_.floats() + shape.heads * width : k.floats();
@@ -78,13 +91,25 @@ class Step {
     key_step_ = packed ? query_step_ : k.shape.back();
   }
 
-  int64_t first_position(int64_t row) const { return last_[row] - (shape_.tokens - 1); }
-  int64_t last_position(int64_t row) const { return last_[row]; }
+  /** The step's tokens, by slot: rows of one token each that stand behind each other in one slot are one run. */
+  std::vector<Run> runs() const {
+    std::vector<Run> all;
+    for (int64_t row = 0; row < shape_.rows; row++) {
+      const Run run{row * shape_.tokens, shape_.tokens, slots_ ? slots_[row] : row, last_[row] - (shape_.tokens - 1)};
+      const bool follows = !all.empty() && all.back().slot == run.slot && all.back().last_position() + 1 == run.first_position;
+      if (follows) {
+        all.back().tokens += run.tokens;
+      } else {
+        all.push_back(run);
+      }
+    }
+    return all;
+  }
 
-  /** Writes the token's keys and values of one head into the cache. */
-  void append(int64_t row, int64_t token, int64_t head) const {
-    const int64_t position = first_position(row) + token, at = row * shape_.tokens + token, width = shape_.width;
-    const int64_t place = ((row * shape_.key_heads + head) * shape_.capacity + position) * width;
+  /** Writes the keys and values of a run's token, of one head, into the cache. */
+  void append(const Run &run, int64_t token, int64_t head) const {
+    const int64_t position = run.first_position + token, at = run.first + token, width = shape_.width;
+    const int64_t place = ((run.slot * shape_.key_heads + head) * shape_.capacity + position) * width;
     static thread_local std::vector<float> turned;
     turned.resize(width);
     turn(keys_ + at * key_step_ + head * width, position, at, 1, turned.data());
@@ -106,15 +131,15 @@ class Step {
     float *const values = keys + width * tile;
     float *const scores = values + width * tile;
     for (int64_t t = 0; t < piece.tokens; t++) {
-      const int64_t at = piece.row * shape_.tokens + piece.first_token + t;
+      const int64_t at = piece.first + t;
       for (int64_t g = 0; g < shape_.group; g++) {
         const float *query = q_.floats() + at * query_step_ + (piece.key_head * shape_.group + g) * width;
-        turn(query, first_position(piece.row) + piece.first_token + t, at, shape_.scale, turned + (t * shape_.group + g) * width);
+        turn(query, piece.position + t, at, shape_.scale, turned + (t * shape_.group + g) * width);
       }
     }
     std::fill(out, out + queries * width, 0.0f);
     std::fill(running, running + queries, Running{});
-    const int64_t head = (piece.row * shape_.key_heads + piece.key_head) * shape_.capacity;
+    const int64_t head = (piece.slot * shape_.key_heads + piece.key_head) * shape_.capacity;
     for (int64_t first = piece.first_key; first <= piece.last_key; first += tile) {
       const int count = static_cast<int>(std::min<int64_t>(tile, piece.last_key + 1 - first));
       const Number *const cached = key_cache_ + (head + first) * width;
@@ -152,7 +177,7 @@ class Step {
     float keep[most_queries];
     bool any = false;
     for (int r = 0; r < queries.count; r++) {
-      const int64_t position = first_position(piece.row) + piece.first_token + (queries.first + r) / shape_.group;
+      const int64_t position = piece.position + (queries.first + r) / shape_.group;
       const int seen = static_cast<int>(std::clamp<int64_t>(position + 1 - first, 0, count));
       const int64_t oldest = shape_.window > 0 ? position + 1 - shape_.window : 0;
       const int unseen = static_cast<int>(std::clamp<int64_t>(oldest - first, 0, seen));
@@ -234,7 +259,7 @@ class Step {
   Tensor q_;
   const float *keys_, *values_;
   Number *key_cache_, *value_cache_;
-  const int32_t *last_;
+  const int32_t *last_, *slots_;
   const float *cosine_ = nullptr, *sine_ = nullptr, *row_scale_;
   int64_t half_ = 0, query_step_, key_step_;
 };

@@ -6,6 +6,7 @@ export interface PlanLimits {
   readonly slots: number;
   readonly context: number;
   readonly maxChunk: number;
+  readonly ragged: boolean;
 }
 
 /**
@@ -16,13 +17,28 @@ export function checkPlan({ kind, rows }: StepPlan, limits: PlanLimits): void {
   if (rows.length === 0) refuse('it has no rows');
   if (rows.length > limits.slots) refuse(`it has ${rows.length} rows; ${limits.slots} can be run`);
   if (kind === 'prefill' && rows.length > 1) refuse('several rows prefill');
-  const first = rows[0]?.slot ?? 0;
-  for (const [r, row] of rows.entries()) {
-    if (row.slot !== first + r) refuse('its slots do not follow each other');
+  if (kind === 'mixed') checkMixed(rows, limits);
+  checkSlots(rows, limits);
+  for (const row of rows) {
     checkRow(row, kind === 'decode' ? 1 : limits.maxChunk, limits);
     if (row.logits === 'never') checkTapsOnly(kind, row);
     checkReplacements(row);
   }
+}
+
+function checkSlots(rows: readonly RowStep[], { ragged }: PlanLimits): void {
+  const first = rows[0]?.slot ?? 0;
+  if (new Set(rows.map(({ slot }) => slot)).size < rows.length) refuse('two of its rows have the same slot');
+  if (!ragged && rows.some(({ slot }, r) => slot !== first + r)) refuse('its slots do not follow each other');
+}
+
+function checkMixed(rows: readonly RowStep[], { ragged, slots, maxChunk }: PlanLimits): void {
+  if (!ragged) refuse('rows that decode and a prompt share it, which these operators cannot do');
+  if (rows.some(({ taps }) => taps.some((name) => /hook_(attn_scores|pattern)$/.test(name)))) {
+    refuse('it is mixed and has taps that show keys');
+  }
+  const tokens = rows.reduce((sum, row) => sum + row.tokens.length, 0);
+  if (tokens > slots + maxChunk) refuse(`it has ${tokens} tokens; ${slots + maxChunk} can be run`);
 }
 
 function checkRow({ slot, start, tokens, edits }: RowStep, longest: number, { slots, context }: PlanLimits): void {

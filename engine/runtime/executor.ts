@@ -9,10 +9,18 @@ import {
   type OperatorSet,
   type PreparedSites,
   type RowResult,
+  type RowStep,
+  type StepKind,
   type StepPlan,
   TillerError,
 } from '../core/index.ts';
-import type { GraphOptions, KeyValueType, LinearOptions, OpenSites } from '../graph/index.ts';
+import {
+  blocksNeeded,
+  type GraphOptions,
+  type KeyValueType,
+  type LinearOptions,
+  type OpenSites,
+} from '../graph/index.ts';
 import { fillEncoders, readEncoders } from './bound-encoders.ts';
 import { BuildQueue } from './build-queue.ts';
 import { checkEncoder } from './check-encoder.ts';
@@ -23,6 +31,7 @@ import type { EncoderMemory } from './encoder-memory.ts';
 import { RuntimeEnvironment } from './environment.ts';
 import { fillInputs, fillReplacements, readLogits, readTaps, wantedPositions } from './feeds.ts';
 import { KeyValueCache } from './key-value-cache.ts';
+import { joinTokens, splitTokens } from './mixed-step.ts';
 import { NativeMemory } from './native-memory.ts';
 import { PrefixBlocks } from './prefix-blocks.ts';
 import { StepCache } from './step-cache.ts';
@@ -94,6 +103,7 @@ class OnnxExecutor implements Executor {
   readonly slots: number;
   readonly context: number;
   readonly maxChunk: number;
+  readonly ragged: boolean;
   readonly tokenBytes: number;
   readonly blocks: BlockStore;
   private readonly environment: RuntimeEnvironment;
@@ -107,7 +117,7 @@ class OnnxExecutor implements Executor {
   private readonly steps: StepCache;
   private readonly encoders: EncoderMemories;
   private readonly operators: OperatorSet;
-  private readonly edits: Readonly<Record<StepPlan['kind'], EditMemories>>;
+  private readonly edits: Readonly<Record<'prefill' | 'decode', EditMemories>>;
   /** Room for the logits of as many positions as one step can ask for; pages are committed as they are used. */
   private readonly logits: NativeMemory;
   private readonly widthOf: (hookPoint: string) => number | undefined;
@@ -128,6 +138,7 @@ class OnnxExecutor implements Executor {
     this.maxChunk = Math.min(options.maxChunk ?? defaultMaxChunk, context);
     const linears = options.linears ?? float32Linears;
     const { oneTokenLinears, kernels = null, keyValueType = 'float32' } = options;
+    this.ragged = kernels !== null;
     const graph: GraphOptions = { operators: kernels === null ? 'onnxruntime' : 'tiller', keyValueType };
     const stored = [linears.stored, ...(oneTokenLinears ? [oneTokenLinears.stored] : [])];
     const undo = new Undo();
@@ -138,7 +149,7 @@ class OnnxExecutor implements Executor {
       undo.add(() => weights.close());
       const cache = new KeyValueCache(environment, config, slots + 1, context, keyValueType);
       undo.add(() => cache.close());
-      this.logits = NativeMemory.reserve(Math.max(slots, this.maxChunk) * config.vocabularySize * 4);
+      this.logits = NativeMemory.reserve((slots + this.maxChunk) * config.vocabularySize * 4);
       this.environment = environment;
       this.weights = weights;
       this.cache = cache;
@@ -195,6 +206,8 @@ class OnnxExecutor implements Executor {
       if (edits.size > 0 && !tapsOnly)
         await variants?.ensure({ edits: new Set([...edits, ...this.open]), taps, encoders, replaced });
       await variants?.ensure({ edits, taps, encoders, replaced, tapsOnly });
+      // it may come to share a step with rows that decode
+      if (tapsOnly && this.ragged) await variants?.ensure({ edits, taps, encoders, replaced });
     }
   }
 
@@ -217,56 +230,75 @@ class OnnxExecutor implements Executor {
   }
 
   private async execute(plan: StepPlan): Promise<readonly RowResult[]> {
+    const mixed = plan.kind === 'mixed';
+    const rows = mixed ? splitTokens(plan.rows) : plan.rows;
     const needed = encodersOf(plan.rows, this.operators);
     const held = await this.encoders.hold(needed.map(({ encoder }) => encoder));
     try {
       const encoders = needed.map((each, at) => ({ ...each, memory: held.memories[at] as EncoderMemory }));
-      return await this.executeWith(plan, encoders);
+      const results = await this.executeRows(plan.kind, rows, encoders);
+      return mixed ? joinTokens(plan.rows, results) : results;
     } finally {
       held.release();
     }
   }
 
-  private async executeWith(plan: StepPlan, encoders: readonly PlacedEncoder[]): Promise<readonly RowResult[]> {
-    const memories = this.edits[plan.kind];
-    const edits = memories.sort(plan.rows);
+  private async executeRows(
+    kind: StepKind,
+    rows: readonly RowStep[],
+    encoders: readonly PlacedEncoder[],
+  ): Promise<readonly RowResult[]> {
+    const memories = this.edits[kind === 'prefill' ? 'prefill' : 'decode'];
+    const edits = memories.sort(rows);
     const sites: OpenSites = {
       edits: new Set(edits.sites.keys()),
-      taps: new Set(plan.rows.flatMap((row) => row.taps)),
+      taps: new Set(rows.flatMap((row) => row.taps)),
       encoders: new Set(encoders.map(({ site }) => site)),
-      replaced: new Set(plan.rows.flatMap(({ replacements = [] }) => replacements.map(({ hookPoint }) => hookPoint))),
-      tapsOnly: plan.rows.every(({ logits }) => logits === 'never'),
+      replaced: new Set(rows.flatMap(({ replacements = [] }) => replacements.map(({ hookPoint }) => hookPoint))),
+      tapsOnly: rows.every(({ logits }) => logits === 'never'),
     };
-    if (plan.kind === 'decode') this.open = sites.edits;
-    const oneToken = plan.rows.length === 1 && plan.rows[0]?.tokens.length === 1;
+    if (kind !== 'prefill') this.open = sites.edits;
+    const oneToken = rows.length === 1 && rows[0]?.tokens.length === 1;
     const variants = (oneToken ? this.oneTokenVariants : null) ?? this.variants;
     const variant = await variants.chooseForStep(sites);
-    for (const { slot, start } of plan.rows) this.cache.depths.note(slot, start, variant.graph.blocks);
-    const wanted = wantedPositions(plan.rows);
+    for (const row of rows) this.cache.depths.note(row.slot, row.start, this.depthOf(row, variant));
+    const wanted = wantedPositions(rows);
+    const anywhere = this.ragged && kind !== 'prefill';
+    const slots = anywhere ? { first: 0, count: this.slots + 1 } : { first: rows[0]?.slot ?? 0, count: rows.length };
     const { step, edits: bound } = this.steps.get({
       variant,
-      kind: plan.kind,
-      rows: plan.rows,
+      kind,
+      slots,
+      rows,
       logitRows: Math.max(1, wanted.length),
       memories: memories.hold(variant.sites.edits, edits),
       encoders,
     });
-    fillInputs(step, plan.rows, wanted);
-    for (const row of plan.rows) this.cache.noteWrite(row.slot, row.start + row.tokens.length);
-    bound.writeMasks(plan.rows, edits);
-    fillEncoders(step, plan.rows, encoders);
-    fillReplacements(step, plan.rows, variant.sites.replaced ?? []);
+    fillInputs(step, rows, wanted, slots.first);
+    for (const row of rows) this.cache.noteWrite(row.slot, row.start + row.tokens.length);
+    bound.writeMasks(rows, edits);
+    fillEncoders(step, rows, encoders);
+    fillReplacements(step, rows, variant.sites.replaced ?? []);
     await step.run();
     this.runs++;
-    const logits = readLogits(step, plan.rows, this.logits.buffer, this.config.vocabularySize);
+    const logits = readLogits(step, rows, this.logits.buffer, this.config.vocabularySize);
     const readings = bound.readings();
-    return plan.rows.map((row, r) => ({
+    return rows.map((row, r) => ({
       requestId: row.requestId,
       logits: logits[r] ?? [],
       readings: readings[r] ?? [],
-      taps: readTaps(step, row, r, plan.rows.length),
+      taps: readTaps(step, row, r, rows.length),
       activations: readEncoders(step, row, r, encoders),
     }));
+  }
+
+  /**
+   * How many blocks of a row are written that may be relied on. One that wants no logits may share a step that runs more blocks than the
+   * steps before it did: what those make of it is wanted by nobody.
+   */
+  private depthOf({ logits, taps, encodings = [] }: RowStep, { sites, graph }: Variant): number {
+    if (logits !== 'never' || sites.tapsOnly) return graph.blocks;
+    return blocksNeeded([...taps, ...encodings.map(({ encoder }) => encoder.hookPoint)], this.config.blocks);
   }
 
   async copySlot(from: number, to: number, tokens: number): Promise<void> {

@@ -64,8 +64,13 @@ function firstColumns(values: Float32Array, width: number, count: number): Float
   return kept;
 }
 
-/** Tokens, places in the cache, and what logits are wanted for. */
-export function fillInputs(step: BoundStep, rows: readonly RowStep[], wanted: readonly number[]): void {
+/** Tokens, places in the cache from `firstSlot` on, and what logits are wanted for. */
+export function fillInputs(
+  step: BoundStep,
+  rows: readonly RowStep[],
+  wanted: readonly number[],
+  firstSlot: number,
+): void {
   const length = rows[0]?.tokens.length ?? 0;
   const ids = step.int64(ports.inputIds);
   const lastPositions = step.int32(ports.lastPositions);
@@ -76,6 +81,7 @@ export function fillInputs(step: BoundStep, rows: readonly RowStep[], wanted: re
     totalLength = Math.max(totalLength, row.start + length);
   }
   step.int32(ports.totalLength)[0] = totalLength;
+  if (step.has(ports.slots)) for (const [r, row] of rows.entries()) step.int32(ports.slots)[r] = row.slot - firstSlot;
   if (step.has(ports.keyCount)) step.int64(ports.keyCount)[0] = BigInt(step.sizes[keyDimension] ?? totalLength);
   if (!step.has(ports.logitIndices)) return;
   // A graph run cannot do without logits: where nobody wants any, those of the last token are computed and not read.

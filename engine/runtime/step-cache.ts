@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { RowStep } from '../core/index.ts';
+import type { RowStep, StepKind } from '../core/index.ts';
 import { editPorts, encoderPorts, keyDimension, ports } from '../graph/index.ts';
 import type { EditLayout } from '../steering/index.ts';
 import { BoundEdits } from './bound-edits.ts';
@@ -19,6 +19,12 @@ const keptSteps = 48;
 /** Taps that show keys have room for a multiple of so many: a row that grows is bound anew only when it outgrows that. */
 const keyUnit = 64;
 
+/** Slots of the cache that follow each other. */
+export interface SlotRange {
+  readonly first: number;
+  readonly count: number;
+}
+
 /** A step bound to memory, and its edits. */
 export interface PreparedStep {
   readonly step: BoundStep;
@@ -30,7 +36,9 @@ export interface PreparedStep {
 export interface StepPlace {
   readonly variant: Variant;
   /** Prompts and decoding rows have edits of their own. */
-  readonly kind: 'prefill' | 'decode';
+  readonly kind: StepKind;
+  /** The cache's slots that the step sees. */
+  readonly slots: SlotRange;
   readonly rows: readonly RowStep[];
   /** Positions that logits are computed for. */
   readonly logitRows: number;
@@ -77,10 +85,10 @@ export class StepCache {
   }
 
   get(place: StepPlace): PreparedStep {
-    const { variant, kind, rows, logitRows, memories, encoders } = place;
+    const { variant, kind, slots, rows, logitRows, memories, encoders } = place;
     const first = rows[0] as RowStep;
-    const sizes: Record<string, number> = { B: rows.length, S: first.tokens.length, R: logitRows };
-    let key = `${variant.key}|${kind}|${first.slot}|${rows.length}|${first.tokens.length}|${logitRows}`;
+    const sizes: Record<string, number> = { B: rows.length, N: slots.count, S: first.tokens.length, R: logitRows };
+    let key = `${variant.key}|${kind}|${slots.first}+${slots.count}|${rows.length}|${first.tokens.length}|${logitRows}`;
     const showsKeys = variant.sites.taps.size > 0 && variant.graph.inputs.some(({ name }) => name === ports.keyCount);
     if (showsKeys) {
       const keys = shownKeys(rows, this.context);
@@ -104,7 +112,7 @@ export class StepCache {
     const encodersStay = prepared?.encoders.every(({ memory }, at) => memory === encoders[at]?.memory);
     if (prepared?.step.variant !== variant || !encodersStay) {
       this.wide.clear();
-      const step = this.bind(variant, first.slot, sizes, { memories, encoders });
+      const step = this.bind(variant, slots, sizes, { memories, encoders });
       prepared = { step, edits: new BoundEdits(step, memories), encoders };
       kept.set(key, prepared);
     }
@@ -125,12 +133,12 @@ export class StepCache {
 
   private bind(
     variant: Variant,
-    firstSlot: number,
+    slots: SlotRange,
     sizes: DimensionSizes,
     { memories, encoders }: Pick<StepPlace, 'memories' | 'encoders'>,
   ): BoundStep {
     const { environment, logits, vocabularySize, strips } = this;
-    const window = this.cache.window(firstSlot, sizes.B as number);
+    const window = this.cache.window(slots.first, slots.count);
     const shape = [sizes.R as number, vocabularySize];
     const place = { address: logits.address, byteLength: (shape[0] as number) * vocabularySize * 4 };
     const tables = new Map([

@@ -3,6 +3,7 @@
  *
  *     prefill   a + b·tokens + c·tokens·past        past: the mean number of tokens that each of them looks back on
  *     decode    a + b·rows   + c·held               held: tokens that the rows hold together
+ *     mixed     the decode step's, and for the prompts in it a + b·tokens + c·tokens·past
  *
  * Recursive least squares with forgetting over relative errors, so that short steps count like long ones. One step that
  * took unexpectedly long (the first run of a shape, another process) is held to `largestSurprise`; several in a row that
@@ -11,8 +12,23 @@
 
 /** What the cost of a step depends on. */
 export type StepShape =
-  | { readonly kind: 'prefill'; readonly tokens: number /** Tokens in the slot before it. */; readonly start: number }
-  | { readonly kind: 'decode'; readonly rows: number /** Tokens that the rows hold. */; readonly held: number };
+  | ({ readonly kind: 'prefill' } & ChunkShape)
+  | DecodeShape
+  | { readonly kind: 'mixed'; readonly decode: DecodeShape; readonly prompts: readonly ChunkShape[] };
+
+/** A piece of a prompt. */
+export interface ChunkShape {
+  readonly tokens: number;
+  /** Tokens in the slot before it. */
+  readonly start: number;
+}
+
+interface DecodeShape {
+  readonly kind: 'decode';
+  readonly rows: number;
+  /** Tokens that the rows hold. */
+  readonly held: number;
+}
 
 type Triple = readonly [number, number, number];
 
@@ -41,15 +57,34 @@ const shortestStep = 0.05;
  * Before anything ran: SmolLM2-135M in float32 on two cores, roughly. Features are scaled so that none is many times
  * another: 64 tokens, 2¹⁶ pairs of tokens; 8 rows, 4,096 tokens held.
  */
-const priors: Record<StepShape['kind'], Triple> = { prefill: [20, 58, 16], decode: [20, 12, 6] };
+const priors: Record<StepShape['kind'], Triple> = { prefill: [20, 58, 16], decode: [20, 12, 6], mixed: [4, 40, 16] };
 
 /** Learns from what steps took, and predicts what one will take. */
 export class CostModel {
-  readonly #fits: Record<StepShape['kind'], Fit> = { prefill: fitOf(priors.prefill), decode: fitOf(priors.decode) };
+  readonly #fits: Record<StepShape['kind'], Fit> = {
+    prefill: fitOf(priors.prefill),
+    decode: fitOf(priors.decode),
+    mixed: fitOf(priors.mixed),
+  };
 
   /** Milliseconds, above zero; from the priors alone before any such step ran. */
   predict(shape: StepShape): number {
+    return this.#rest(shape) + this.#own(shape);
+  }
+
+  /** What prompts add to the step of rows that decode. */
+  predictShare(shape: Extract<StepShape, { readonly kind: 'mixed' }>): number {
+    return this.#own(shape);
+  }
+
+  /** What its kind's own fit says of a step. */
+  #own(shape: StepShape): number {
     return Math.max(shortestStep, dot(this.#fits[shape.kind].coefficients, featuresOf(shape)));
+  }
+
+  /** The part of a step that is another kind's. */
+  #rest(shape: StepShape): number {
+    return shape.kind === 'mixed' && shape.decode.rows > 0 ? this.predict(shape.decode) : 0;
   }
 
   /** Whether a step of this kind has been observed. */
@@ -59,11 +94,12 @@ export class CostModel {
 
   observe(shape: StepShape, milliseconds: number): void {
     if (!(milliseconds > 0 && Number.isFinite(milliseconds))) return;
+    const own = Math.max(shortestStep, milliseconds - this.#rest(shape));
     this.#fits[shape.kind] = learn(
       this.#fits[shape.kind],
       featuresOf(shape),
-      milliseconds,
-      this.predict(shape),
+      own,
+      this.#own(shape),
       priors[shape.kind],
     );
   }
@@ -71,7 +107,10 @@ export class CostModel {
 
 function featuresOf(shape: StepShape): Triple {
   if (shape.kind === 'decode') return [1, shape.rows / 8, shape.held / 4096];
-  return [1, shape.tokens / 64, (shape.tokens * (shape.start + shape.tokens / 2)) / 65_536];
+  const chunks = shape.kind === 'mixed' ? shape.prompts : [shape];
+  const sum = (of: (chunk: ChunkShape) => number) => chunks.reduce((total, chunk) => total + of(chunk), 0);
+  const pairs = sum(({ tokens, start }) => tokens * (start + tokens / 2));
+  return [1, sum(({ tokens }) => tokens) / 64, pairs / 65_536];
 }
 
 function fitOf(prior: Triple): Fit {

@@ -1,5 +1,13 @@
-import { CostModel, type StepShape } from './cost-model.ts';
-import { chooseKind, chunkTokens, defaultPrefillRatio, prefillBudget, smallestChunk } from './policy.ts';
+import type { StepKind } from '../core/step.ts';
+import { type ChunkShape, CostModel, type StepShape } from './cost-model.ts';
+import {
+  chooseKind,
+  chunkTokens,
+  defaultPrefillRatio,
+  prefillBudget,
+  smallestChunk,
+  smallestMixedChunk,
+} from './policy.ts';
 import type { ScheduledRow, ScheduledStep } from './scheduled-step.ts';
 
 /** A row, as far as what its steps cost goes. */
@@ -13,54 +21,73 @@ interface PacedRow {
 export class Pacing {
   readonly #costs = new CostModel();
   readonly #ratio: number;
+  readonly #ragged: boolean;
   /** Milliseconds of prefill since the last decode step. */
   #spent = 0;
 
-  /** @param ratio policy.ts `defaultPrefillRatio` */
-  constructor(ratio = defaultPrefillRatio) {
+  /**
+   * @param ratio policy.ts `defaultPrefillRatio`
+   * @param ragged whether rows that decode and a prompt can share a step
+   */
+  constructor(ratio = defaultPrefillRatio, ragged = false) {
     this.#ratio = ratio;
+    this.#ragged = ragged;
   }
 
   /** The kind of the next step; null when there is nothing to run. @param prompt whose prompt could be read */
-  chooseKind(prompt: PacedRow | null, decoding: readonly PacedRow[]): 'prefill' | 'decode' | null {
+  chooseKind(prompt: PacedRow | null, decoding: readonly PacedRow[]): StepKind | null {
     const least = prompt ? Math.min(smallestChunk, prompt.target - prompt.tokens) : 0;
     return chooseKind({
       prefill: prompt !== null,
       decodeRows: decoding.length,
+      ragged: this.#ragged,
       spentMilliseconds: this.#spent,
       budgetMilliseconds: this.#budget(decoding),
       chunkMilliseconds: prompt ? this.#chunkMilliseconds(prompt, least) : Number.POSITIVE_INFINITY,
     });
   }
 
-  /** Tokens of the prompt's next chunk. */
-  chunk(prompt: PacedRow, decoding: readonly PacedRow[], maxChunk: number): number {
-    return chunkTokens({
-      left: prompt.target - prompt.tokens,
-      maxChunk,
-      budgetMilliseconds: decoding.length > 0 ? this.#budget(decoding) - this.#spent : null,
-      predict: (tokens) => this.#chunkMilliseconds(prompt, tokens),
-    });
+  /**
+   * Tokens of the prompt's next chunk; 0 where no time is left for one beside `before`.
+   * @param before pieces of other prompts that the step has already
+   */
+  chunk(prompt: PacedRow, decoding: readonly PacedRow[], maxChunk: number, before: readonly ChunkShape[] = []): number {
+    const left = Math.min(
+      prompt.target - prompt.tokens,
+      maxChunk - before.reduce((sum, { tokens }) => sum + tokens, 0),
+    );
+    const shared = this.#ragged && (decoding.length > 0 || before.length > 0);
+    const budgetMilliseconds = decoding.length > 0 ? this.#budget(decoding) - this.#spent : null;
+    const predict = (tokens: number) =>
+      shared
+        ? this.#costs.predictShare(mixedShape(decoding, [...before, { tokens, start: prompt.tokens }]))
+        : this.#chunkMilliseconds(prompt, tokens);
+    const smallest = shared ? smallestMixedChunk : smallestChunk;
+    const fits = left > 0 && (budgetMilliseconds === null || predict(Math.min(left, smallest)) <= budgetMilliseconds);
+    if (before.length > 0 && !fits) return 0;
+    return chunkTokens({ left, maxChunk, budgetMilliseconds, predict, smallest });
   }
 
   /** A step of these rows, with what it should take. */
-  predicted(kind: ScheduledStep['kind'], rows: readonly ScheduledRow[]): ScheduledStep {
+  predicted(kind: StepKind, decoding: readonly ScheduledRow[], prompts: readonly ScheduledRow[]): ScheduledStep {
+    const step = { kind, rows: [...decoding, ...prompts], prompts: prompts.length };
     const known = this.#costs.knows(kind);
-    return { kind, rows, predictedMilliseconds: known ? this.#costs.predict(shapeOf(kind, rows)) : null };
+    return { ...step, predictedMilliseconds: known ? this.#costs.predict(shapeOf(step)) : null };
   }
 
   /** A step has run. @param milliseconds what it took; null when that says nothing about the next one */
-  observe({ kind, rows }: ScheduledStep, milliseconds: number | null): void {
-    const shape = shapeOf(kind, rows);
-    if (kind === 'decode') this.#spent = 0;
+  observe(step: ScheduledStep, milliseconds: number | null): void {
+    const { kind } = step;
+    const shape = shapeOf(step);
+    if (kind !== 'prefill') this.#spent = 0;
     else this.#spent += milliseconds ?? this.#costs.predict(shape);
     if (milliseconds !== null) this.#costs.observe(shape, milliseconds);
   }
 
   /** Milliseconds of prefill between two decode steps of these rows. */
   #budget(decoding: readonly PacedRow[]): number {
-    const held = decoding.reduce((sum, row) => sum + row.tokens, 0);
-    return prefillBudget(this.#costs.predict({ kind: 'decode', rows: decoding.length, held }), this.#ratio);
+    const decode = { kind: 'decode', rows: decoding.length, held: heldBy(decoding) } as const;
+    return prefillBudget(this.#costs.predict(decode), this.#ratio);
   }
 
   #chunkMilliseconds(prompt: PacedRow, tokens: number): number {
@@ -68,7 +95,24 @@ export class Pacing {
   }
 }
 
-function shapeOf(kind: ScheduledStep['kind'], rows: readonly ScheduledRow[]): StepShape {
-  const held = rows.reduce((sum, row) => sum + row.start, 0);
-  return kind === 'decode' ? { kind, rows: rows.length, held } : { kind, tokens: rows[0]?.count ?? 0, start: held };
+function heldBy(rows: readonly PacedRow[]): number {
+  return rows.reduce((sum, row) => sum + row.tokens, 0);
+}
+
+function mixedShape(decoding: readonly PacedRow[], prompts: readonly ChunkShape[]) {
+  const decode = { kind: 'decode', rows: decoding.length, held: heldBy(decoding) } as const;
+  return { kind: 'mixed', decode, prompts } as const;
+}
+
+function shapeOf({ kind, rows, prompts }: Omit<ScheduledStep, 'predictedMilliseconds'>): StepShape {
+  const decoding = rows.slice(0, rows.length - prompts);
+  const chunks = rows.slice(rows.length - prompts).map(({ count, start }) => ({ tokens: count, start }));
+  const [first] = chunks;
+  if (kind === 'prefill' && first) return { kind, ...first };
+  const decode = {
+    kind: 'decode',
+    rows: decoding.length,
+    held: decoding.reduce((sum, row) => sum + row.start, 0),
+  } as const;
+  return kind === 'decode' ? decode : { kind: 'mixed', decode, prompts: chunks };
 }

@@ -3,9 +3,10 @@
  *
  * The policy: prompts take turns in the order they came, a turn being `turnTokens` tokens long, so that a short prompt
  * waits for one turn of a long one at most. While rows decode, prompts are read in chunks that are predicted to take about
- * as long as a decode step, and the two kinds of step alternate. Memory goes to whoever came first: who came last gives
+ * as long as a decode step: in the same step, where the executor can do that, else the two kinds of step alternate. Memory goes to whoever came first: who came last gives
  * way, and a request that smaller ones have overtaken often or long enough is waited for.
  */
+import type { StepKind } from '../core/step.ts';
 
 /** Tokens that a prompt reads before another one that waits has its turn. */
 export const turnTokens = 512;
@@ -14,17 +15,18 @@ export const mostOvertakes = 8;
 export const longestOvertaking = 2000;
 /** Tokens by which each row that decodes may grow before a new prompt's memory is counted as free. */
 export const defaultGrowthTokens = 16;
-/** A chunk of a prompt is not made shorter than this for the sake of rows that decode. */
+/** A chunk of a prompt is not made shorter than this for the sake of rows that decode; where it shares their step, that much less is lost by it. */
 export const smallestChunk = 16;
+export const smallestMixedChunk = 8;
 /** Chunks are multiples of this: shapes of steps are kept bound. */
 export const chunkUnit = 8;
 /** Milliseconds that a chunk may take however fast decode steps are. */
 export const shortestChunkMilliseconds = 25;
 /**
  * A chunk may take so many times what the decode step beside it takes: while somebody's prompt is read, the others' tokens come at
- * intervals twice as long, or as long as `smallestChunk` makes them. Less would make long prompts wait for many more decode steps.
+ * intervals 1.8 times as long, or as long as the smallest chunk makes them. Less would make long prompts wait for many more decode steps.
  */
-export const defaultPrefillRatio = 1;
+export const defaultPrefillRatio = 0.8;
 
 /** A request with tokens to read before it decodes. */
 export interface PromptTurn {
@@ -102,10 +104,13 @@ export function chooseKind(state: {
   readonly budgetMilliseconds: number;
   /** What the smallest chunk in question takes. */
   readonly chunkMilliseconds: number;
-}): 'prefill' | 'decode' | null {
-  const { prefill, decodeRows, spentMilliseconds, budgetMilliseconds, chunkMilliseconds } = state;
+  /** Whether rows that decode and a prompt can share a step. */
+  readonly ragged?: boolean;
+}): StepKind | null {
+  const { prefill, decodeRows, spentMilliseconds, budgetMilliseconds, chunkMilliseconds, ragged = false } = state;
   if (decodeRows === 0) return prefill ? 'prefill' : null;
   if (!prefill) return 'decode';
+  if (ragged) return 'mixed';
   if (spentMilliseconds === 0) return 'prefill';
   return spentMilliseconds + chunkMilliseconds <= budgetMilliseconds ? 'prefill' : 'decode';
 }
@@ -127,11 +132,13 @@ export function chunkTokens(state: {
   readonly maxChunk: number;
   readonly budgetMilliseconds: number | null;
   readonly predict: (tokens: number) => number;
+  /** `smallestChunk` or `smallestMixedChunk`. */
+  readonly smallest?: number;
 }): number {
-  const { left, maxChunk, budgetMilliseconds, predict } = state;
+  const { left, maxChunk, budgetMilliseconds, predict, smallest = smallestChunk } = state;
   const most = Math.min(left, maxChunk);
   if (budgetMilliseconds === null || predict(most) <= budgetMilliseconds) return most;
-  const least = Math.min(most, smallestChunk);
+  const least = Math.min(most, smallest);
   for (let tokens = Math.floor((most - 1) / chunkUnit) * chunkUnit; tokens > least; tokens -= chunkUnit) {
     if (predict(tokens) <= budgetMilliseconds) return tokens;
   }

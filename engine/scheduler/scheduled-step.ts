@@ -1,10 +1,13 @@
 import type { PrefixSharing } from '../core/prefix-sharing.ts';
+import type { StepKind } from '../core/step.ts';
 import type { SlotStore } from './slots.ts';
 
 /** A step as the scheduler sees it: who, where and how many tokens. engine.ts adds tokens and edits (core `StepPlan`). */
 export interface ScheduledStep {
-  readonly kind: 'prefill' | 'decode';
+  readonly kind: StepKind;
   readonly rows: readonly ScheduledRow[];
+  /** How many of the last rows read prompts; the others decode. */
+  readonly prompts: number;
   /** What it should take; null before a step of its kind has been seen. */
   readonly predictedMilliseconds: number | null;
 }
@@ -19,7 +22,9 @@ export interface ScheduledRow {
 }
 
 /** What is to be done next, before memory and slots are found for it. */
-export type StepChoice = { readonly kind: 'prefill'; readonly requestId: string } | { readonly kind: 'decode' };
+export type StepChoice =
+  | { readonly kind: 'prefill' | 'mixed' /** Whose prompt is read. */; readonly requestId: string }
+  | { readonly kind: 'decode' };
 
 /** What became of a choice. Only the first kind can be run; after the others another step is planned. */
 export type Reservation =
@@ -47,6 +52,8 @@ export interface SchedulerOptions {
   readonly slots: number;
   readonly context: number;
   readonly maxChunk: number;
+  /** core/step.ts `Executor.ragged`; default false: rows that decode hold slots 0 … n−1, and prompts have steps of their own. */
+  readonly ragged?: boolean;
   /** Requests that may wait beyond those that have a row. */
   readonly queueLimit: number;
   /** Most tokens of KV memory that rows and prefix blocks hold together. */

@@ -14,7 +14,7 @@ import type {
   SchedulerOptions,
   StepChoice,
 } from './scheduled-step.ts';
-import { arrange, chooseSlot } from './slots.ts';
+import { arrange, chooseSlot, lowestFree } from './slots.ts';
 
 /** Finishes remembered for the Retry-After estimate. */
 const rememberedFinishes = 16;
@@ -40,7 +40,7 @@ export class Scheduler {
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
-    this.#pacing = new Pacing(options.prefillRatio);
+    this.#pacing = new Pacing(options.prefillRatio, options.ragged);
   }
 
   /** Requests inside: waiting, prefilling and decoding. */
@@ -112,25 +112,19 @@ export class Scheduler {
 
   /** What to do next; null when nothing can run. */
   plan(now: number): StepChoice | null {
-    const head = chooseTurn({
-      prefilling: this.#prefilling,
-      waiting: this.#waiting.list(),
-      canStart: (entry) => this.#canStart(entry),
-      freeRows: this.#options.slots - this.#prefilling.length - this.#decoding.length,
-      roomTokens: this.#room(),
-      now,
-    });
-    const entry = head && (this.#entries.get(head.requestId) ?? null);
-    const kind = this.#pacing.chooseKind(entry, this.#decoding);
-    if (kind === 'prefill' && entry) return { kind, requestId: entry.requestId };
-    return kind === 'decode' ? { kind } : null;
+    const head = this.#head(now);
+    const kind = this.#pacing.chooseKind(head, this.#decoding);
+    if (kind === null || kind === 'decode') return kind && { kind };
+    return head && { kind, requestId: head.requestId };
   }
 
   /** Finds slots and memory for a choice: starts and moves rows, evicts what the prefix cache holds, preempts. */
   async reserve(choice: StepChoice, now: number): Promise<Reservation> {
     if (this.#step) throw new Error('a step is reserved while another runs');
     const step =
-      choice.kind === 'prefill' ? await this.#reservePrefill(choice.requestId, now) : await this.#reserveDecode();
+      choice.kind === 'decode'
+        ? await this.#reserveDecode()
+        : await this.#reservePrompts(choice.requestId, choice.kind, now);
     if (this.#rows().some((entry) => entry.leaving)) return { kind: 'superseded' };
     if (!step) return { kind: 'capacity_deferred' };
     this.#step = step;
@@ -160,7 +154,7 @@ export class Scheduler {
         this.#recentFinishes = [...this.#recentFinishes, now].slice(-rememberedFinishes);
         entry.leaving = true;
         entry.toKeep = true;
-      } else if (step.kind === 'prefill') this.#afterChunk(entry, count);
+      } else if (this.#prefilling.includes(entry)) this.#afterChunk(entry, count);
     }
   }
 
@@ -173,6 +167,7 @@ export class Scheduler {
       keyValueTokenLimit,
       prefixTokens: prefix?.tokens ?? 0,
       stepInFlight: this.#step?.kind ?? null,
+      ragged: this.#options.ragged ?? false,
       waiting: this.#waiting.list().map(({ requestId, arrival, ready }) => ({ requestId, arrival, ready })),
       prefilling: this.#prefilling.map(rowSnapshot),
       decoding: this.#decoding.map(rowSnapshot),
@@ -208,31 +203,64 @@ export class Scheduler {
     return !(this.#options.prefix && promptKey !== null && this.#prefilling.some((row) => row.promptKey === promptKey));
   }
 
-  async #reservePrefill(requestId: string, now: number): Promise<ScheduledStep | null> {
-    const entry = this.#entries.get(requestId);
-    if (!entry) return null;
-    if (entry.slot < 0) await this.#start(entry, now);
-    // whoever left meanwhile still holds memory: it is given back first
-    if (!this.#prefilling.includes(entry) || this.#rows().some((row) => row.leaving)) return null;
-    const count = this.#pacing.chunk(entry, this.#decoding, this.#options.maxChunk);
-    this.#makeRoom(() => count);
-    if (entry.slot < 0) return null;
-    return this.#pacing.predicted('prefill', [scheduled(entry, count)]);
+  /** Whose prompt is read next, besides those that are already. */
+  #head(now: number, already: readonly Entry[] = []): Entry | null {
+    const head = chooseTurn({
+      prefilling: this.#prefilling.filter((entry) => !already.includes(entry)),
+      waiting: this.#waiting.list(),
+      canStart: (entry) => this.#canStart(entry),
+      freeRows: this.#options.slots - this.#prefilling.length - this.#decoding.length,
+      roomTokens: this.#room(),
+      now,
+    });
+    return head && (this.#entries.get(head.requestId) ?? null);
+  }
+
+  /**
+   * A chunk of a prompt, by itself or beside the rows that decode; and of those after it, as long as each ends with its chunk and there
+   * is time for another.
+   */
+  async #reservePrompts(requestId: string, kind: 'prefill' | 'mixed', now: number): Promise<ScheduledStep | null> {
+    const { maxChunk, ragged = false } = this.#options;
+    const chunks: { readonly entry: Entry; readonly count: number }[] = [];
+    let next = this.#entries.get(requestId) ?? null;
+    while (next !== null) {
+      const entry = next;
+      if (entry.slot < 0) await this.#start(entry, now);
+      // whoever left meanwhile still holds memory: it is given back first
+      if (!this.#prefilling.includes(entry) || this.#rows().some((row) => row.leaving)) return null;
+      const before = chunks.map((chunk) => ({ tokens: chunk.count, start: chunk.entry.tokens }));
+      const count = this.#pacing.chunk(entry, this.#decoding, maxChunk, before);
+      if (count > 0) chunks.push({ entry, count });
+      const ends = count > 0 && entry.tokens + count >= entry.target;
+      next =
+        ragged && ends
+          ? this.#head(
+              now,
+              chunks.map((chunk) => chunk.entry),
+            )
+          : null;
+    }
+    const here = () => chunks.filter(({ entry }) => entry.slot >= 0);
+    const decoding = () => (kind === 'mixed' ? this.#decoding : []);
+    this.#makeRoom(() => here().reduce((sum, { count }) => sum + count, decoding().length));
+    const prompts = here().map(({ entry, count }) => scheduled(entry, count));
+    if (prompts.length === 0) return null;
+    const others = decoding().map((row) => scheduled(row, 1));
+    return this.#pacing.predicted(others.length + prompts.length > 1 ? 'mixed' : 'prefill', others, prompts);
   }
 
   async #reserveDecode(): Promise<ScheduledStep | null> {
     this.#makeRoom(() => this.#decoding.length);
     await this.#arrange();
     if (this.#decoding.length === 0) return null;
-    return this.#pacing.predicted(
-      'decode',
-      this.#decoding.map((entry) => scheduled(entry, 1)),
-    );
+    const rows = this.#decoding.map((entry) => scheduled(entry, 1));
+    return this.#pacing.predicted('decode', rows, []);
   }
 
   /** Gives a waiting request a row, and what the prefix cache knows of its beginning. */
   async #start(entry: Entry, now: number): Promise<void> {
-    const { slots, maxChunk, prefix } = this.#options;
+    const { slots, maxChunk, prefix, ragged = false } = this.#options;
     for (const other of this.#waiting.list()) {
       if (other.arrival >= entry.arrival) break;
       if (!this.#canStart(other)) continue;
@@ -244,14 +272,17 @@ export class Scheduler {
     if (!oneStep) await this.#arrange();
     // it may have been aborted meanwhile
     if (!this.#waiting.remove(entry)) return;
-    entry.slot = chooseSlot({
-      decodeRows: this.#decoding.length,
-      taken: new Set(this.#rows().map((row) => row.slot)),
-      slots: slots + 1,
-      tokens: unread,
-      oneStep,
-      alone: this.#prefilling.length === 0 && this.#waiting.length === 0,
-    });
+    const taken = new Set(this.#rows().map((row) => row.slot));
+    entry.slot = ragged
+      ? lowestFree(taken)
+      : chooseSlot({
+          decodeRows: this.#decoding.length,
+          taken,
+          slots: slots + 1,
+          tokens: unread,
+          oneStep,
+          alone: this.#prefilling.length === 0 && this.#waiting.length === 0,
+        });
     entry.overtakes = 0;
     entry.overtakenSince = null;
     this.#prefilling.push(entry);
@@ -265,9 +296,10 @@ export class Scheduler {
     }
   }
 
-  /** Decoding rows to slots 0 … n−1. */
+  /** Decoding rows to slots 0 … n−1, where they may not lie anywhere. */
   async #arrange(): Promise<void> {
-    const { slots, store } = this.#options;
+    const { slots, store, ragged = false } = this.#options;
+    if (ragged) return;
     const { decoding, prefilling, failed } = await arrange(this.#decoding, this.#prefilling, slots + 1, store);
     this.#decoding = decoding;
     this.#prefilling = prefilling;

@@ -72,6 +72,13 @@ export function chooseSlot(state: {
   return free;
 }
 
+/** Where rows may lie anywhere: as low as possible, so that memory is used again. */
+export function lowestFree(taken: ReadonlySet<number>): number {
+  let slot = 0;
+  while (taken.has(slot)) slot++;
+  return slot;
+}
+
 function highestFree(taken: ReadonlySet<number>, slots: number): number | null {
   for (let slot = slots - 1; slot >= 0; slot--) if (!taken.has(slot)) return slot;
   return null;

@@ -25,8 +25,8 @@ export const labelMeanings = {
     values: 'one: as configured',
   },
   kind: {
-    means: 'What a step does: read a piece of a prompt, or one token for every row that generates.',
-    values: ['prefill', 'decode'],
+    means: 'What a step does: read a piece of a prompt, one token for every row that generates, or both.',
+    values: ['prefill', 'decode', 'mixed'],
   },
   phase: {
     means: 'Part of a step: choosing and building rows; packing inputs and running the graph; sampling, text, reports.',

@@ -22,22 +22,27 @@ describe('batched replies', () => {
     let runs = 0;
     let widest = 0;
     let copies = 0;
+    let mixed = 0;
     await fc.assert(
       fc.asyncProperty(
         fc.array(visitorArbitrary(sketchArbitrary), { minLength: 2, maxLength: 24, size: 'max' }),
         fc.constantFrom(1, 3, 16, 16),
         fc.constantFrom(1, 5, 64),
-        async (visitors, slots, maxChunk) => {
-          const { different, executor } = await differences(visitors, { slots, maxChunk });
+        fc.boolean(),
+        async (visitors, slots, maxChunk, ragged) => {
+          const { different, executor } = await differences(visitors, { slots, maxChunk, ragged });
           expect(different).toEqual([]);
+          mixed += executor.plans.filter(({ kind, rows }) => kind === 'mixed' && rows.length > 2).length;
+          if (ragged) expect(executor.copies).toEqual([]);
           runs += executor.plans.length;
           copies += executor.copies.length;
           widest = Math.max(widest, ...executor.plans.map((plan) => plan.rows.length));
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 60 },
     );
-    // far below what any seed reaches: the schedules must really have shared batches and moved rows
+    // far below what any seed reaches: the schedules must really have shared batches, mixed them, and moved rows
+    expect(mixed).toBeGreaterThan(50);
     expect(runs).toBeGreaterThan(300);
     expect(copies).toBeGreaterThan(10);
     expect(widest).toBeGreaterThan(2);

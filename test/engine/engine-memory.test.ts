@@ -41,7 +41,8 @@ describe('replies when KV memory is short', () => {
         fc.constantFrom(0, 100, 100_000, 100_000),
         fc.constantFrom(0, 7),
         fc.constantFrom(0, 3),
-        async (visitors, slots, maxChunk, keyValueTokenLimit, prefixBytes, failEvery, growthTokens) => {
+        fc.boolean(),
+        async (visitors, slots, maxChunk, keyValueTokenLimit, prefixBytes, failEvery, growthTokens, ragged) => {
           let batches = 0;
           const { different, events } = await differences(visitors, {
             slots,
@@ -49,6 +50,7 @@ describe('replies when KV memory is short', () => {
             keyValueTokenLimit,
             prefixBytes,
             growthTokens,
+            ragged,
             onRun: (plan) => {
               if (plan.rows.length > 1 && failEvery > 0 && ++batches % failEvery === 0) throw new Error('no luck');
             },
@@ -62,7 +64,7 @@ describe('replies when KV memory is short', () => {
           for (const event of events) if (event.type === 'prompt_read') seen.cachedTokens += event.cachedTokens;
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 60 },
     );
     // far below what any seed reaches: memory must really have run out, and blocks been shared
     expect(seen.preempted).toBeGreaterThan(10);

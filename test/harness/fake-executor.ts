@@ -6,6 +6,7 @@ export interface FakeExecutorOptions {
   readonly slots?: number;
   readonly context?: number;
   readonly maxChunk?: number;
+  readonly ragged?: boolean;
   readonly vocabularySize?: number;
   /** How many of the largest logits a row reports. */
   readonly topCount?: number;
@@ -49,7 +50,7 @@ interface Entry {
  * be able to rely on: plans of the wrong shape, and cache operations while a run is in flight.
  */
 export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecutor {
-  const { slots = 16, context = 256, maxChunk = 8, vocabularySize = 260 } = options;
+  const { slots = 16, context = 256, maxChunk = 8, vocabularySize = 260, ragged = false } = options;
   const cache: Entry[][] = Array.from({ length: slots + 1 }, () => []);
   const plans: StepPlan[] = [];
   const copies: { from: number; to: number; tokens: number }[] = [];
@@ -100,6 +101,7 @@ export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecu
     slots,
     context,
     maxChunk,
+    ragged,
     tokenBytes: 1,
     blocks: {
       blockTokens,
@@ -133,7 +135,7 @@ export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecu
     prepare: options.prepare ?? (() => Promise.resolve()),
     async run(plan) {
       idle('run');
-      checkPlan(plan, { slots, context, maxChunk });
+      checkPlan(plan, { slots, context, maxChunk, ragged });
       running = true;
       // what was lent is overwritten, as a real executor's buffers are
       for (const logits of lent) logits.fill(Number.NaN);
@@ -172,13 +174,17 @@ export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecu
   };
 }
 
-function checkPlan(plan: StepPlan, limits: { slots: number; context: number; maxChunk: number }): void {
+function checkPlan(
+  plan: StepPlan,
+  limits: { slots: number; context: number; maxChunk: number; ragged: boolean },
+): void {
   if (plan.rows.length === 0) throw new Error('a plan without rows');
   if (plan.kind === 'prefill' && plan.rows.length !== 1) throw new Error('a prefill step of several rows');
   const [first] = plan.rows;
   plan.rows.forEach((row, at) => {
     if (plan.kind === 'decode' && row.tokens.length !== 1) throw new Error('a decode step of several tokens a row');
-    if (row.slot !== (first?.slot ?? 0) + at || row.slot > limits.slots) throw new Error('slots are not contiguous');
+    if (row.slot < 0 || row.slot > limits.slots) throw new Error('a slot that does not exist');
+    if (!limits.ragged && row.slot !== (first?.slot ?? 0) + at) throw new Error('slots are not contiguous');
     if (row.tokens.length < 1 || row.tokens.length > limits.maxChunk) throw new Error('a chunk of the wrong size');
     if (row.start + row.tokens.length > limits.context) throw new Error('beyond the context');
     for (const { mask } of row.edits) {
@@ -187,6 +193,9 @@ function checkPlan(plan: StepPlan, limits: { slots: number; context: number; max
     }
   });
   if (plan.rows.length > limits.slots) throw new Error('more rows than the executor takes');
+  if (new Set(plan.rows.map(({ slot }) => slot)).size < plan.rows.length) throw new Error('two rows in one slot');
+  if (limits.ragged) return;
+  if (plan.kind === 'mixed') throw new Error('a mixed step that was not offered');
   if (plan.rows.length > 1 && first?.slot !== 0) throw new Error('a batch that does not begin at slot 0');
 }
 

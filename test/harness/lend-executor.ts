@@ -2,11 +2,12 @@ import type { BlockStore, Executor } from '../../engine/core/index.ts';
 
 /** The same executor for an engine of its own: closing that engine leaves it open. */
 export function lendExecutor(owner: Executor, blocks: BlockStore = owner.blocks): Executor {
-  const { slots, context, maxChunk, tokenBytes } = owner;
+  const { slots, context, maxChunk, ragged, tokenBytes } = owner;
   return {
     slots,
     context,
     maxChunk,
+    ragged,
     tokenBytes,
     blocks,
     prepare: (sites) => owner.prepare(sites),

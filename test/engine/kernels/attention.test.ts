@@ -15,6 +15,9 @@ type CacheType = (typeof types)[number];
 
 interface How {
   readonly type: CacheType;
+  /** The cache's row of each row, and how many it has; left out: a row each, in their order. */
+  readonly slots?: readonly number[];
+  readonly cacheRows?: number;
   /** Queries, keys and values side by side in one tensor. */
   readonly packed?: boolean;
   readonly threads?: number;
@@ -53,7 +56,7 @@ function numbersOf(bytes: ArrayBuffer, type: CacheType): Float32Array {
   return numbers;
 }
 
-async function run(step: AttentionStep, { type, packed = false, threads }: How): Promise<Result> {
+async function run(step: AttentionStep, { type, packed = false, threads, slots, cacheRows }: How): Promise<Result> {
   const { rows, tokens, heads, keyHeads, width, capacity, rotary, rowScale } = step;
   const count = rows * tokens;
   const shapeOf = (own: number) => [rows, tokens, own * width];
@@ -74,11 +77,12 @@ async function run(step: AttentionStep, { type, packed = false, threads }: How):
     },
     inputs: [
       ...projected,
-      cacheOf(step, step.keys, type),
-      cacheOf(step, step.values, type),
+      cacheOf({ ...step, rows: cacheRows ?? rows }, step.keys, type),
+      cacheOf({ ...step, rows: cacheRows ?? rows }, step.values, type),
       { type: 'int32', shape: [rows], values: Int32Array.from(step.lastPositions) },
       ...tables,
       rowScale ? floats([count, 1], rowScale) : null,
+      slots ? { type: 'int32', shape: [rows], values: Int32Array.from(slots) } : null,
     ],
     outputs: [{ type: 'float32', shape: shapeOf(heads) }],
     threads,
@@ -297,6 +301,70 @@ describe.each(types)('attention over a cache of %s, bit for bit', (type) => {
         }
       }
       expect(sameBytes(sideBySide(z, 1), once.z), `z, chunks of ${size}`).toBe(true);
+    }
+  });
+
+  it('finds rows in any slots', async () => {
+    const batch = stepOf({ ...heads, tokens: 3, pasts: [5, 640, 0] });
+    const together = await run(batch, { type });
+    const slots = [2, 0, 1];
+    const moved = (values: Float32Array) =>
+      sideBySide(
+        [1, 2, 0].map((row) => part(values, row, 3).slice()),
+        1,
+      );
+    const result = await run({ ...batch, keys: moved(batch.keys), values: moved(batch.values) }, { type, slots });
+    expect(sameBytes(result.z, together.z)).toBe(true);
+    for (const row of [0, 1, 2]) {
+      result.bytes.forEach((bytes, which) => {
+        const want = part(together.bytes[which] as Uint8Array, row, 3);
+        expect(sameBytes(part(bytes, slots[row] as number, 3), want)).toBe(true);
+      });
+    }
+  });
+
+  it.each([0, 100])(
+    'takes rows of one token that follow each other in a slot for a prompt, window %i',
+    async (window) => {
+      const tokens = 40;
+      const whole = stepOf({ ...heads, tokens, pasts: [490], capacity: 560, rowScale: true, window });
+      const once = await run(whole, { type });
+      const other = rowOf(stepOf({ ...heads, tokens: 1, pasts: [300], capacity: 560, rowScale: true, window }), 0);
+      const alone = await run(other, { type });
+      const joined = (a: Float32Array | null, b: Float32Array | null) =>
+        sideBySide([a ?? new Float32Array(), b ?? new Float32Array()], 1);
+      const rows = {
+        ...whole,
+        rows: tokens + 1,
+        tokens: 1,
+        lastPositions: [...other.lastPositions, ...Array.from({ length: tokens }, (_, t) => 490 + t)],
+        q: joined(other.q, whole.q),
+        k: joined(other.k, whole.k),
+        v: joined(other.v, whole.v),
+        rowScale: joined(other.rowScale, whole.rowScale),
+        keys: joined(other.keys, whole.keys),
+        values: joined(other.values, whole.values),
+      };
+      const slots = [0, ...new Array<number>(tokens).fill(1)];
+      const mixed = await run(rows, { type, slots, cacheRows: 2 });
+      const width = heads.heads * heads.width;
+      expect(sameBytes(mixed.z.subarray(0, width), alone.z)).toBe(true);
+      expect(sameBytes(mixed.z.subarray(width), once.z)).toBe(true);
+      mixed.bytes.forEach((bytes, which) => {
+        expect(sameBytes(part(bytes, 0, 2), alone.bytes[which] as Uint8Array)).toBe(true);
+        expect(sameBytes(part(bytes, 1, 2), once.bytes[which] as Uint8Array)).toBe(true);
+      });
+    },
+  );
+
+  it('refuses a slot that the cache does not have', async () => {
+    for (const slots of [
+      [0, 2],
+      [-1, 0],
+    ]) {
+      await expect(run(stepOf({ ...heads, tokens: 1, pasts: [5, 3] }), { type, slots })).rejects.toThrow(
+        'outside its cache',
+      );
     }
   });
 

@@ -321,7 +321,7 @@ describe('plans that native memory has no room for are refused before anything r
     ['two rows that prefill', 'prefill', [row(0, 2), row(1, 2)], /several rows/],
     ['a slot that is not there', 'prefill', [row(5, 2)], /slot 5/],
     ['more rows than there is room for', 'decode', [0, 1, 2, 3, 4].map((slot) => row(slot, 1)), /5 rows/],
-    ['slots with a gap', 'decode', [row(0, 1), row(2, 1)], /follow each other/],
+    ['two rows in one slot', 'decode', [row(2, 1), row(2, 1)], /same slot/],
     ['a chunk longer than the room for its logits', 'prefill', [row(0, 17, { logits: 'all' })], /17 tokens/],
     ['tokens beyond the slot', 'prefill', [row(0, 8, { start: 41 })], /position 49 of 48/],
     ['a mask of another length', 'prefill', [row(0, 3, { edits: steered(allSites.slice(0, 1), 2) })], /mask/],

@@ -8,18 +8,25 @@ type Machine = (shape: StepShape) => number;
 
 const machine =
   (fixed: number, each: number, pair: number): Machine =>
-  (shape) =>
-    shape.kind === 'prefill'
-      ? fixed + each * shape.tokens + pair * shape.tokens * (shape.start + shape.tokens / 2)
-      : fixed + 2 * each * shape.rows + 10 * pair * shape.held;
+  (shape) => {
+    if (shape.kind === 'decode') return fixed + 2 * each * shape.rows + 10 * pair * shape.held;
+    const chunks = shape.kind === 'mixed' ? shape.prompts : [shape];
+    const prompt = chunks.reduce(
+      (sum, { tokens, start }) => sum + each * tokens + pair * tokens * (start + tokens / 2),
+      0,
+    );
+    return prompt + (shape.kind === 'prefill' ? fixed : machine(fixed, each, pair)(shape.decode));
+  };
 
 const random = randomNumbers(3);
 const between = (from: number, to: number) => Math.round(from + (random() + 0.5) * (to - from));
 
 function someShape(): StepShape {
-  return random() < 0
-    ? { kind: 'prefill', tokens: between(16, 128), start: between(0, 4000) }
-    : { kind: 'decode', rows: between(1, 32), held: between(100, 20_000) };
+  const decode = { kind: 'decode', rows: between(1, 32), held: between(100, 20_000) } as const;
+  const prompt = { tokens: between(16, 128), start: between(0, 4000) };
+  const which = random();
+  if (which < -0.17) return decode;
+  return which < 0.17 ? { kind: 'prefill', ...prompt } : { kind: 'mixed', decode, prompts: [prompt] };
 }
 
 /** Lets the model see so many steps; every eighth takes several times as long as it should where `accidents` says so. */
@@ -38,6 +45,12 @@ function worstError(model: CostModel, takes: Machine): number {
     { kind: 'prefill', tokens: 32, start: 3900 },
     { kind: 'decode', rows: 1, held: 300 },
     { kind: 'decode', rows: 16, held: 8000 },
+    { kind: 'mixed', decode: { kind: 'decode', rows: 16, held: 8000 }, prompts: [{ tokens: 32, start: 3900 }] },
+    {
+      kind: 'mixed',
+      decode: { kind: 'decode', rows: 2, held: 300 },
+      prompts: [32, 48].map((tokens) => ({ tokens, start: 100 })),
+    },
     { kind: 'decode', rows: 32, held: 20_000 },
   ];
   return Math.max(...shapes.map((shape) => Math.abs(model.predict(shape) / takes(shape) - 1)));

@@ -65,6 +65,19 @@ describe('roomForPrompt', () => {
 });
 
 describe('chooseKind', () => {
+  it('reads a prompt in the step of the rows that decode, where they can share one', () => {
+    const state = {
+      prefill: true,
+      decodeRows: 3,
+      spentMilliseconds: 1e6,
+      budgetMilliseconds: 1,
+      chunkMilliseconds: 1e6,
+    };
+    expect(chooseKind({ ...state, ragged: true })).toBe('mixed');
+    expect(chooseKind({ ...state, ragged: true, decodeRows: 0 })).toBe('prefill');
+    expect(chooseKind({ ...state, ragged: true, prefill: false })).toBe('decode');
+  });
+
   const both = { prefill: true, decodeRows: 2, spentMilliseconds: 0, budgetMilliseconds: 40, chunkMilliseconds: 30 };
 
   it('runs what there is', () => {

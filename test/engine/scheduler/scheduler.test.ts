@@ -365,10 +365,12 @@ describe('the invariants', () => {
       fc.asyncProperty(
         fc.array(action, { minLength: 40, maxLength: 120, size: 'max' }),
         fc.constantFrom(21, 25, 40, 1000),
-        async (actions, keyValueTokenLimit) => {
+        fc.boolean(),
+        async (actions, keyValueTokenLimit, ragged) => {
           let duringCopy: string | null = null;
           const { scheduler, log } = bench({
             queueLimit: 3,
+            ragged,
             keyValueTokenLimit,
             copy: async () => {
               await Promise.resolve();
