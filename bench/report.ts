@@ -1,7 +1,8 @@
-/** npm run bench:report: writes the tables of README.md, docs/precisions.md and docs/models.md from bench/results. `--check` only says whether they are current. */
+/** npm run bench:report: writes the tables of README.md, docs/precisions.md, docs/models.md and docs/encoding.md from bench/results. `--check` only says whether they are current. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkout } from './checkout.ts';
+import { encodeTables } from './encode/tables.ts';
 import { modelsTables } from './models/tables.ts';
 import { qualityTables } from './quality/tables.ts';
 import { replaceTables } from './replace-tables.ts';
@@ -13,6 +14,7 @@ const documents = [
   ['README.md', renderTables(results)],
   ['docs/precisions.md', results.quality ? qualityTables(results.quality) : new Map<string, string>()],
   ['docs/models.md', modelsTables(results.models)],
+  ['docs/encoding.md', encodeTables(results.encode)],
 ] as const;
 for (const [name, tables] of documents) {
   const path = join(checkout, name);

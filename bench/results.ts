@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import { resultsDirectory } from './checkout.ts';
 import { demoResults } from './demo/results.ts';
+import { encodeResults } from './encode/results.ts';
 import { enduranceResults } from './endurance/results.ts';
 import { engineResults } from './engine/results.ts';
 import { loadsResults } from './loads/results.ts';
@@ -27,6 +28,7 @@ const schemas = {
   demo: demoResults,
   quality: qualityResults,
   models: modelsResults,
+  encode: encodeResults,
 } as const;
 export type ResultName = keyof typeof schemas;
 export type Results = { readonly [Name in ResultName]: z.infer<(typeof schemas)[Name]> };
@@ -64,6 +66,7 @@ export function readResults(): KeptResults {
     demo: read('demo', demoResults),
     quality: read('quality', qualityResults),
     models: read('models', modelsResults),
+    encode: read('encode', encodeResults),
   };
 }
 

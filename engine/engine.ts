@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Engine } from './core/engine.ts';
 import type { EngineEvent, EngineObserver, EngineStatistics } from './core/engine-events.ts';
 import { asTillerError, TillerError } from './core/errors.ts';
+import { showsKeys } from './core/hook-point-shapes.ts';
 import type { PrefixSharing } from './core/prefix-sharing.ts';
 import type { GenerateRequest, GenerationEvent } from './core/request.ts';
 import type { Executor } from './core/step.ts';
@@ -130,8 +131,10 @@ class BatchingEngine implements Engine {
     // what is not computed is not read either
     const sequence = opens ? null : generation;
     const promptKey = prefix && sequence && promptKeyOf(request);
+    // what only reads ends before the last block; what shows keys is laid out by rows
+    const apart = readsOnly(request) || taps.some(showsKeys);
     const now = performance.now();
-    this.#scheduler.enqueue({ requestId: id, promptLength, maxTokens, ready, promptKey, sequence, apart: opens }, now);
+    this.#scheduler.enqueue({ requestId: id, promptLength, maxTokens, ready, promptKey, sequence, apart }, now);
     const events = new EventQueue<GenerationEvent>(() => this.#end(id, { outcome: 'cancelled', error: null }));
     const member = new Member(generation, events, new RequestTimes(now));
     this.#members.set(id, member);

@@ -14,6 +14,7 @@ import { registerModelCards } from './native/models.ts';
 import { registerProfileFiles } from './native/profile-files.ts';
 import { registerProfiles } from './native/profiles.ts';
 import { registerRelations } from './native/relations.ts';
+import { registerSourceEvaluation } from './native/source-evaluation.ts';
 import { registerSources } from './native/sources.ts';
 import { registerVectors } from './native/vectors.ts';
 import { registerChatCompletions } from './openai/chat-completions.ts';
@@ -51,6 +52,7 @@ export function createRoutes(services: Services): Router {
   registerRelations(app, services);
   registerSources(app, services);
   registerModelCards(app, services);
+  registerSourceEvaluation(app, services);
   registerHookPoints(app, services);
   registerVectors(app, services);
   // before the routes by name: `default` and `import` are no names

@@ -170,6 +170,15 @@ export interface ModelService {
   readFeatures(request: FeatureReadingRequest): AsyncIterable<SequenceFeatures>;
   /** The features that fire on a text; attention sinks do not count. Throws as `readFeatures`. */
   searchByActivation(request: ActivationSearchRequest): Promise<ActivationSearch>;
+  /**
+   * Evaluates a source, by name or id, on token sequences. Throws source_not_found, source_invalid, invalid_request where no token
+   * counts, unsupported for a dictionary that is too dense, and what `submit` throws.
+   */
+  evaluateSource(request: {
+    readonly source: string;
+    readonly sequences: readonly Int32Array[];
+    readonly signal?: AbortSignal | null;
+  }): Promise<DictionaryHealth>;
   /** Told of every prompt whose choices were all submitted, with their number. */
   promptAccepted?(choices: number): void;
   /** The profile that holds where a request names none, as `name:version`; null: none. */
@@ -217,6 +226,30 @@ export interface SequenceFeatures {
     /** Feature indices and activations. */
     readonly activations: SparseActivations;
   }[];
+}
+
+/** How healthy a dictionary is, on some texts. First tokens and attention sinks do not count, and are left as they are. */
+export interface DictionaryHealth {
+  readonly source: string;
+  readonly texts: number;
+  /** Tokens that counted. */
+  readonly tokens: number;
+  readonly explainedVariance: number;
+  readonly l0: number;
+  readonly features: number;
+  /** Features that fired on none of these tokens: of few tokens many are silent that are not dead. */
+  readonly silentFeatures: number;
+  /** Mean cross-entropy of the tokens that follow those that count, in nats. */
+  readonly loss: {
+    /** Of the model as it is; splicing in the reconstruction together with its error is this. */
+    readonly plain: number;
+    /** With the reconstruction in place of what it describes. */
+    readonly spliced: number;
+    /** With zeros there. */
+    readonly zeroed: number;
+  };
+  /** (zeroed − spliced) / (zeroed − plain): 1 is no loss at all. */
+  readonly lossRecovered: number;
 }
 
 export interface ActivationSearchRequest {

@@ -24,6 +24,7 @@ import { SavedSteerings } from './profiles/saved-steerings.ts';
 import { featureReading } from './read-features.ts';
 import { createRelationService } from './relation-services.ts';
 import { resolveSteering } from './resolve-steering.ts';
+import { evaluateSource } from './sae/evaluate.ts';
 import { createSourceService } from './source-services.ts';
 
 export interface ServicesOptions {
@@ -304,6 +305,11 @@ function modelService(
     tokenizer: model.tokenizer,
     encode: (text, options) => model.encoder.encode(text, options),
     chatTemplate: model.chatTemplate,
+    evaluateSource: async ({ source: name, sequences, signal }) => {
+      const [source] = registry.sourcesNamed([name], 'source');
+      if (!source) throw new TillerError('internal', 'a source that was named is not there');
+      return evaluateSource(ready, source, sequences, { signal });
+    },
     defaultProfile: () => {
       const steering = saved.defaults.of(card.id);
       return steering?.on ? formatSavedName(steering.profile.saved) : null;

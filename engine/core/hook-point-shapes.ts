@@ -69,3 +69,8 @@ const uneditable: readonly { readonly names: RegExp; readonly reason: string }[]
 export function whyNotEditable(hookPoint: string): string | null {
   return uneditable.find(({ names }) => names.test(hookPoint))?.reason ?? null;
 }
+
+/** Whether a hook point in canonical spelling is as wide as there are keys: attention's scores and pattern. */
+export function showsKeys(hookPoint: string): boolean {
+  return /\.attn\.hook_(attn_scores|pattern)$/.test(hookPoint);
+}

@@ -1,4 +1,5 @@
 export { type CompiledGraph, compileDecoder } from './compile.ts';
+export { blocksNeeded } from './depth.ts';
 export { encoderForm, encoderPorts, encoderSite } from './encode-port.ts';
 export { editableHookPoints } from './hook-points.ts';
 export type { LinearOptions } from './linear.ts';

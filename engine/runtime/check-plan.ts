@@ -1,4 +1,4 @@
-import { type RowStep, type StepPlan, TillerError } from '../core/index.ts';
+import { type RowStep, type StepPlan, showsKeys, TillerError } from '../core/index.ts';
 
 /** What the memory of an executor has room for. */
 export interface PlanLimits {
@@ -34,9 +34,7 @@ function checkSlots(rows: readonly RowStep[], { ragged }: PlanLimits): void {
 
 function checkMixed(rows: readonly RowStep[], { ragged, slots, maxChunk }: PlanLimits): void {
   if (!ragged) refuse('rows that decode and a prompt share it, which these operators cannot do');
-  const reads = ({ taps, encodings = [], replacements = [] }: RowStep) =>
-    taps.length + encodings.length + replacements.length > 0;
-  if (rows.some(reads)) refuse('it is mixed and has taps, encodings or replacements');
+  if (rows.some(({ taps }) => taps.some(showsKeys))) refuse('it is mixed and has taps that show keys');
   const tokens = rows.reduce((sum, row) => sum + row.tokens.length, 0);
   if (tokens > slots + maxChunk) refuse(`it has ${tokens} tokens; ${slots + maxChunk} can be run`);
 }

@@ -14,7 +14,13 @@ import {
   type StepPlan,
   TillerError,
 } from '../core/index.ts';
-import type { GraphOptions, KeyValueType, LinearOptions, OpenSites } from '../graph/index.ts';
+import {
+  blocksNeeded,
+  type GraphOptions,
+  type KeyValueType,
+  type LinearOptions,
+  type OpenSites,
+} from '../graph/index.ts';
 import { fillEncoders, readEncoders } from './bound-encoders.ts';
 import { BuildQueue } from './build-queue.ts';
 import { checkEncoder } from './check-encoder.ts';
@@ -200,6 +206,8 @@ class OnnxExecutor implements Executor {
       if (edits.size > 0 && !tapsOnly)
         await variants?.ensure({ edits: new Set([...edits, ...this.open]), taps, encoders, replaced });
       await variants?.ensure({ edits, taps, encoders, replaced, tapsOnly });
+      // it may come to share a step with rows that decode
+      if (tapsOnly && this.ragged) await variants?.ensure({ edits, taps, encoders, replaced });
     }
   }
 
@@ -224,7 +232,7 @@ class OnnxExecutor implements Executor {
   private async execute(plan: StepPlan): Promise<readonly RowResult[]> {
     const mixed = plan.kind === 'mixed';
     const rows = mixed ? splitTokens(plan.rows) : plan.rows;
-    const needed = encodersOf(rows, this.operators);
+    const needed = encodersOf(plan.rows, this.operators);
     const held = await this.encoders.hold(needed.map(({ encoder }) => encoder));
     try {
       const encoders = needed.map((each, at) => ({ ...each, memory: held.memories[at] as EncoderMemory }));
@@ -253,7 +261,7 @@ class OnnxExecutor implements Executor {
     const oneToken = rows.length === 1 && rows[0]?.tokens.length === 1;
     const variants = (oneToken ? this.oneTokenVariants : null) ?? this.variants;
     const variant = await variants.chooseForStep(sites);
-    for (const { slot, start } of rows) this.cache.depths.note(slot, start, variant.graph.blocks);
+    for (const row of rows) this.cache.depths.note(row.slot, row.start, this.depthOf(row, variant));
     const wanted = wantedPositions(rows);
     const anywhere = this.ragged && kind !== 'prefill';
     const slots = anywhere ? { first: 0, count: this.slots + 1 } : { first: rows[0]?.slot ?? 0, count: rows.length };
@@ -282,6 +290,15 @@ class OnnxExecutor implements Executor {
       taps: readTaps(step, row, r, rows.length),
       activations: readEncoders(step, row, r, encoders),
     }));
+  }
+
+  /**
+   * How many blocks of a row are written that may be relied on. One that wants no logits may share a step that runs more blocks than the
+   * steps before it did: what those make of it is wanted by nobody.
+   */
+  private depthOf({ logits, taps, encodings = [] }: RowStep, { sites, graph }: Variant): number {
+    if (logits !== 'never' || sites.tapsOnly) return graph.blocks;
+    return blocksNeeded([...taps, ...encodings.map(({ encoder }) => encoder.hookPoint)], this.config.blocks);
   }
 
   async copySlot(from: number, to: number, tokens: number): Promise<void> {

@@ -1,4 +1,12 @@
-import type { EditReading, LogitsRow, RowResult, RowStep } from '../core/index.ts';
+import {
+  concatenateActivations,
+  type EditReading,
+  type LogitsRow,
+  type Replacement,
+  type RowResult,
+  type RowStep,
+  type SparseActivations,
+} from '../core/index.ts';
 
 /**
  * The rows of a mixed step as a graph takes them: one token each, those of the prompt behind each other in one slot. Attention puts them
@@ -9,7 +17,7 @@ export function splitTokens(rows: readonly RowStep[]): readonly RowStep[] {
 }
 
 function tokenOf(row: RowStep, token: number): RowStep {
-  const { tokens, start, logits, edits } = row;
+  const { tokens, start, logits, edits, replacements } = row;
   const last = token === tokens.length - 1;
   return {
     ...row,
@@ -17,7 +25,14 @@ function tokenOf(row: RowStep, token: number): RowStep {
     start: start + token,
     logits: logits === 'last' && !last ? 'none' : logits,
     edits: edits.map(({ edit, mask }) => ({ edit, mask: mask[token] === 1 ? touched : left })),
+    ...(replacements ? { replacements: replacements.map((each) => replacementOf(each, token)) } : {}),
   };
+}
+
+function replacementOf({ hookPoint, values, mask }: Replacement, token: number): Replacement {
+  const width = values.length / mask.length;
+  const own = values.subarray(token * width, (token + 1) * width);
+  return { hookPoint, values: own, mask: mask.subarray(token, token + 1) };
 }
 
 /** The same arrays each time: steps know edits that stay as they were by them. */
@@ -34,12 +49,22 @@ export function joinTokens(rows: readonly RowStep[], results: readonly RowResult
   });
 }
 
-function joined({ requestId, edits }: RowStep, tokens: readonly RowResult[]): RowResult {
+function joined({ requestId, edits, taps, encodings = [] }: RowStep, tokens: readonly RowResult[]): RowResult {
   const logits: LogitsRow[] = tokens.flatMap((token) => token.logits);
   const readings = edits.map(
     (_, index) => new SeveralReadings(tokens.map((token) => token.readings[index] as EditReading)),
   );
-  return { requestId, logits, readings, taps: new Map() };
+  const activations = encodings.map((_, k) =>
+    concatenateActivations(tokens.map((token) => token.activations?.[k] as SparseActivations)),
+  );
+  return { requestId, logits, readings, taps: new Map(taps.map((name) => [name, tapOf(name, tokens)])), activations };
+}
+
+function tapOf(name: string, tokens: readonly RowResult[]): Float32Array {
+  const width = tokens[0]?.taps.get(name)?.length ?? 0;
+  const whole = new Float32Array(tokens.length * width);
+  for (const [t, { taps }] of tokens.entries()) whole.set(taps.get(name) ?? [], t * width);
+  return whole;
 }
 
 /** An edit's readings over tokens that were rows of their own. */

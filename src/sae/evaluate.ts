@@ -7,32 +7,9 @@ import {
   type SparseActivations,
   TillerError,
 } from '../../engine/index.ts';
+import type { DictionaryHealth } from '../../routes/services.ts';
 import { countedTokens, ReconstructionTally, reconstruct, type Source } from '../../sae-registry/index.ts';
 import type { ReadyModel } from '../services.ts';
-
-/** How healthy a dictionary is, on some texts. First tokens and attention sinks do not count, and are left as they are. */
-export interface DictionaryHealth {
-  readonly source: string;
-  readonly texts: number;
-  /** Tokens that counted. */
-  readonly tokens: number;
-  readonly explainedVariance: number;
-  readonly l0: number;
-  readonly features: number;
-  /** Features that fired on none of these tokens: of few tokens many are silent that are not dead. */
-  readonly silentFeatures: number;
-  /** Mean cross-entropy of the tokens that follow those that count, in nats. */
-  readonly loss: {
-    /** Of the model as it is; splicing in the reconstruction together with its error is this. */
-    readonly plain: number;
-    /** With the reconstruction in place of what it describes. */
-    readonly spliced: number;
-    /** With zeros there. */
-    readonly zeroed: number;
-  };
-  /** (zeroed − spliced) / (zeroed − plain): 1 is no loss at all. */
-  readonly lossRecovered: number;
-}
 
 /** What evaluating needs of a loaded model. */
 export type EvaluatedModel = Pick<ReadyModel, 'engine' | 'registry' | 'model'>;
@@ -51,7 +28,7 @@ let evaluations = 0;
 export async function evaluateSource(
   ready: EvaluatedModel,
   source: Source,
-  sequences: AsyncIterable<Int32Array>,
+  sequences: AsyncIterable<Int32Array> | Iterable<Int32Array>,
   { signal = null, onText }: EvaluationOptions = {},
 ): Promise<DictionaryHealth> {
   const { registry, model } = ready;

@@ -87,12 +87,19 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
     encode: async (text, { addSpecialTokens }) => tokenizer.encode(text, { addSpecialTokens }),
     chatTemplate: options.chatTemplate === undefined ? toyTemplate : options.chatTemplate,
     submit: (request) => engine.submit(request),
+    readFeatures: async function* () {},
+    searchByActivation: async (request) => searchByActivation(request),
+    evaluateSource: async ({ source, sequences }) => {
+      if (source !== '3-res') throw new TillerError('source_not_found', `no source '${source}'`, { param: 'source' });
+      const tokens = sequences.reduce((sum, ids) => sum + ids.length - 1, 0);
+      const loss = { plain: 2, spliced: 3, zeroed: 6 };
+      const figures = { explainedVariance: 0.5, l0: 3, features: 8, silentFeatures: 1, loss, lossRecovered: 0.75 };
+      return { source: sourceId, texts: sequences.length, tokens, ...figures };
+    },
     defaultProfile: () => options.defaultProfile ?? null,
     saveProfile: unused,
     importProfile: unused,
     saveVector: unused,
-    readFeatures: async function* () {},
-    searchByActivation: async (request) => searchByActivation(request),
     resolveSteering: (request) => {
       steeringRequests.push(request);
       return resolve(request);

@@ -8,6 +8,7 @@ import {
   type RowStep,
 } from '../../../engine/core/index.ts';
 import { openExecutor } from '../../../engine/runtime/index.ts';
+import { randomEncoder } from '../../harness/encoders.ts';
 import { testKernels } from '../../harness/kernels.ts';
 import { randomNumbers, tinyConfig, writeTinyWeights } from '../../harness/tiny-model.ts';
 
@@ -160,10 +161,41 @@ describe('a step of rows that decode and of a prompt', () => {
     }
   });
 
+  it('reads, taps and replaces a prompt as a step of its own does, also one of which nothing else is wanted', async () => {
+    const encoder = randomEncoder({ hookPoint: place, width: dModel, outputs: 100 });
+    const values = Float32Array.from({ length: 8 * dModel }, () => next() * 3);
+    const mask = Uint8Array.from({ length: 8 }, (_, t) => Number(t === 2 || t === 5));
+    const replacements = [{ hookPoint: 'blocks.0.hook_resid_post', values, mask }];
+    for (const logits of ['last', 'never'] as const) {
+      const row = {
+        ...promptRow(0, 8),
+        logits,
+        edits: [],
+        taps: [place],
+        encodings: [{ encoder, limit: 100 }],
+        replacements,
+      };
+      const [alone] = await executor.run({ kind: 'prefill', rows: [row] });
+      const together = await executor.run({ kind: 'mixed', rows: [decodeRow(1, 9), row] });
+      const got = together[1];
+      const [want, own] = [alone?.taps.get(place) ?? [], got?.taps.get(place) ?? []];
+      expect(own.length).toBe(8 * dModel);
+      for (let i = 0; i < want.length; i++) expect(own[i]).toBeCloseTo(want[i] as number, 3);
+      expect(got?.activations?.[0]?.active).toEqual(alone?.activations?.[0]?.active);
+      expect(got?.activations?.[0]?.indices).toEqual(alone?.activations?.[0]?.indices);
+      expect(got?.activations?.[0]?.tokens).toBe(8);
+      expect(together[0]?.activations).toEqual([]);
+    }
+  });
+
   it.each<[string, readonly RowStep[], RegExp]>([
     ['two rows in one slot', [decodeRow(2, 3), promptRow(0, 4)], /same slot/],
     ['more tokens than it takes', [promptRow(0, 24), { ...promptRow(0, 24), slot: 3 }], /48 tokens; 30 can be run/],
-    ['taps', [decodeRow(1, 9), { ...promptRow(0, 4), taps: [place] }], /mixed and has taps/],
+    [
+      'taps that show keys',
+      [decodeRow(1, 9), { ...promptRow(0, 4), taps: ['blocks.1.attn.hook_pattern'] }],
+      /taps that show keys/,
+    ],
     ['a prompt beyond the chunk', [decodeRow(1, 9), { ...promptRow(0, 4), tokens: new Int32Array(25) }], /1 to 24/],
   ])('is refused with %s', async (_what, rows, reason) => {
     await expect(executor.run({ kind: 'mixed', rows })).rejects.toThrow(reason);
