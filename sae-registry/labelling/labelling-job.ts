@@ -1,7 +1,7 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, ne, sql } from 'drizzle-orm';
 import { z } from 'zod';
-import type { Store, StoreDatabase } from '../store/open-store.ts';
-import { artifacts, jobs } from '../store/schema.ts';
+import { addArtifact, type Store, type StoreDatabase, writeStore } from '../store/index.ts';
+import { jobs } from '../store/schema.ts';
 
 /** Work of many requests that goes on where it was cut off. */
 export interface LabellingJob {
@@ -22,52 +22,39 @@ export interface JobDescription {
 
 const cursorSchema = z.object({ artifact: z.int() });
 
-/** Begins a job, or goes on with the one of this key that did not end. */
-export function beginJob({ db }: Store, { kind, key, origin }: JobDescription): LabellingJob {
-  return db.transaction(
-    (transaction) => {
-      const which = and(eq(jobs.kind, kind), eq(jobs.key, key));
-      const before = transaction.select().from(jobs).where(which).get();
-      const cursor = cursorSchema.safeParse(before?.cursor);
-      if (before && before.state !== 'done' && cursor.success) {
-        transaction
-          .update(jobs)
-          .set({ state: 'running', error: null, changedAt: now })
-          .where(eq(jobs.id, before.id))
-          .run();
-        return { row: before.id, artifact: cursor.data.artifact, resumed: true };
-      }
-      const artifact = Number(transaction.insert(artifacts).values({ kind: 'run', origin }).run().lastInsertRowid);
-      const begun = {
-        state: 'running' as const,
-        done: 0,
-        total: null,
-        cursor: { artifact },
-        error: null,
-        changedAt: now,
-      };
-      const row = transaction
-        .insert(jobs)
-        .values({ kind, key, ...begun })
-        .onConflictDoUpdate({ target: [jobs.kind, jobs.key], set: begun })
-        .returning({ id: jobs.id })
-        .get();
-      return { row: row.id, artifact, resumed: false };
-    },
-    { behavior: 'immediate' },
-  );
+/** The job of this key that was begun and did not end; null where there is none. */
+export function unfinishedJob({ db }: Pick<Store, 'db'>, { kind, key }: JobDescription): LabellingJob | null {
+  const which = and(eq(jobs.kind, kind), eq(jobs.key, key), ne(jobs.state, 'done'));
+  const row = db.select({ id: jobs.id, cursor: jobs.cursor }).from(jobs).where(which).get();
+  const cursor = cursorSchema.safeParse(row?.cursor);
+  return row && cursor.success ? { row: row.id, artifact: cursor.data.artifact, resumed: true } : null;
 }
 
-/** Says how much there is to do in all, what is done already included. */
-export function setJobTotal({ db }: Store, job: LabellingJob, done: number, total: number): void {
-  db.update(jobs).set({ done, total, changedAt: now }).where(eq(jobs.id, job.row)).run();
+/** Begins a job, or goes on with the unfinished one; `done` of `total` are done already. */
+export function beginJob(store: Store, job: JobDescription, done: number, total: number): LabellingJob {
+  return writeStore(store, (db) => {
+    const begun = { state: 'running' as const, done, total, error: null, changedAt: now };
+    const before = unfinishedJob({ db }, job);
+    if (before) {
+      db.update(jobs).set(begun).where(eq(jobs.id, before.row)).run();
+      return before;
+    }
+    const { kind, key, origin } = job;
+    const artifact = addArtifact({ db }, { kind: 'run', origin, hash: null, bytes: null });
+    const row = db
+      .insert(jobs)
+      .values({ kind, key, ...begun, cursor: { artifact } })
+      .onConflictDoUpdate({ target: [jobs.kind, jobs.key], set: { ...begun, cursor: { artifact } } })
+      .returning({ id: jobs.id })
+      .get();
+    return { row: row.id, artifact, resumed: false };
+  });
 }
 
-/** One more is done; inside of the transaction that writes it. */
-export function advanceJob(transaction: Pick<StoreDatabase, 'update'>, job: LabellingJob): void {
-  transaction
-    .update(jobs)
-    .set({ done: sql`${jobs.done} + 1`, changedAt: now })
+/** `count` more are done; inside of the transaction that writes them. */
+export function advanceJob(db: StoreDatabase, job: LabellingJob, count: number): void {
+  db.update(jobs)
+    .set({ done: sql`${jobs.done} + ${count}`, changedAt: now })
     .where(eq(jobs.id, job.row))
     .run();
 }
@@ -80,4 +67,4 @@ export function endJob({ db }: Store, job: LabellingJob, error: string | null): 
     .run();
 }
 
-const now = sql`(unixepoch('subsec') * 1000)`;
+const now = sql`(unixepoch() * 1000)`;

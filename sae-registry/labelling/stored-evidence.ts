@@ -1,5 +1,5 @@
 import { and, asc, eq } from 'drizzle-orm';
-import type { Store } from '../store/open-store.ts';
+import type { Store } from '../store/index.ts';
 import { examples, statistics } from '../store/schema.ts';
 import type { NegativePool } from './negatives.ts';
 import type { Evidence, Passage } from './passage.ts';

@@ -1,5 +1,5 @@
 import { and, eq, ne, or } from 'drizzle-orm';
-import type { Store } from '../store/open-store.ts';
+import { type Store, writeStore } from '../store/index.ts';
 import { labels } from '../store/schema.ts';
 import { advanceJob, type LabellingJob } from './labelling-job.ts';
 
@@ -16,29 +16,29 @@ export interface WrittenLabel extends Authorship {
 }
 
 /**
- * Writes the label that a job made and counts it, in one transaction. `replace` takes this author's earlier labels of the feature, by
- * this method, away; without it one that is there stays and nothing is written. Says whether it was written.
+ * Writes labels that a job made and counts them, in one transaction. `replace` takes this author's earlier labels of a feature, by this
+ * method, away; without it one that is there stays and nothing is written. Returns how many were written.
  */
-export function writeLabel({ db }: Store, job: LabellingJob, label: WrittenLabel, replace: boolean): boolean {
-  return db.transaction(
-    (transaction) => {
+export function writeLabels(store: Store, job: LabellingJob, made: readonly WrittenLabel[], replace: boolean): number {
+  return writeStore(store, (db) => {
+    let written = 0;
+    for (const label of made) {
       const theirs = and(
         eq(labels.source, label.source),
         eq(labels.feature, label.feature),
         eq(labels.method, label.method),
         eq(labels.author, label.author),
       );
-      if (replace) transaction.delete(labels).where(theirs).run();
-      else if (transaction.select({ id: labels.id }).from(labels).where(theirs).get()) return false;
-      transaction
-        .insert(labels)
+      if (replace) db.delete(labels).where(theirs).run();
+      else if (db.select({ id: labels.id }).from(labels).where(theirs).get()) continue;
+      db.insert(labels)
         .values({ ...label, artifact: job.artifact })
         .run();
-      advanceJob(transaction, job);
-      return true;
-    },
-    { behavior: 'immediate' },
-  );
+      written++;
+    }
+    advanceJob(db, job, made.length);
+    return written;
+  });
 }
 
 /** Features that an author has labelled by a method; with `artifact` only those that a job did. */
