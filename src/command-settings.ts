@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { steeringModes, steeringUnits } from '../engine/core/index.ts';
+import { labellerKeyVariable, labelSettings, scoreSettings } from './labelling-settings.ts';
 import { serveSettings, switchValue, wholeNumber } from './serve-settings.ts';
 import { type SettingTable, setting } from './setting.ts';
 
@@ -149,9 +150,17 @@ export const doctorSettings = { json: steerSettings.json } as const;
 
 /** Every variable there is, whatever the command that reads it. */
 export const allVariables: readonly string[] = [
+  labellerKeyVariable,
   ...new Set(
-    [serveSettings, targetSettings, editSettings, steerSettings, pullSettings, collectSettings].flatMap(
-      (table: SettingTable) => Object.values(table).map((entry) => entry.variable),
-    ),
+    [
+      serveSettings,
+      targetSettings,
+      editSettings,
+      steerSettings,
+      pullSettings,
+      collectSettings,
+      labelSettings,
+      scoreSettings,
+    ].flatMap((table: SettingTable) => Object.values(table).map((entry) => entry.variable)),
   ),
 ];

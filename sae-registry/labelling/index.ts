@@ -8,4 +8,5 @@ export * from './named-source.ts';
 export * from './score-plan.ts';
 export * from './score-run.ts';
 export * from './stored-evidence.ts';
+export * from './token-label.ts';
 export * from './trial.ts';

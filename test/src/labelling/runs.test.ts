@@ -219,9 +219,12 @@ describe('scores', () => {
 
   it('count malformed answers as no judgement, and say so', async () => {
     addWordLabels(store, source, 0, 'right');
-    const at = await labellerAt((question) =>
-      question.number % 4 === 3 ? 'Well, hard to say.' : wordOracle(question),
-    );
+    const asked = new Map<string, number>();
+    const at = await labellerAt((question) => {
+      const label = /Description: (\w+)/.exec(question.user)?.[1] ?? '';
+      asked.set(label, (asked.get(label) ?? 0) + 1);
+      return asked.get(label) === 2 ? 'Well, hard to say.' : wordOracle(question);
+    });
     const { scores: found, unjudged, failed } = await score(at, { methods: ['detection'] });
     expect(found.detection.mean).toBe(1);
     expect(found.detection.judgements).toBe(24 * 20 - unjudged);
