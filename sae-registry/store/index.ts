@@ -1,3 +1,4 @@
+export * from './added-sources.ts';
 export * from './artifacts.ts';
 export * from './open-store.ts';
 export * from './sources.ts';

@@ -77,6 +77,22 @@ export const sources = sqliteTable(
   (table) => [unique('sources_by_name').on(table.model, table.name)],
 );
 
+/** Dictionaries that are loaded with their model at every start, beside the bundled ones. */
+export const addedSources = sqliteTable(
+  'added_sources',
+  {
+    id: integer('id').primaryKey(),
+    model: text('model').notNull(),
+    name: text('name').notNull(),
+    /** Folder or file, absolute. */
+    path: text('path').notNull(),
+    /** What was asked for: a path, a Hub id with its revision, `release/id` of the catalog. */
+    origin: text('origin').notNull(),
+    addedAt: addedAt(),
+  },
+  (table) => [unique('added_sources_by_name').on(table.model, table.name)],
+);
+
 const ofSource = () =>
   integer('source')
     .notNull()
@@ -117,11 +133,11 @@ export const labelScores = sqliteTable(
     score: real('score').notNull(),
     /** Of how many judgements. */
     judgements: integer('judgements'),
+    addedAt: addedAt(),
     f1: real('f1'),
     /** How the judgements fell out, and how many there should have been more; null of an import that does not say. */
     counts: text('counts', { mode: 'json' }).$type<ScoreCounts>(),
     artifact: integer('artifact').references(() => artifacts.id),
-    addedAt: addedAt(),
   },
   (table) => [primaryKey({ columns: [table.label, table.method, table.author] })],
 );

@@ -63,8 +63,7 @@ export async function scoreCommand({ store, source: name, settings, key, display
   const spending = new Spending();
   const labeller = connectLabeller(endpoint, settings, { key, spending, onNotice: display.onNotice });
   const label = `Scoring ${sourceId(source)}`;
-  const onProgress = (ended: number, total: number) =>
-    display.onProgress({ label, done: ended, total, unit: 'items' });
+  const onProgress = (ended: number, total: number) => display.onProgress({ label, done: ended, total, unit: 'items' });
   try {
     const result = await runScores({ ...task, labeller, concurrency: settings.concurrency, onProgress });
     return settings.json ? resultJson(result, done, spending, settings) : resultText(result, spending, settings);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { eq } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -8,7 +9,7 @@ import {
   runScores,
   type ScoreChoice,
 } from '../../../sae-registry/labelling/index.ts';
-import { type KnownSource, openStore, type Store } from '../../../sae-registry/store/index.ts';
+import { findArtifact, type KnownSource, openStore, type Store } from '../../../sae-registry/store/index.ts';
 import { jobs, labelScores, labels } from '../../../sae-registry/store/schema.ts';
 import { createEndpointLabeller } from '../../../src/labelling/endpoint-labeller.ts';
 import { RateGate } from '../../../src/labelling/rate-gate.ts';
@@ -34,7 +35,10 @@ afterEach(async () => {
   store.close();
 });
 
-async function labellerAt(answer: (question: AskedQuestion) => ScriptedAnswer, model = 'oracle') {
+async function labellerAt(
+  answer: (question: AskedQuestion) => ScriptedAnswer | Promise<ScriptedAnswer>,
+  model = 'oracle',
+) {
   const fake = await fakeEndpoint(answer);
   open.push(fake);
   const labeller = createEndpointLabeller({
@@ -65,12 +69,16 @@ const stored = () => store.db.select().from(labels).orderBy(labels.feature, labe
 
 describe('labels of a model', () => {
   it('are made for every feature, with method, author and where they are from', async () => {
-    const at = await labellerAt(wordOracle);
+    const at = await labellerAt((question) => sleep(20).then(() => wordOracle(question)));
     expect(await label(at)).toEqual({ labelled: 24, failed: new Map() });
     const made = stored();
     expect(made.map(({ text }) => text)).toEqual(Array.from({ length: 24 }, (_, feature) => `word${feature}`));
     expect(new Set(made.map(({ method, author }) => `${method} ${author}`))).toEqual(new Set(['llm-examples oracle']));
-    expect(new Set(made.map(({ artifact }) => artifact))).toEqual(new Set([1]));
+    expect(new Set(made.map(({ artifact }) => artifact)).size).toBe(1);
+    expect(findArtifact(store, made[0]?.artifact ?? 0)).toMatchObject({
+      kind: 'run',
+      origin: 'tiller sae label tiny-model/res (llm-examples, oracle)',
+    });
     expect(at.fake.mostAtOnce()).toBeLessThanOrEqual(4);
     expect(at.fake.mostAtOnce()).toBeGreaterThan(1);
     expect(store.db.select().from(jobs).get()).toMatchObject({ state: 'done', done: 24, total: 24, error: null });
