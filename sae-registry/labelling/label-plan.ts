@@ -1,6 +1,6 @@
 import type { KnownSource, Store } from '../store/index.ts';
 import type { Labeller } from './labeller.ts';
-import { type JobDescription, unfinishedJob } from './labelling-job.ts';
+import { type JobDescription, jobKey, unfinishedArtifact } from './labelling-job.ts';
 import { sourceId } from './named-source.ts';
 import type { StoredEvidence } from './stored-evidence.ts';
 import { tokenLabelAuthor, tokenLabelMethod } from './token-label.ts';
@@ -59,15 +59,15 @@ export function planLabels(task: LabelTask): LabelPlan {
 
 function doneBefore({ store, source, choice }: LabelTask, by: Authorship, job: JobDescription): Set<number> {
   if (!choice.replace) return labelledBy(store, source.key, by);
-  const unfinished = unfinishedJob(store, job);
-  return unfinished === null ? new Set() : labelledBy(store, source.key, by, unfinished.artifact);
+  const artifact = unfinishedArtifact(store, job);
+  return artifact === null ? new Set() : labelledBy(store, source.key, by, artifact);
 }
 
 /** A job is another where anything differs that changes what it makes. */
 function jobOf({ source, choice }: LabelTask, { method, author }: Authorship): JobDescription {
   return {
     kind: 'label',
-    key: JSON.stringify({ source: source.key, method, author, ...choice }),
+    key: jobKey(source.key, { method, author, ...choice }),
     origin: `tiller sae label ${sourceId(source)} (${method}, ${author})`,
   };
 }

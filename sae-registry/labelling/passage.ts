@@ -1,11 +1,7 @@
+import type { FeatureExample } from '../store/index.ts';
+
 /** A stretch of text on which a feature fires. */
-export interface Passage {
-  readonly tokens: readonly string[];
-  /** The feature's activation on each token; null where only the peak is known. */
-  readonly values: Float32Array | null;
-  /** The strongest of them. */
-  readonly peak: number;
-}
+export type Passage = FeatureExample;
 
 /** What is known of a feature, for whoever is to describe it. */
 export interface Evidence {

@@ -1,10 +1,10 @@
 import type { KnownSource, Store } from '../store/index.ts';
 import type { Labeller } from './labeller.ts';
-import { type JobDescription, unfinishedJob } from './labelling-job.ts';
+import { type JobDescription, jobKey, unfinishedArtifact } from './labelling-job.ts';
 import { sourceId } from './named-source.ts';
 import type { StoredEvidence } from './stored-evidence.ts';
 import type { ScoreMethod } from './trial.ts';
-import { type LabelFilter, type StoredLabel, scoredBy, storedLabels } from './written-scores.ts';
+import { type LabelFilter, type ScoredLabel, scoredBy, storedLabels } from './written-scores.ts';
 
 export interface ScoreChoice extends LabelFilter {
   readonly methods: readonly ScoreMethod[];
@@ -31,7 +31,7 @@ export interface ScoreTask {
 
 /** One label by one method. */
 export interface Scoring {
-  readonly label: StoredLabel;
+  readonly label: ScoredLabel;
   readonly method: ScoreMethod;
 }
 
@@ -51,11 +51,11 @@ export function planScores(task: ScoreTask): ScorePlan {
     .filter(({ feature }) => features === null || features.has(feature))
     .slice(0, choice.limit ?? undefined)
     .flatMap((label) => choice.methods.map((method) => ({ label, method })));
-  const unfinished = choice.replace ? unfinishedJob(store, job) : null;
+  const unfinished = choice.replace ? unfinishedArtifact(store, job) : null;
   const done =
     choice.replace && unfinished === null
       ? new Set<string>()
-      : scoredBy(store, source.key, labeller.name, unfinished?.artifact);
+      : scoredBy(store, source.key, labeller.name, unfinished ?? undefined);
   const todo = chosen.filter(({ label, method }) => !done.has(`${label.key} ${method}`));
   return { job, todo, done: chosen.length - todo.length };
 }
@@ -63,7 +63,7 @@ export function planScores(task: ScoreTask): ScorePlan {
 function jobOf({ source, choice, labeller }: ScoreTask): JobDescription {
   return {
     kind: 'score',
-    key: JSON.stringify({ source: source.key, judge: labeller.name, ...choice }),
+    key: jobKey(source.key, { judge: labeller.name, ...choice }),
     origin: `tiller sae score ${sourceId(source)} (${choice.methods.join(', ')}, ${labeller.name}, seed ${choice.seed})`,
   };
 }

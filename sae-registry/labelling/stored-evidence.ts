@@ -1,8 +1,8 @@
-import { and, asc, eq } from 'drizzle-orm';
-import type { Store } from '../store/index.ts';
+import { asc, eq } from 'drizzle-orm';
+import { examplesOf, type Store, statisticsOf } from '../store/index.ts';
 import { examples, statistics } from '../store/schema.ts';
 import type { NegativePool } from './negatives.ts';
-import type { Evidence, Passage } from './passage.ts';
+import type { Evidence } from './passage.ts';
 import { SharedTokens } from './shared-tokens.ts';
 import { peakTokens } from './token-label.ts';
 
@@ -31,7 +31,7 @@ export function openEvidence(store: Store, source: number): StoredEvidence {
     .where(eq(statistics.source, source))
     .all()
     .map(({ feature }) => feature);
-  const passages = (feature: number) => passagesOf(store, source, feature);
+  const passages = (feature: number) => examplesOf(store, source, feature);
   let tokens: SharedTokens | null = null;
   return {
     features,
@@ -42,29 +42,11 @@ export function openEvidence(store: Store, source: number): StoredEvidence {
       return tokens.neighbours(feature);
     },
     evidence: (feature) => {
-      const row = db
-        .select({ topLogits: statistics.topLogits, topTokens: statistics.topTokens })
-        .from(statistics)
-        .where(and(eq(statistics.source, source), eq(statistics.feature, feature)))
-        .get();
-      return { feature, passages: passages(feature), topLogits: row?.topLogits ?? [], topTokens: row?.topTokens ?? [] };
+      const figures = statisticsOf(store, source, feature);
+      const { topLogits = [], topTokens = [] } = figures ?? {};
+      return { feature, passages: passages(feature), topLogits, topTokens };
     },
   };
-}
-
-function passagesOf({ db }: Store, source: number, feature: number): Passage[] {
-  return db
-    .select({ tokens: examples.tokens, values: examples.values, peak: examples.peak })
-    .from(examples)
-    .where(and(eq(examples.source, source), eq(examples.feature, feature)))
-    .orderBy(asc(examples.rank))
-    .all()
-    .map(({ tokens, values, peak }) => ({ tokens, values: values === null ? null : floats(values), peak }));
-}
-
-/** Little-endian float32, copied: a buffer may lie anywhere in its memory. */
-function floats(buffer: Buffer): Float32Array {
-  return Float32Array.from({ length: Math.floor(buffer.length / 4) }, (_, i) => buffer.readFloatLE(i * 4));
 }
 
 /** The tokens on which each feature fires most often; of one without statistics those at the peaks of its passages. */
@@ -78,7 +60,7 @@ function gatherTokens(store: Store, source: number, features: readonly number[])
   const tokens = new SharedTokens();
   for (const feature of features) {
     const often = known.get(feature) ?? [];
-    tokens.add(feature, often.length > 0 ? often : peakTokens({ passages: passagesOf(store, source, feature) }));
+    tokens.add(feature, often.length > 0 ? often : peakTokens({ passages: examplesOf(store, source, feature) }));
   }
   return tokens;
 }

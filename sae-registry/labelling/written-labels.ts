@@ -36,7 +36,7 @@ export function writeLabels(store: Store, job: LabellingJob, made: readonly Writ
         .run();
       written++;
     }
-    advanceJob(db, job, made.length);
+    advanceJob({ ...store, db }, job, made.length);
     return written;
   });
 }

@@ -5,7 +5,7 @@ import { advanceJob, type LabellingJob } from './labelling-job.ts';
 import type { ScoreMethod } from './trial.ts';
 
 /** A label to be scored. */
-export interface StoredLabel {
+export interface ScoredLabel {
   readonly key: number;
   readonly feature: number;
   readonly text: string;
@@ -32,7 +32,7 @@ export interface LabelFilter {
 }
 
 /** Labels by feature. */
-export function storedLabels({ db }: Store, source: number, { method, author }: LabelFilter): StoredLabel[] {
+export function storedLabels({ db }: Store, source: number, { method, author }: LabelFilter): ScoredLabel[] {
   return db
     .select({
       key: labels.id,
@@ -67,7 +67,7 @@ export function writeScore(store: Store, job: LabellingJob, written: WrittenScor
       .values({ ...written, artifact: job.artifact })
       .onConflictDoUpdate({ target: [labelScores.label, labelScores.method, labelScores.author], set: replaced })
       .run();
-    advanceJob(db, job, 1);
+    advanceJob({ ...store, db }, job, 1);
     return true;
   });
 }

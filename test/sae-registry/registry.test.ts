@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundledSources, openRegistry, type Registry } from '../../sae-registry/index.ts';
+import { bundledSources, countLabels, openRegistry, type Registry } from '../../sae-registry/index.ts';
 
 const smollm2 = { id: 'smollm2-135m-instruct', dModel: 576, blocks: 30, hash: 'abc' };
 const tiny = { id: 'tiny-model', dModel: 16, blocks: 4, hash: 'abc' };
@@ -22,7 +22,7 @@ describe('the bundled source', () => {
     const [source] = registry.sources;
     expect(source).toMatchObject({ id, name: '17-res-4k', hookPoint: 'blocks.17.hook_resid_post' });
     expect(source?.dictionary.features).toBe(4096);
-    expect(source?.labels.size).toBe(4096);
+    expect(countLabels(registry.store, source?.key ?? 0)).toBe(4096);
     expect(source?.statistics?.version).toMatch(/^1-[0-9a-f]{12}$/);
   });
 
