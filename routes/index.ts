@@ -7,6 +7,7 @@ import { observeRequests } from './http/observe.ts';
 import { type AppEnv, createRouter, type Router } from './http/router.ts';
 import { registerFeatures } from './native/features.ts';
 import { registerHookPoints } from './native/hook-points.ts';
+import { registerLabels } from './native/labels.ts';
 import { registerModelCards } from './native/models.ts';
 import { registerChatCompletions } from './openai/chat-completions.ts';
 import { registerCompletions } from './openai/completions.ts';
@@ -38,6 +39,7 @@ export function createRoutes(services: Services): Router {
   registerTokenize(app, services);
   registerDetokenize(app, services);
   registerFeatures(app, services);
+  registerLabels(app, services);
   registerModelCards(app, services);
   registerHookPoints(app, services);
   registerHealth(app, services);

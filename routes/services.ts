@@ -211,6 +211,28 @@ export interface FeatureService {
   get(model: string, source: string, index: string): FeatureDetail;
 }
 
+/** What became of a label file. */
+export interface LabelImport {
+  readonly added: number;
+  readonly updated: number;
+  readonly unchanged: number;
+  readonly badLines: number;
+  /** The first of the lines that were left out. */
+  readonly bad: readonly { readonly line: number; readonly reason: string }[];
+}
+
+export interface LabelService {
+  /** Pieces of a label file (JSON lines), read as they are taken. Throws model_not_found, source_not_found. */
+  export(model: string, source: string): Iterable<string>;
+  /** Adds a label file's labels, all good lines at once. `method` and `author` hold where lines do not say. Throws as `export`. */
+  import(
+    model: string,
+    source: string,
+    chunks: AsyncIterable<Uint8Array>,
+    options: { readonly origin: string; readonly method: string; readonly author: string },
+  ): Promise<LabelImport>;
+}
+
 export interface Limits {
   readonly bodyBytes: number;
   readonly maxEdits: number;
@@ -253,6 +275,7 @@ export interface Services {
   /** Gives a model's memory back, or does nothing where it is not loaded. Throws model_not_found, model_busy. */
   unloadModel(name: string): Promise<ListedModel>;
   readonly features: FeatureService;
+  readonly labels: LabelService;
   /** Null when ready, else why not. */
   notReady(): string | null;
   readonly draining: () => boolean;

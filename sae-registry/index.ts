@@ -6,6 +6,7 @@ export * from './exports/index.ts';
 export * from './feature-shapes.ts';
 export * from './feature-vectors.ts';
 export * from './imports/index.ts';
+export type { LabelDefaults } from './label-line.ts';
 export * from './loaders/load-dictionary.ts';
 export type { LoadOptions } from './loaders/loader.ts';
 export * from './model-facts.ts';

@@ -161,6 +161,51 @@ export const saeAddSettings = {
   ),
 } as const;
 
+const labelledSource = setting(
+  '--source <model/name>',
+  'TILLER_LABELS_SOURCE',
+  'whose labels, as tiller sae list shows it',
+  z.string().min(1, 'must not be empty').nullable(),
+  null,
+);
+
+const labelWord = z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters');
+
+/** What `tiller labels import` can be told. */
+export const labelsImportSettings = {
+  source: labelledSource,
+  method: setting(
+    '--method <name>',
+    'TILLER_LABELS_METHOD',
+    'how labels were made whose lines do not say',
+    labelWord,
+    'import',
+  ),
+  author: setting(
+    '--author <name>',
+    'TILLER_LABELS_AUTHOR',
+    'who made labels whose lines do not say',
+    labelWord,
+    'unknown',
+  ),
+  json: steerSettings.json,
+} as const;
+
+/** What `tiller labels export` can be told. */
+export const labelsExportSettings = {
+  source: labelledSource,
+  out: setting(
+    '--out <file>',
+    'TILLER_LABELS_OUT',
+    'where to write',
+    z.string().min(1, 'must not be empty').nullable(),
+    null,
+    {
+      defaultText: 'standard output',
+    },
+  ),
+} as const;
+
 export const doctorSettings = { json: steerSettings.json } as const;
 
 /** Every variable there is, whatever the command that reads it. */
@@ -177,6 +222,8 @@ export const allVariables: readonly string[] = [
       saeAddSettings,
       labelSettings,
       scoreSettings,
+      labelsImportSettings,
+      labelsExportSettings,
     ].flatMap((table: SettingTable) => Object.values(table).map((entry) => entry.variable)),
   ),
 ];

@@ -11,6 +11,7 @@ import type {
 } from '../routes/services.ts';
 import type { Registry, Store } from '../sae-registry/index.ts';
 import type { Config } from './config.ts';
+import { labelService } from './labels/service.ts';
 import type { MemoryLimits } from './limits.ts';
 import { countSteering } from './metrics/count-steering.ts';
 import type { RequestObserver } from './metrics/steering-metrics.ts';
@@ -113,6 +114,11 @@ export class AppServices implements Services {
     },
     get: (model, source, index) => this.#registryOf(model).get(model, source, index),
   };
+
+  readonly labels: Services['labels'] = labelService((name) => ({
+    store: this.store ?? this.#registryOf(name).store,
+    model: this.#pool.lookUp(name)?.value?.id ?? name,
+  }));
 
   models(): readonly ListedModel[] {
     return this.#pool.list().map(toListed);

@@ -3,6 +3,7 @@ import { asTillerError } from '../../engine/core/index.ts';
 import { addCollect } from './collect.ts';
 import type { CliContext } from './context.ts';
 import { addDoctor } from './doctor.ts';
+import { addLabels } from './labels.ts';
 import { addPull } from './pull.ts';
 import { addSae } from './sae.ts';
 import { addServe } from './serve.ts';
@@ -21,7 +22,7 @@ export function createProgram(context: CliContext): Command {
       getErrHelpWidth: () => context.stderr.columns ?? 100,
     })
     .showSuggestionAfterError();
-  for (const add of [addServe, addPull, addSteer, addCollect, addDoctor, addSae]) add(program, context);
+  for (const add of [addServe, addPull, addSteer, addCollect, addDoctor, addSae, addLabels]) add(program, context);
   return program;
 }
 

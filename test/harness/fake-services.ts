@@ -42,6 +42,8 @@ export interface FakeServices {
   readonly steeringRequests: SteeringRequest[];
   /** Names of the models that requests let go of, as the requests named them. */
   readonly released: (string | null)[];
+  /** Label files that were imported, with what was said of them. */
+  readonly labelFiles: { text: string; origin: string; method: string; author: string }[];
 }
 
 /** A whole port without a model: one chat model `toy-chat`, one source of 8 features, one profile `pirate:1`. */
@@ -85,6 +87,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
   };
   const listed: ListedModel = { id: modelId, state: 'loaded', service: model, reason: null };
   const released: (string | null)[] = [];
+  const labelFiles: FakeServices['labelFiles'] = [];
   const services: Services = {
     version: '0.0.0-test',
     limits: {
@@ -114,6 +117,19 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
       return { ...listed, state: 'not_loaded', service: null };
     },
     model: (name) => findModel(name, model),
+    labels: {
+      export: (model, source) => {
+        findFeature(model, source, '0');
+        return ['{"index":0,"label":"one"}\n', '{"index":1,"label":"two"}\n'];
+      },
+      import: async (model, source, chunks, options) => {
+        findFeature(model, source, '0');
+        let text = '';
+        for await (const chunk of chunks) text += Buffer.from(chunk).toString();
+        labelFiles.push({ text, ...options });
+        return { added: 1, updated: 0, unchanged: 2, badLines: 1, bad: [{ line: 4, reason: 'is not JSON.' }] };
+      },
+    },
     features: { search: ({ text, limit }) => search(text).slice(0, limit), get: findFeature },
     notReady: () => options.notReady ?? null,
     draining: options.draining ?? (() => false),
@@ -124,7 +140,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
       clientGone: (route) => gone.push(route),
     },
   };
-  return { services, engine, observations, gone, unexpected, steeringRequests, released };
+  return { services, labelFiles, engine, observations, gone, unexpected, steeringRequests, released };
 }
 
 function findModel(name: string, model: ModelService): ReturnType<Services['model']> {
