@@ -34,7 +34,7 @@ function stubServices(version: string): Services {
     loadModel: refuse,
     unloadModel: refuse,
     features: { search: refuse, get: refuse },
-    labels: { export: refuse, import: refuse },
+    labels: { add: refuse, export: refuse, import: refuse },
     notReady: refuse,
     draining: refuse,
     metrics: { render: refuse, observeHttp: refuse, clientGone: refuse },

@@ -5,6 +5,7 @@ import { presentableError, problemResponse, reportFailure } from './http/errors.
 import { matchedRoute, unknownRoute } from './http/not-found.ts';
 import { observeRequests } from './http/observe.ts';
 import { type AppEnv, createRouter, type Router } from './http/router.ts';
+import { registerFeatureLabels } from './native/feature-labels.ts';
 import { registerFeatures } from './native/features.ts';
 import { registerHookPoints } from './native/hook-points.ts';
 import { registerLabels } from './native/labels.ts';
@@ -39,6 +40,7 @@ export function createRoutes(services: Services): Router {
   registerTokenize(app, services);
   registerDetokenize(app, services);
   registerFeatures(app, services);
+  registerFeatureLabels(app, services);
   registerLabels(app, services);
   registerModelCards(app, services);
   registerHookPoints(app, services);

@@ -42,6 +42,8 @@ export interface FakeServices {
   readonly steeringRequests: SteeringRequest[];
   /** Names of the models that requests let go of, as the requests named them. */
   readonly released: (string | null)[];
+  /** Labels that were added one by one, as JSON. */
+  readonly labelsByHand: string[];
   /** Label files that were imported, with what was said of them. */
   readonly labelFiles: { text: string; origin: string; method: string; author: string }[];
 }
@@ -87,6 +89,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
   };
   const listed: ListedModel = { id: modelId, state: 'loaded', service: model, reason: null };
   const released: (string | null)[] = [];
+  const labelsByHand: string[] = [];
   const labelFiles: FakeServices['labelFiles'] = [];
   const services: Services = {
     version: '0.0.0-test',
@@ -118,6 +121,13 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
     },
     model: (name) => findModel(name, model),
     labels: {
+      add: (model, source, index, label) => {
+        findFeature(model, source, index);
+        const line = JSON.stringify({ index, ...label });
+        const added = !labelsByHand.includes(line);
+        if (added) labelsByHand.push(line);
+        return added;
+      },
       export: (model, source) => {
         findFeature(model, source, '0');
         return ['{"index":0,"label":"one"}\n', '{"index":1,"label":"two"}\n'];
@@ -140,7 +150,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
       clientGone: (route) => gone.push(route),
     },
   };
-  return { services, labelFiles, engine, observations, gone, unexpected, steeringRequests, released };
+  return { services, labelFiles, labelsByHand, engine, observations, gone, unexpected, steeringRequests, released };
 }
 
 function findModel(name: string, model: ModelService): ReturnType<Services['model']> {

@@ -42,6 +42,7 @@ describe('the OpenAPI document', () => {
       'GET /readyz',
       'GET /v1/models',
       'GET /v1/models/{model}',
+      'POST /api/v1/features/{model}/{source}/{index}/labels',
       'POST /api/v1/models/{model}/load',
       'POST /api/v1/models/{model}/unload',
       'POST /api/v1/sources/{model}/{source}/labels',

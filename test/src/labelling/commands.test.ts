@@ -116,7 +116,7 @@ describe('tiller sae label', () => {
   it('names the sources that there are, and what to do about one of which nothing is known', async () => {
     await expect(label({}, { source: 'tiny-model/rez' })).rejects.toMatchObject({
       code: 'source_not_found',
-      message: /Known: tiny-model\/res\./,
+      message: /It knows tiny-model\/res/,
       suggestions: ['tiny-model/res'],
     });
     store.connection.exec('delete from examples; delete from statistics');
