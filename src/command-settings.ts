@@ -171,6 +171,29 @@ const labelledSource = setting(
 
 const labelWord = z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters');
 
+/** What `tiller import neuronpedia` can be told. */
+export const neuronpediaSettings = {
+  source: setting(
+    '--source <model/name>',
+    'TILLER_IMPORT_SOURCE',
+    'the source that it is of, as tiller sae list shows it',
+    z.string().min(1, 'must not be empty').nullable(),
+    null,
+  ),
+  from: setting(
+    '--from <modelId/layer>',
+    'TILLER_IMPORT_FROM',
+    'its name on Neuronpedia, as in gpt2-small/9-res-jb',
+    z
+      .string()
+      .regex(/^[^/\s]+\/[^/\s]+$/, 'must be modelId/layer')
+      .nullable(),
+    null,
+    { defaultText: 'what the first row says' },
+  ),
+  json: steerSettings.json,
+} as const;
+
 /** What `tiller labels import` can be told. */
 export const labelsImportSettings = {
   source: labelledSource,
@@ -222,6 +245,7 @@ export const allVariables: readonly string[] = [
       saeAddSettings,
       labelSettings,
       scoreSettings,
+      neuronpediaSettings,
       labelsImportSettings,
       labelsExportSettings,
     ].flatMap((table: SettingTable) => Object.values(table).map((entry) => entry.variable)),

@@ -3,6 +3,7 @@ import { asTillerError } from '../../engine/core/index.ts';
 import { addCollect } from './collect.ts';
 import type { CliContext } from './context.ts';
 import { addDoctor } from './doctor.ts';
+import { addImport } from './import.ts';
 import { addLabels } from './labels.ts';
 import { addPull } from './pull.ts';
 import { addSae } from './sae.ts';
@@ -22,7 +23,8 @@ export function createProgram(context: CliContext): Command {
       getErrHelpWidth: () => context.stderr.columns ?? 100,
     })
     .showSuggestionAfterError();
-  for (const add of [addServe, addPull, addSteer, addCollect, addDoctor, addSae, addLabels]) add(program, context);
+  for (const add of [addServe, addPull, addSteer, addCollect, addDoctor, addSae, addLabels, addImport])
+    add(program, context);
   return program;
 }
 
