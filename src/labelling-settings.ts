@@ -28,8 +28,8 @@ const labellerSettings = {
   labellerModel: setting(
     '--labeller-model <name>',
     'TILLER_LABELLER_MODEL',
-    'model to ask there',
-    text.nullable(),
+    'model to ask there, the author of what it says',
+    text.max(200, 'must be at most 200 characters').nullable(),
     null,
   ),
   concurrency: setting('--concurrency <n>', 'TILLER_LABELLER_CONCURRENCY', 'requests at once', wholeNumber(1, 256), 4),

@@ -3,6 +3,9 @@ import { TillerError } from '../../engine/core/index.ts';
 /** So many requests in a row that failed are no accident. */
 const mostInARow = 10;
 
+/** Reasons that are told apart: endpoints write the time and a request's id into some. */
+const mostReasons = 10;
+
 /** Keeps count of what failed, and says when to give up. */
 export class Failures {
   readonly reasons = new Map<string, number>();
@@ -14,7 +17,8 @@ export class Failures {
 
   /** What came of one item; the run goes on. */
   add(reason: string): void {
-    this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
+    const told = this.reasons.has(reason) || this.reasons.size < mostReasons ? reason : 'Other reasons.';
+    this.reasons.set(told, (this.reasons.get(told) ?? 0) + 1);
   }
 
   /** A request that failed. Throws it again where asking on is of no use. */

@@ -4,7 +4,7 @@ import { inParallel } from './in-parallel.ts';
 import { type LabelPlan, type LabelTask, planLabels } from './label-plan.ts';
 import { labelPrompt } from './label-prompt.ts';
 import type { Labeller } from './labeller.ts';
-import { beginJob, endJob, type LabellingJob } from './labelling-job.ts';
+import { beginJob, endJob, failJob, type LabellingJob } from './labelling-job.ts';
 import { parseLabel } from './parse-label.ts';
 import type { Evidence } from './passage.ts';
 import { tokenLabel } from './token-label.ts';
@@ -39,10 +39,10 @@ export async function runLabels(run: LabelRun): Promise<LabelResult> {
   try {
     const make = labeller === null ? labelByTokens : labelByModel(labeller);
     const labelled = await make(run, plan, job, failures);
-    endJob(store, job, failures.reasons.size === 0 ? null : [...failures.reasons.keys()].join(' '));
+    endJob(store, job, labelled, failures.reasons);
     return { labelled, failed: failures.reasons };
   } catch (error) {
-    endJob(store, job, error instanceof Error ? error.message : String(error));
+    failJob(store, job, error);
     throw error;
   }
 }

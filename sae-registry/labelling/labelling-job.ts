@@ -50,9 +50,18 @@ export function advanceJob(store: Writing, job: LabellingJob, count: number): vo
   save(store, job, 'running');
 }
 
-/** Ends it; one that failed goes on when it is begun again. */
-export function endJob(store: Writing, job: LabellingJob, error: string | null): void {
-  save(store, job, error === null ? 'done' : 'failed', error);
+/**
+ * Ends a job that went through: `made` things were made, some failed for `reasons`. It goes on when it is begun again, where that
+ * may help: not where nothing failed, nor where nothing but failures came of it.
+ */
+export function endJob(store: Writing, job: LabellingJob, made: number, reasons: ReadonlyMap<string, number>): void {
+  const error = reasons.size === 0 ? null : [...reasons.keys()].join(' ');
+  save(store, job, reasons.size === 0 || made === 0 ? 'done' : 'failed', error);
+}
+
+/** Writes down that a job was given up; it goes on when it is begun again. */
+export function failJob(store: Writing, job: LabellingJob, error: unknown): void {
+  save(store, job, 'failed', error instanceof Error ? error.message : String(error));
 }
 
 type Writing = Pick<Store, 'connection'> & { readonly db: StoreDatabase };

@@ -39,7 +39,7 @@ function plainLabel(text: string): string | null {
 
 function tidy(label: string): string {
   return label
-    .replace(/\s+/g, ' ')
+    .replace(/[\s\p{Cc}]+/gu, ' ')
     .trim()
     .replace(/^[-*•]\s+/, '')
     .replace(/^\**(label|explanation|description)\**\s*:\s*\**/i, '')

@@ -4,7 +4,7 @@ import { fuzzingTrials } from './fuzzing-trials.ts';
 import { inParallel } from './in-parallel.ts';
 import { judgementPrompt } from './judgement-prompt.ts';
 import type { Labeller } from './labeller.ts';
-import { beginJob, endJob } from './labelling-job.ts';
+import { beginJob, endJob, failJob } from './labelling-job.ts';
 import { drawNegatives } from './negatives.ts';
 import { parseJudgements } from './parse-judgements.ts';
 import { planScores, type ScoreTask, type Scoring } from './score-plan.ts';
@@ -63,10 +63,10 @@ export async function runScores(run: ScoreRun): Promise<ScoreResult> {
       run.onProgress(++ended, done + todo.length);
     });
   } catch (error) {
-    endJob(store, job, error instanceof Error ? error.message : String(error));
+    failJob(store, job, error);
     throw error;
   }
-  endJob(store, job, failures.reasons.size === 0 ? null : [...failures.reasons.keys()].join(' '));
+  endJob(store, job, sums.detection.labels + sums.fuzzing.labels, failures.reasons);
   return {
     scores: { detection: meanOf(sums.detection), fuzzing: meanOf(sums.fuzzing) },
     unjudged,

@@ -1,9 +1,10 @@
 import type { ChatPrompt } from '../../sae-registry/labelling/index.ts';
+import { printable } from '../cli/columns.ts';
 import { describeTokens, type Prices, type Spending } from './spending.ts';
 
 /** A question as it goes to the model, for a person to read. */
 export function promptText({ system, user }: ChatPrompt): string {
-  return `--- system ---\n${system}\n--- user ---\n${user}`;
+  return printable(`--- system ---\n${system}\n--- user ---\n${user}`);
 }
 
 /** A line for each reason. */

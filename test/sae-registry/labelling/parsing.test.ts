@@ -13,6 +13,7 @@ describe('a label in an answer', () => {
     ['thoughts without a beginning {"label": "lakes"}</think> {"label": "rivers"}', 'rivers'],
     ['{"explanation": "rivers", "confidence": 3}', 'rivers'],
     ['{"label": "two\\n  lines"}', 'two lines'],
+    ['{"label": "a\\u001b[31m colour"}', 'a [31m colour'],
     ['Here is the label:\n\n"names of rivers"', 'names of rivers'],
     ['**Label:** names of rivers', 'names of rivers'],
     ['- names of rivers', 'names of rivers'],

@@ -161,6 +161,15 @@ describe('labels of a model', () => {
     expect(await label(whole, { replace: true })).toMatchObject({ labelled: 24 });
   });
 
+  it('are not replaced anew before what failed was asked again, once', async () => {
+    const stubborn = await labellerAt(({ user }) =>
+      user.includes('<<word5>>') ? 'I cannot say.' : wordOracle({ system: '', user }),
+    );
+    const replaced = async () => (await label(stubborn, { replace: true })).labelled;
+    expect([await replaced(), await replaced(), await replaced()]).toEqual([23, 0, 23]);
+    expect(store.db.select().from(jobs).get()).toMatchObject({ state: 'failed', error: 'The answer holds no label.' });
+  });
+
   it('are planned without asking or writing anything', async () => {
     const task = { store, source, evidence: openEvidence(store, source.key), labeller: { name: 'oracle' } };
     const choice = { ...all, features: [1, 2, 500], limit: 1 };
