@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { steeringModes, steeringUnits } from '../engine/core/index.ts';
-import { labellerKeyVariable, labelSettings, scoreSettings } from './labelling-settings.ts';
+import { labellerKeyVariable, labelSettings, labelsCompareSettings, scoreSettings } from './labelling-settings.ts';
 import { serveSettings, switchValue, wholeNumber } from './serve-settings.ts';
 import { type SettingTable, setting } from './setting.ts';
 
@@ -245,6 +245,7 @@ export const allVariables: readonly string[] = [
       saeAddSettings,
       labelSettings,
       scoreSettings,
+      labelsCompareSettings,
       neuronpediaSettings,
       labelsImportSettings,
       labelsExportSettings,

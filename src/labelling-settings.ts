@@ -179,3 +179,26 @@ export const scoreSettings = {
     false,
   ),
 } as const;
+
+const labelsOf = (flag: string, variable: string, what: string) =>
+  setting(flag, variable, what, text.nullable(), null, { defaultText: 'all' });
+
+/** What `tiller labels compare` can be told. */
+export const labelsCompareSettings = {
+  firstMethod: labelsOf(
+    '--first-method <method>',
+    'TILLER_LABELS_FIRST_METHOD',
+    'of the first set: made by this method',
+  ),
+  firstAuthor: labelsOf('--first-author <name>', 'TILLER_LABELS_FIRST_AUTHOR', 'of the first set: by this author'),
+  secondMethod: labelsOf('--second-method <method>', 'TILLER_LABELS_SECOND_METHOD', 'the same of the second set'),
+  secondAuthor: labelsOf('--second-author <name>', 'TILLER_LABELS_SECOND_AUTHOR', 'the same of the second set'),
+  least: setting(
+    '--least <n>',
+    'TILLER_LABELS_LEAST',
+    'features to show that are least alike',
+    wholeNumber(0, 10_000),
+    10,
+  ),
+  json: choiceSettings.json,
+} as const;

@@ -1,3 +1,4 @@
+export * from './compare-labels.ts';
 export * from './feature-ranges.ts';
 export * from './judgement-prompt.ts';
 export * from './label-plan.ts';
