@@ -35,6 +35,8 @@ function stubServices(version: string): Services {
     unloadModel: refuse,
     features: { search: refuse, get: refuse },
     labels: { add: refuse, export: refuse, import: refuse },
+    vectors: { list: refuse, get: refuse, remove: refuse },
+    profiles: { list: refuse, get: refuse, remove: refuse, exported: refuse, default: refuse, setDefault: refuse },
     notReady: refuse,
     draining: refuse,
     metrics: { render: refuse, observeHttp: refuse, clientGone: refuse },

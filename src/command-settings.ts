@@ -43,7 +43,7 @@ export const targetSettings = {
   vector: setting(
     '--vector <name>',
     'TILLER_VECTOR',
-    'steer by a direction, HOOK_POINT=FILE with raw little-endian float32 (the variable: commas); saved ones come later',
+    'steer by a direction: a saved one, name or name:version, or HOOK_POINT=FILE with raw little-endian float32 (the variable: commas)',
     names,
     () => [],
     { repeatable: true },
@@ -229,26 +229,63 @@ export const labelsExportSettings = {
   ),
 } as const;
 
+/** What `tiller profile save` can be told besides the edits. */
+export const profileSaveSettings = {
+  description: setting('--description <text>', 'TILLER_DESCRIPTION', 'what it is for', z.string(), ''),
+} as const;
+
+/** What `tiller profile export` can be told. */
+export const profileExportSettings = {
+  out: setting(
+    '--out <file>',
+    'TILLER_OUT',
+    'where to write',
+    z.string().min(1, 'must not be empty').nullable(),
+    null,
+    {
+      defaultText: 'standard output',
+    },
+  ),
+} as const;
+
+/** What `tiller profile import` can be told. */
+export const profileImportSettings = {
+  name: setting(
+    '--name <name>',
+    'TILLER_NAME',
+    'what to call it',
+    z.string().min(1, 'must not be empty').nullable(),
+    null,
+    { defaultText: 'the name in the file' },
+  ),
+} as const;
+
+/** What subcommands of `tiller profile` that print something can be told. */
+export const profileSettings = { json: steerSettings.json } as const;
+
 export const doctorSettings = { json: steerSettings.json } as const;
+
+const allTables: readonly SettingTable[] = [
+  serveSettings,
+  targetSettings,
+  editSettings,
+  steerSettings,
+  pullSettings,
+  collectSettings,
+  saeAddSettings,
+  labelSettings,
+  scoreSettings,
+  labelsCompareSettings,
+  profileSaveSettings,
+  profileExportSettings,
+  profileImportSettings,
+  neuronpediaSettings,
+  labelsImportSettings,
+  labelsExportSettings,
+];
 
 /** Every variable there is, whatever the command that reads it. */
 export const allVariables: readonly string[] = [
   labellerKeyVariable,
-  ...new Set(
-    [
-      serveSettings,
-      targetSettings,
-      editSettings,
-      steerSettings,
-      pullSettings,
-      collectSettings,
-      saeAddSettings,
-      labelSettings,
-      scoreSettings,
-      labelsCompareSettings,
-      neuronpediaSettings,
-      labelsImportSettings,
-      labelsExportSettings,
-    ].flatMap((table: SettingTable) => Object.values(table).map((entry) => entry.variable)),
-  ),
+  ...new Set(allTables.flatMap((table) => Object.values(table).map((entry) => entry.variable))),
 ];

@@ -5,6 +5,7 @@ import type { CliContext } from './context.ts';
 import { addDoctor } from './doctor.ts';
 import { addImport } from './import.ts';
 import { addLabels } from './labels.ts';
+import { addProfile } from './profile.ts';
 import { addPull } from './pull.ts';
 import { addSae } from './sae.ts';
 import { addServe } from './serve.ts';
@@ -23,7 +24,7 @@ export function createProgram(context: CliContext): Command {
       getErrHelpWidth: () => context.stderr.columns ?? 100,
     })
     .showSuggestionAfterError();
-  for (const add of [addServe, addPull, addSteer, addCollect, addDoctor, addSae, addLabels, addImport])
+  for (const add of [addServe, addPull, addSteer, addCollect, addDoctor, addSae, addProfile, addLabels, addImport])
     add(program, context);
   return program;
 }

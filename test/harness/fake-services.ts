@@ -8,6 +8,7 @@ import type {
   ModelCapacity,
   ModelCard,
   ModelService,
+  ProfileVersion,
   ResolvedSteering,
   Services,
   SteeringRequest,
@@ -30,6 +31,8 @@ export interface FakeOptions extends FakeEngineOptions {
   readonly draining?: () => boolean;
   readonly prependBegin?: boolean;
   readonly chatTemplate?: ModelService['chatTemplate'];
+  /** The profile that holds where a request names none. */
+  readonly defaultProfile?: string;
 }
 
 /** Services over a toy model, and what they saw. */
@@ -82,6 +85,10 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
     encode: async (text, { addSpecialTokens }) => tokenizer.encode(text, { addSpecialTokens }),
     chatTemplate: options.chatTemplate === undefined ? toyTemplate : options.chatTemplate,
     submit: (request) => engine.submit(request),
+    defaultProfile: () => options.defaultProfile ?? null,
+    saveProfile: unused,
+    importProfile: unused,
+    saveVector: unused,
     resolveSteering: (request) => {
       steeringRequests.push(request);
       return resolve(request);
@@ -141,6 +148,15 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
       },
     },
     features: { search: ({ text, limit }) => search(text).slice(0, limit), get: findFeature },
+    vectors: { list: () => [], get: unused, remove: unused },
+    profiles: {
+      list: (id) => (id === null || id === modelId ? [pirate] : []),
+      get: unused,
+      remove: unused,
+      exported: unused,
+      default: unused,
+      setDefault: unused,
+    },
     notReady: () => options.notReady ?? null,
     draining: options.draining ?? (() => false),
     unexpected: (error) => unexpected.push(error),
@@ -152,6 +168,19 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
   };
   return { services, labelFiles, labelsByHand, engine, observations, gone, unexpected, steeringRequests, released };
 }
+
+const unused = (): never => {
+  throw new Error('not asked for here');
+};
+
+const pirate: ProfileVersion = {
+  model: modelId,
+  name: 'pirate',
+  version: 1,
+  description: '',
+  addedUnixMilliseconds: 1_700_000_001_000,
+  fingerprint: { model: modelId, model_hash: '0123456789abcdef', sources: {}, statistics: {}, hash: 'feed' },
+};
 
 function findModel(name: string, model: ModelService): ReturnType<Services['model']> {
   const [id = '', profile = null] = name.split('@');
@@ -173,6 +202,7 @@ function resolve(request: SteeringRequest): ResolvedSteering {
   const edits = [...fromProfile, ...request.edits.map(toEdit)];
   return {
     edits,
+    params: [...fromProfile.map(() => 'steering.profile.edits[0]'), ...request.edits.map(({ param }) => param)],
     report: (reports, seeds) => ({
       edits: edits.map((edit, index) => ({
         target: request.edits[index - fromProfile.length]?.feature ?? 'inline',

@@ -42,7 +42,7 @@ async function labellerAt(
   const fake = await fakeEndpoint(answer);
   open.push(fake);
   const labeller = createEndpointLabeller({
-    ...{ endpoint: fake.endpoint, model, key: null, answerTokens: 50, timeoutMilliseconds: 2_000 },
+    ...{ endpoint: fake.endpoint, model, key: null, answerTokens: 50, timeoutMilliseconds: 30_000 },
     ...{ retries: 0, firstRetryMilliseconds: 1, spending: new Spending(), onNotice: () => {} },
     gate: new RateGate({ requestsPerMinute: null, tokensPerMinute: null }),
   });
