@@ -263,6 +263,53 @@ export const profileImportSettings = {
 /** What subcommands of `tiller profile` that print something can be told. */
 export const profileSettings = { json: steerSettings.json } as const;
 
+const exportOut = setting(
+  '--out <path>',
+  'TILLER_EXPORT_OUT',
+  'where to write',
+  z.string().min(1, 'must not be empty').nullable(),
+  null,
+);
+
+/** What `tiller export control-vector` can be told. */
+export const controlVectorSettings = {
+  feature: setting(
+    '--feature <id>',
+    'TILLER_EXPORT_FEATURE',
+    'a feature, model/source/index or model/source/index=strength; repeat for several (the variable: commas)',
+    names,
+    () => [],
+    { repeatable: true },
+  ),
+  vector: setting(
+    '--vector <name>',
+    'TILLER_EXPORT_VECTOR',
+    'a saved vector, model/name[:version] or with =factor; repeat for several (the variable: commas)',
+    names,
+    () => [],
+    { repeatable: true },
+  ),
+  unit: setting(
+    '--unit <unit>',
+    'TILLER_EXPORT_UNIT',
+    "what a feature's strength counts in: max_activation, raw",
+    z.enum(['max_activation', 'raw'], { error: 'must be one of max_activation, raw' }),
+    'max_activation',
+  ),
+  modelHint: setting(
+    '--model-hint <text>',
+    'TILLER_EXPORT_MODEL_HINT',
+    'what kind of model it is for, as the file says it',
+    z.string().min(1, 'must not be empty').nullable(),
+    null,
+    { defaultText: "the model's name" },
+  ),
+  out: exportOut,
+} as const;
+
+/** What `tiller export saelens` can be told. */
+export const saelensSettings = { out: exportOut } as const;
+
 export const doctorSettings = { json: steerSettings.json } as const;
 
 const allTables: readonly SettingTable[] = [
@@ -282,6 +329,7 @@ const allTables: readonly SettingTable[] = [
   neuronpediaSettings,
   labelsImportSettings,
   labelsExportSettings,
+  controlVectorSettings,
 ];
 
 /** Every variable there is, whatever the command that reads it. */

@@ -3,6 +3,7 @@ import { asTillerError } from '../../engine/core/index.ts';
 import { addCollect } from './collect.ts';
 import type { CliContext } from './context.ts';
 import { addDoctor } from './doctor.ts';
+import { addExport } from './export.ts';
 import { addImport } from './import.ts';
 import { addLabels } from './labels.ts';
 import { addProfile } from './profile.ts';
@@ -24,7 +25,18 @@ export function createProgram(context: CliContext): Command {
       getErrHelpWidth: () => context.stderr.columns ?? 100,
     })
     .showSuggestionAfterError();
-  for (const add of [addServe, addPull, addSteer, addCollect, addDoctor, addSae, addProfile, addLabels, addImport])
+  for (const add of [
+    addServe,
+    addPull,
+    addSteer,
+    addCollect,
+    addDoctor,
+    addSae,
+    addProfile,
+    addLabels,
+    addImport,
+    addExport,
+  ])
     add(program, context);
   return program;
 }

@@ -1,9 +1,6 @@
 import { TillerError } from '../../../engine/core/index.ts';
 import type { KnownSource } from '../../store/index.ts';
-import { canonicalName } from '../../stream-norms.ts';
-
-/** Of no model: spellings of a place are compared whatever the model's depth. */
-const anyBlocks = 1_000_000;
+import { placeName } from '../../stream-norms.ts';
 
 /** What says in a row whose it is. */
 export interface OwnedRow {
@@ -61,9 +58,8 @@ export class Ownership {
   }
 
   #isPlace(hookName: string): boolean {
-    const plain = (name: string) => canonicalName(name, anyBlocks) ?? name;
     return [this.#source.hookPoint, this.#source.hookPointOut].some(
-      (place) => place !== null && plain(place) === plain(hookName),
+      (place) => place !== null && placeName(place) === placeName(hookName),
     );
   }
 }
