@@ -34,7 +34,7 @@ function stubServices(version: string): Services {
     loadModel: refuse,
     unloadModel: refuse,
     features: { search: refuse, get: refuse },
-    labels: { export: refuse, import: refuse },
+    labels: { add: refuse, export: refuse, import: refuse },
     vectors: { list: refuse, get: refuse, remove: refuse },
     profiles: { list: refuse, get: refuse, remove: refuse, exported: refuse, default: refuse, setDefault: refuse },
     relations: { neighbours: refuse, logits: refuse, virtualWeights: refuse, compare: refuse },

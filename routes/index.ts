@@ -7,6 +7,7 @@ import { observeRequests } from './http/observe.ts';
 import { type AppEnv, createRouter, type Router } from './http/router.ts';
 import { registerActivationSearch } from './native/activation-search.ts';
 import { registerDefaultProfile } from './native/default-profile.ts';
+import { registerFeatureLabels } from './native/feature-labels.ts';
 import { registerFeatures } from './native/features.ts';
 import { registerHookPoints } from './native/hook-points.ts';
 import { registerLabels } from './native/labels.ts';
@@ -48,6 +49,7 @@ export function createRoutes(services: Services): Router {
   registerDetokenize(app, services);
   registerActivationSearch(app, services);
   registerFeatures(app, services);
+  registerFeatureLabels(app, services);
   registerLabels(app, services);
   registerRelations(app, services);
   registerSources(app, services);

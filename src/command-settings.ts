@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { steeringModes, steeringUnits } from '../engine/core/index.ts';
+import { labellerKeyVariable, labelSettings, labelsCompareSettings, scoreSettings } from './labelling-settings.ts';
 import { serveSettings, switchValue, wholeNumber } from './serve-settings.ts';
 import { type SettingTable, setting } from './setting.ts';
 
@@ -391,6 +392,9 @@ const allTables: readonly SettingTable[] = [
   saeCompareSettings,
   statsSettings,
   evalSettings,
+  labelSettings,
+  scoreSettings,
+  labelsCompareSettings,
   profileSaveSettings,
   profileExportSettings,
   profileImportSettings,
@@ -402,5 +406,6 @@ const allTables: readonly SettingTable[] = [
 
 /** Every variable there is, whatever the command that reads it. */
 export const allVariables: readonly string[] = [
+  labellerKeyVariable,
   ...new Set(allTables.flatMap((table) => Object.values(table).map((entry) => entry.variable))),
 ];

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { defaultModelName } from '../engine/checkpoint/acquire/catalog.ts';
 import { nearest, TillerError } from '../engine/core/index.ts';
 import { allVariables } from './command-settings.ts';
+import { labellerKeyVariable } from './labelling-settings.ts';
 import { serveSettings } from './serve-settings.ts';
 import { type Environment, readSettings, type SettingTable, type SettingValues } from './setting.ts';
 
@@ -19,7 +20,9 @@ export interface Config extends Omit<SettingValues<typeof serveSettings>, 'model
     /** HF_TOKEN; sent to the Hub only, never logged. */
     readonly token: string | null;
   };
-  /** What programs that Tiller starts get to see: the environment without the token. */
+  /** TILLER_LABELLER_KEY; sent to the labeller's endpoint only, never logged. There is no flag: command lines are seen by everybody. */
+  readonly labellerKey: string | null;
+  /** What programs that Tiller starts get to see: the environment without the token and the key. */
   readonly childEnvironment: Environment;
 }
 
@@ -43,7 +46,8 @@ export function loadConfig(
     model: models[0] ?? defaultModelName,
     models,
     hub: { endpoint: readEndpoint(environment), token: environment.HF_TOKEN?.trim() || null },
-    childEnvironment: withoutToken(environment),
+    labellerKey: environment[labellerKeyVariable]?.trim() || null,
+    childEnvironment: withoutSecrets(environment),
   };
 }
 
@@ -92,6 +96,6 @@ function readEndpoint(environment: Environment): string | null {
   );
 }
 
-function withoutToken({ HF_TOKEN: _token, ...rest }: Environment): Environment {
+function withoutSecrets({ HF_TOKEN: _token, [labellerKeyVariable]: _key, ...rest }: Environment): Environment {
   return rest;
 }

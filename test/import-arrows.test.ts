@@ -42,6 +42,7 @@ const packageOwners: Record<string, readonly string[]> = {
   '@huggingface/jinja': ['engine/tokenizer'],
   commander: ['src'],
   pino: ['src'],
+  'p-retry': ['src'],
   'prom-client': ['src'],
   yaml: ['sae-registry'],
   'better-sqlite3': ['sae-registry'],

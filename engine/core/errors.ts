@@ -42,6 +42,9 @@ export const errorCodes = [
   'source_unsupported',
   // the registry's file
   'store_invalid',
+  // the model that labels and judges
+  'labeller_unavailable',
+  'labeller_refused',
   'model_unavailable',
   'checksum_mismatch',
   'disk_full',

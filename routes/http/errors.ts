@@ -40,6 +40,8 @@ const failures: Record<ErrorCode, { readonly status: number; readonly title: str
   source_invalid: { status: 500, title: 'The source is damaged' },
   source_unsupported: { status: 500, title: 'The source is not supported' },
   store_invalid: { status: 500, title: 'Registry file invalid' },
+  labeller_unavailable: { status: 503, title: 'The labeller does not answer' },
+  labeller_refused: { status: 502, title: 'The labeller refuses' },
   model_unavailable: { status: 503, title: 'The model is not available' },
   checksum_mismatch: { status: 500, title: 'A downloaded file is not what it should be' },
   disk_full: { status: 507, title: 'The disk is full' },

@@ -1,4 +1,4 @@
-import type { Store } from './open-store.ts';
+import { type Store, writeStore } from './open-store.ts';
 
 /** How well a label tells where its feature fires, as one method and judge found. */
 export interface LabelScore {
@@ -44,7 +44,7 @@ interface LabelRow {
 }
 
 /** Written by a person first, then by its mean score (an unscored one counts as a coin's throw), then the older. */
-const order = `(l.method = 'human') desc, coalesce((select avg(s.score) from label_scores s where s.label = l.id), 0.5) desc, l.id`;
+const order = `(l.method in ('human', 'manual')) desc, coalesce((select avg(s.score) from label_scores s where s.label = l.id), 0.5) desc, l.id`;
 
 const columns = `
   l.id as key, l.feature, l.text, l.method, l.author, l.clarity, l.artifact, l.added_at as addedAt,
@@ -78,6 +78,19 @@ export function labelPage({ connection }: Store, source: number, after: number, 
 export function* eachLabel({ connection }: Store, source: number): Generator<StoredLabel> {
   const sql = `select ${columns} from labels l where l.source = ? order by l.feature, l.id`;
   for (const row of connection.prepare<unknown[], LabelRow>(sql).iterate(source)) yield fromRow(row);
+}
+
+/** Writes one label down; of the same words by the same author and method there is one. Says whether it was not there. */
+export function addLabel(store: Store, source: number, label: Label & { readonly feature: number }): boolean {
+  const { feature, text, method, author, clarity } = label;
+  return writeStore(store, () => {
+    const written = store.connection
+      .prepare(
+        `insert into labels (source, feature, text, method, author, clarity) values (?, ?, ?, ?, ?, ?) on conflict do nothing`,
+      )
+      .run(source, feature, text, method, author, clarity);
+    return written.changes > 0;
+  });
 }
 
 /** How many labels a source has. */

@@ -19,6 +19,18 @@ import {
   uniqueIndex,
 } from 'drizzle-orm/sqlite-core';
 
+/** Judgements of a label against the truth. */
+export interface ScoreCounts {
+  readonly truePositives: number;
+  readonly falsePositives: number;
+  readonly trueNegatives: number;
+  readonly falseNegatives: number;
+  /** Asked, but the answer was missing or malformed. */
+  readonly unjudged: number;
+  /** Passages of the feature that whoever made the label may have seen. */
+  readonly seen: number;
+}
+
 const addedAt = () => integer('added_at').notNull().default(sql`(unixepoch() * 1000)`);
 
 /** Where something came from: a file, an import, a request. Never changed. */
@@ -117,10 +129,15 @@ export const labelScores = sqliteTable(
     /** `detection`, `fuzzing`, or what an import calls it. */
     method: text('method').notNull(),
     author: text('author').notNull(),
+    /** Of `detection` and `fuzzing` the balanced accuracy: 0.5 is guessing. */
     score: real('score').notNull(),
     /** Of how many judgements. */
     judgements: integer('judgements'),
     addedAt: addedAt(),
+    f1: real('f1'),
+    /** How the judgements fell out, and how many there should have been more; null of an import that does not say. */
+    counts: text('counts', { mode: 'json' }).$type<ScoreCounts>(),
+    artifact: integer('artifact').references(() => artifacts.id),
   },
   (table) => [primaryKey({ columns: [table.label, table.method, table.author] })],
 );

@@ -76,7 +76,7 @@ export function stageLabels(store: Store): StagedLabels {
           `insert into label_scores (label, method, author, score, judgements)
            select l.id, j.value ->> 'method', j.value ->> 'author', j.value ->> 'score', j.value ->> 'judgements'
            from ${table} s join labels l on l.source = ? and ${same}, json_each(s.scores) j where s.scores is not null
-           on conflict do update set score = excluded.score, judgements = excluded.judgements
+           on conflict do update set score = excluded.score, judgements = excluded.judgements, f1 = null, counts = null, artifact = null
            where score is not excluded.score or judgements is not excluded.judgements
            returning label`,
           source,

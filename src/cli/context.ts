@@ -1,5 +1,7 @@
 import type { acquireModel } from '../../engine/checkpoint/acquire/index.ts';
 import type { Config } from '../config.ts';
+import type { LabelSettings } from '../labelling/label-command.ts';
+import type { ScoreSettings } from '../labelling/score-command.ts';
 import type { Environment } from '../setting.ts';
 import type { SteerRequest, SteerResult } from './steer-result.ts';
 
@@ -18,6 +20,10 @@ export interface Actions {
   runSteer(config: Config, request: SteerRequest): Promise<SteerResult>;
   /** Measures the model's stream norms and returns the path they were written to. */
   runCollect(config: Config, options: { readonly texts: string | null; readonly out: string | null }): Promise<string>;
+  /** Labels features of a source of the store, and returns what to print. */
+  runSaeLabel(config: Config, source: string, settings: LabelSettings): Promise<string>;
+  /** Scores labels of a source of the store, and returns what to print. */
+  runSaeScore(config: Config, source: string, settings: ScoreSettings): Promise<string>;
   readonly acquireModel: typeof acquireModel;
 }
 

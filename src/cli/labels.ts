@@ -5,16 +5,20 @@ import { labelsExportSettings, labelsImportSettings } from '../command-settings.
 import { loadConfig, loadSettings } from '../config.ts';
 import { serveSettings } from '../serve-settings.ts';
 import type { CliContext } from './context.ts';
+import { addLabelsCompare } from './labels-compare.ts';
 import { addSettings, pick, usage } from './options.ts';
 
 /** Bad lines that are shown one by one. */
 const shownLines = 20;
 
-/** `tiller labels import` and `tiller labels export`. */
+/** `tiller labels import`, `export` and `compare`. */
 export function addLabels(program: Command, context: CliContext): void {
-  const group = program.command('labels').description("Labels of a source's features: read from and written to files.");
+  const group = program
+    .command('labels')
+    .description("Labels of a source's features: read from and written to files, compared.");
   addImport(group, context);
   addExport(group, context);
+  addLabelsCompare(group, context);
 }
 
 function addImport(group: Command, context: CliContext): void {

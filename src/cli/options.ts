@@ -32,9 +32,14 @@ export function usage<T>(command: Command, check: () => T): T {
     return check();
   } catch (error) {
     if (!(error instanceof TillerError)) throw error;
-    return command.error(`tiller: ${error.message} See tiller ${command.name()} --help.`, {
+    return command.error(`tiller: ${error.message} See ${fullName(command)} --help.`, {
       code: 'tiller.usage',
       exitCode: 2,
     });
   }
+}
+
+/** As it is typed: `tiller sae add`. */
+function fullName(command: Command): string {
+  return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`;
 }

@@ -3,8 +3,10 @@ import type { CliContext } from './context.ts';
 import { addSaeAdd } from './sae-add.ts';
 import { addSaeCompare } from './sae-compare.ts';
 import { addSaeEval } from './sae-eval.ts';
+import { addSaeLabel } from './sae-label.ts';
 import { addSaeList } from './sae-list.ts';
 import { addSaeRemove } from './sae-remove.ts';
+import { addSaeScore } from './sae-score.ts';
 import { addSaeShow } from './sae-show.ts';
 import { addSaeStats } from './sae-stats.ts';
 
@@ -19,6 +21,8 @@ const subcommands: readonly AddSaeCommand[] = [
   addSaeRemove,
   addSaeStats,
   addSaeEval,
+  addSaeLabel,
+  addSaeScore,
 ];
 
 /** `tiller sae`: dictionaries on this machine and where to get others. */

@@ -1,5 +1,9 @@
+import { TillerError } from '../../engine/core/index.ts';
 import type { LabelService } from '../../routes/services.ts';
-import { exportLabels, importLabels, requireSource, type Store } from '../../sae-registry/index.ts';
+import { addLabel, exportLabels, importLabels, requireSource, type Store } from '../../sae-registry/index.ts';
+
+/** Method of labels that people write. */
+const handLabelMethod = 'manual';
 
 /** Labels over the port; `storeOf` gives the store that a model's are in and the model's own id. */
 export function labelService(
@@ -10,6 +14,16 @@ export function labelService(
     return { store, source: requireSource(store, `${model}/${source}`, 'source') };
   };
   return {
+    add(model, name, index, { text, author, clarity }) {
+      const { store, source } = find(model, name);
+      const feature = /^\d{1,15}$/.test(index) ? Number(index) : Number.NaN;
+      if (!(feature < source.features)) {
+        const last = source.features - 1;
+        const message = `There is no feature '${index}' of ${source.model}/${source.name}. Its features are 0 to ${last}.`;
+        throw new TillerError('feature_not_found', message, { param: 'index' });
+      }
+      return addLabel(store, source.key, { feature, text, method: handLabelMethod, author, clarity });
+    },
     export(model, name) {
       const { store, source } = find(model, name);
       return exportLabels(store, source);

@@ -49,6 +49,8 @@ export interface FakeServices {
   readonly steeringRequests: SteeringRequest[];
   /** Names of the models that requests let go of, as the requests named them. */
   readonly released: (string | null)[];
+  /** Labels that were added one by one, as JSON. */
+  readonly labelsByHand: string[];
   /** Label files that were imported, with what was said of them. */
   readonly labelFiles: { text: string; origin: string; method: string; author: string }[];
 }
@@ -107,6 +109,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
   };
   const listed: ListedModel = { id: modelId, state: 'loaded', service: model, reason: null };
   const released: (string | null)[] = [];
+  const labelsByHand: string[] = [];
   const labelFiles: FakeServices['labelFiles'] = [];
   const services: Services = {
     version: '0.0.0-test',
@@ -138,6 +141,13 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
     },
     model: (name) => findModel(name, model),
     labels: {
+      add: (model, source, index, label) => {
+        findFeature(model, source, index);
+        const line = JSON.stringify({ index, ...label });
+        const added = !labelsByHand.includes(line);
+        if (added) labelsByHand.push(line);
+        return added;
+      },
       export: (model, source) => {
         findFeature(model, source, '0');
         return ['{"index":0,"label":"one"}\n', '{"index":1,"label":"two"}\n'];
@@ -171,7 +181,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
       clientGone: (route) => gone.push(route),
     },
   };
-  return { services, labelFiles, engine, observations, gone, unexpected, steeringRequests, released };
+  return { services, labelFiles, labelsByHand, engine, observations, gone, unexpected, steeringRequests, released };
 }
 
 const unused = (): never => {

@@ -58,6 +58,7 @@ describe('the OpenAPI document', () => {
       'POST /api/v1/features/neighbors',
       'POST /api/v1/features/search-by-activation',
       'POST /api/v1/features/virtual-weights',
+      'POST /api/v1/features/{model}/{source}/{index}/labels',
       'POST /api/v1/models/{model}/load',
       'POST /api/v1/models/{model}/unload',
       'POST /api/v1/profiles',

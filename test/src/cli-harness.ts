@@ -34,7 +34,11 @@ export async function cli(
     stderr: error.stream,
     environment: options.environment ?? { HOME: '/nowhere' },
     version: '1.2.3',
-    actions: { runServe: refuse, runSteer: refuse, runCollect: refuse, acquireModel: refuse, ...options.actions },
+    actions: {
+      ...{ runServe: refuse, runSteer: refuse, runCollect: refuse, acquireModel: refuse },
+      ...{ runSaeLabel: refuse, runSaeScore: refuse },
+      ...options.actions,
+    },
   };
   const code = await runCli(argumentList, context);
   return { code, stdout: out.text(), stderr: error.text() };
