@@ -7,9 +7,9 @@ import type { Stemmer } from './stemmer.ts';
 import { quoted, searchedWords } from './tokenizer.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
-/** BM25's usual constants. */
+/** BM25's constants; lengths count less than usual (0.75), since labels are all short. */
 const saturation = 1.2;
-const lengthWeight = 0.75;
+const lengthWeight = 0.4;
 /** A word that only begins like a searched one counts so much of it. */
 const prefixWeight = 0.4;
 /** Words shorter than this are not taken for the beginning of a longer one. */
