@@ -8,4 +8,5 @@ export type { LoadOptions } from './loaders/loader.ts';
 export * from './model-facts.ts';
 export * from './registry.ts';
 export * from './source.ts';
+export * from './store/index.ts';
 export * from './stream-norms.ts';

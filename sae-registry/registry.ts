@@ -7,7 +7,7 @@ import type { FeatureDetail, FeatureSummary, SearchQuery } from './feature-shape
 import type { ModelFacts } from './model-facts.ts';
 import { createLabelIndex, hasWords, type LabelIndex } from './search.ts';
 import { openSource, readsWhatItWrites, type Source } from './source.ts';
-import { sourceInvalid } from './source-error.ts';
+import { openStore, type Store } from './store/index.ts';
 import { canonicalName, readStreamNorms, type StreamNorms } from './stream-norms.ts';
 
 export interface RegistryOptions {
@@ -16,6 +16,8 @@ export interface RegistryOptions {
   readonly sources: readonly string[];
   /** Path of the model's stream norms; by default the bundled file, if there is one. */
   readonly streamNorms?: string;
+  /** Where what is known of the sources is kept; by default in memory, until the registry is closed. */
+  readonly store?: Store;
 }
 
 export interface StreamNorm {
@@ -28,6 +30,8 @@ export interface StreamNorm {
 /** The sources of one model: what the HTTP layer's FeatureService needs, and ids turned into directions. */
 export interface Registry {
   readonly sources: readonly Source[];
+  /** What is kept of them between runs; each source's `key` is its row. */
+  readonly store: Store;
   /** The loaded source that a feature's id belongs to. Throws like `target`. */
   sourceOf(featureId: string, param?: string): Source;
   /** Median stream norm at a hook point, from the model's stream norms, else from the card of a source there. */
@@ -41,26 +45,38 @@ export interface Registry {
   get(model: string, source: string, index: string): FeatureDetail;
 }
 
-/** Opens every source for the model. Throws `source_not_found`, `source_invalid`, `source_unsupported`. */
+/**
+ * Opens every source for the model and writes it down in the store. Throws `source_not_found`, `source_invalid`,
+ * `source_unsupported`.
+ */
 export async function openRegistry(options: RegistryOptions): Promise<Registry> {
   const { model } = options;
+  const store = options.store ?? (await openStore(null));
   const sources: Source[] = [];
-  for (const name of options.sources) {
-    const source = await openSource(sourcePath(name), model);
-    if (sources.some(({ id }) => id === source.id))
-      throw sourceInvalid(`Two sources are called ${source.id}. Load one of them.`);
-    sources.push(source);
+  try {
+    for (const name of options.sources) {
+      sources.push(await openSource(sourcePath(name), { model, store, opened: sources }));
+    }
+    const file = options.streamNorms ?? join(bundledFolder(), model.id, 'stream-norms.json');
+    return createRegistry(model, sources, await readStreamNorms(file, model), store);
+  } catch (error) {
+    if (options.store === undefined) store.close();
+    throw error;
   }
-  const file = options.streamNorms ?? join(bundledFolder(), model.id, 'stream-norms.json');
-  return createRegistry(model, sources, await readStreamNorms(file, model));
 }
 
-function createRegistry(model: ModelFacts, sources: readonly Source[], norms: StreamNorms | null): Registry {
+function createRegistry(
+  model: ModelFacts,
+  sources: readonly Source[],
+  norms: StreamNorms | null,
+  store: Store,
+): Registry {
   const names = new FeatureNames(model.id, sources);
   const streamNorm = (hookPoint: string) => findStreamNorm(hookPoint, model, sources, norms);
   const search = createSearch(names, sources);
   return {
     sources,
+    store,
     sourceOf: (featureId, param) => names.feature(featureId, param).source,
     streamNorm,
     target(featureId, param) {

@@ -8,10 +8,13 @@ import { dictionaryModelName, loadDictionary } from './loaders/load-dictionary.t
 import type { ModelFacts } from './model-facts.ts';
 import { readSourceCard, type SourceCard } from './source-card.ts';
 import { sourceInvalid, sourceUnsupported } from './source-error.ts';
+import { registerSource, type SourceFacts, type Store } from './store/index.ts';
 import { canonicalName } from './stream-norms.ts';
 
 /** One dictionary at one hook point of one model, with what is known of its features. */
 export interface Source {
+  /** Its row in the store. */
+  readonly key: number;
   /** `model/name` */
   readonly id: string;
   readonly model: string;
@@ -26,20 +29,33 @@ export interface Source {
   readonly residentBytes: number;
 }
 
+export interface OpenSourceOptions {
+  readonly model: ModelFacts;
+  /** Where it is written down. */
+  readonly store: Store;
+  /** Those that are open already: none may have its name. */
+  readonly opened: readonly Source[];
+}
+
 /**
  * Opens a source for a model: a folder of one dictionary in any format that loaders/ reads, and beside it source.json, features.jsonl
  * and labels.jsonl where there are any; or a dictionary's file alone. Without a card the folder's or file's name is the source's.
  * Throws `source_invalid` where the files, or the files and the model, disagree, and `source_unsupported` for what cannot be run.
  */
-export async function openSource(path: string, model: ModelFacts): Promise<Source> {
+export async function openSource(path: string, { model, store, opened }: OpenSourceOptions): Promise<Source> {
   const card = await readSourceCard(path);
   const dictionary = await loadDictionary(path, { foldDecoderNorms: card?.fold_decoder_norms });
   const name = card?.id.split('/')[1] ?? basename(resolve(path)).replace(/\.(safetensors|npz|sae\.pt|pth?)$/, '');
   if (name === '') throw sourceInvalid(`${path} gives its source no name. Add a source.json with an id.`);
+  if (opened.some((other) => other.name === name)) {
+    throw sourceInvalid(`Two sources are called ${model.id}/${name}. Load one of them.`);
+  }
   refuseOtherModel(path, model, card, dictionary);
   const hookPoint = hookPointOf(path, model, card, dictionary);
   const statistics = await readFeatureStatistics(path, dictionary.features, card?.statistics_version);
+  const { key } = registerSource(store, sourceFacts(resolve(path), model, name, hookPoint, dictionary));
   return {
+    key,
     id: `${model.id}/${name}`,
     model: model.id,
     name,
@@ -49,6 +65,26 @@ export async function openSource(path: string, model: ModelFacts): Promise<Sourc
     statistics,
     labels: await readLabels(path, dictionary.features, card),
     residentBytes: dictionary.residentBytes + (statistics?.residentBytes ?? 0),
+  };
+}
+
+function sourceFacts(
+  path: string,
+  model: ModelFacts,
+  name: string,
+  hookPoint: string,
+  dictionary: Dictionary,
+): SourceFacts {
+  const { kind, activation, features, dIn, dOut, hash } = dictionary;
+  const reads = kind === 'transcoder' ? dictionary.hookPoint : null;
+  const layer = /^blocks\.(\d+)\./.exec(hookPoint)?.[1];
+  return {
+    model: model.id,
+    name,
+    hookPoint: reads ?? hookPoint,
+    hookPointOut: reads === null ? null : hookPoint,
+    layer: layer === undefined ? null : Number(layer),
+    ...{ kind, activation, features, dIn, dOut, hash, path },
   };
 }
 

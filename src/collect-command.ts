@@ -1,9 +1,10 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { bundledFolder } from '../sae-registry/index.ts';
+import { bundledFolder, openStore } from '../sae-registry/index.ts';
 import { createProgressDisplay } from './cli/progress-display.ts';
 import { collectStreamNorms } from './collect-stream-norms.ts';
 import { type Config, theModel } from './config.ts';
+import { storePath } from './data-directory.ts';
 import { openModel, streamNormsPath } from './open-model.ts';
 
 /** Measures the configured model's stream norms over a file of texts, and returns the path they were written to. */
@@ -11,11 +12,14 @@ export async function runCollect(
   config: Config,
   { texts, out }: { readonly texts: string | null; readonly out: string | null },
 ): Promise<string> {
-  const display = createProgressDisplay(process.stderr);
   theModel(config);
-  const { id, model, close } = await openModel({ ...config, maxRows: 1, warmUp: 'none' }, display).finally(
-    display.stop,
-  );
+  const store = await openStore(storePath(config));
+  const display = createProgressDisplay(process.stderr);
+  const ready = openModel({ ...config, maxRows: 1, warmUp: 'none' }, { ...display, store });
+  const { id, model, close } = await ready.finally(display.stop).catch((error) => {
+    store.close();
+    throw error;
+  });
   try {
     const textsPath = texts ?? join(bundledFolder(), 'calibration.jsonl');
     const norms = await collectStreamNorms(id, model, textsPath);
@@ -26,5 +30,6 @@ export async function runCollect(
     return path;
   } finally {
     await close();
+    store.close();
   }
 }

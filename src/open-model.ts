@@ -15,7 +15,7 @@ import {
   possiblePrecisions,
 } from '../engine/index.ts';
 import type { ModelCapacity } from '../routes/services.ts';
-import { bundledSources, openRegistry } from '../sae-registry/index.ts';
+import { bundledSources, openRegistry, type Store } from '../sae-registry/index.ts';
 import type { Config } from './config.ts';
 import { expectedOperators } from './expected-operators.ts';
 import { type MemoryLimits, memoryBudget, modelBytes, readMachine, resolveLimits } from './limits.ts';
@@ -26,13 +26,15 @@ export interface OpenModelOptions {
   readonly onProgress?: ProgressListener;
   readonly onNotice?: (line: string) => void;
   readonly signal?: AbortSignal;
+  /** Where what is known of sources is kept; in memory where none is given. */
+  readonly store?: Store;
   /** Gives the observer of the model's engine, by the model's id. */
   readonly observe?: (modelId: string) => EngineObserver;
 }
 
 /** Everything from configuration to a model that answers: files, weights, graphs, dictionaries, engine. */
 export async function openModel(config: Config, options: OpenModelOptions = {}): Promise<ReadyModel> {
-  const { onProgress, onNotice, signal, observe } = options;
+  const { onProgress, onNotice, signal, observe, store } = options;
   const files = await getModelFiles(config, { onProgress, onNotice, signal });
   signal?.throwIfAborted();
   const { threads, precision, operators, warmUp } = config;
@@ -56,6 +58,7 @@ export async function openModel(config: Config, options: OpenModelOptions = {}):
       model: { id, dModel, blocks, hash: model.hash, hookPoints: hookPointShapes(model.config) },
       sources: config.source.length > 0 ? config.source : bundled,
       ...collectedNorms(config, id, model.hash),
+      store,
     });
     const limits = resolveLimits(config, { ...machine, ...model.needs });
     const capacity = capacityOf(limits, model, config);

@@ -4,6 +4,7 @@ import { defaultModelName } from '../engine/checkpoint/acquire/catalog.ts';
 import { operatorChoices, precisionChoices } from '../engine/core/index.ts';
 import { defaultPrefillRatio } from '../engine/scheduler/policy.ts';
 import { defaultCacheDirectory } from './cache-directory.ts';
+import { defaultDataDirectory } from './data-directory.ts';
 import { defaultThreads } from './processor.ts';
 import { setting } from './setting.ts';
 
@@ -235,6 +236,14 @@ export const serveSettings = {
     text.transform((path) => resolve(path)),
     (environment) => defaultCacheDirectory(environment),
     { defaultText: 'the cache folder of the operating system' },
+  ),
+  dataDir: setting(
+    '--data-dir <folder>',
+    'TILLER_DATA_DIR',
+    'where labels, statistics, vectors and profiles are kept, in tiller.db',
+    text.transform((path) => resolve(path)),
+    (environment) => defaultDataDirectory(environment),
+    { defaultText: 'the data folder of the operating system' },
   ),
   offline: setting('--offline', 'TILLER_OFFLINE', 'touch no network; use what is on disk', switchValue, false),
   logLevel: setting(

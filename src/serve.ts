@@ -1,7 +1,9 @@
 import { TillerError } from '../engine/core/index.ts';
+import { openStore } from '../sae-registry/index.ts';
 import { createApp } from './app.ts';
 import { createProgressDisplay } from './cli/progress-display.ts';
 import type { Config } from './config.ts';
+import { storePath } from './data-directory.ts';
 import { explainLimits } from './limits.ts';
 import { createLogger } from './log.ts';
 import { createMetrics } from './metrics/create-metrics.ts';
@@ -21,11 +23,14 @@ import { welcome } from './welcome.ts';
 export async function runServe(config: Config): Promise<void> {
   if (config.profile !== null) throw noSuchProfile(config.profile, 'profile');
   const log = createLogger(config.logLevel);
+  const store = await openStore(storePath(config));
+  if (store.backup !== null) log.info({ backup: store.backup }, 'the store was migrated; the file as it was is kept');
   const metrics = createMetrics(() => pool.loaded().map(({ model }) => model));
   const services = new AppServices({
     version: readVersion(),
     limits: limitsOf(config),
     metrics: metrics.services,
+    store,
     requests: (id) => metrics.of(id).requests,
     unexpected: (error, { requestId, route }) => log.error({ err: error, requestId, route }, 'unexpected error'),
   });
@@ -36,7 +41,7 @@ export async function runServe(config: Config): Promise<void> {
     ready ? { onNotice: (line) => log.warn(line) } : { onProgress: display.onProgress, onNotice: display.onNotice };
   const observe = (id: string) => metrics.of(id).observer;
   const pool = await createModelPool(config, {
-    open: async (one, signal) => services.served(await openModel(one, { ...told(), signal, observe })),
+    open: async (one, signal) => services.served(await openModel(one, { ...told(), signal, observe, store })),
     measure: (one, signal) => measureModel(one, { ...told(), signal }),
     onChange: ({ model, state, reason }) => log.info({ model, reason }, state),
   });
@@ -63,6 +68,7 @@ export async function runServe(config: Config): Promise<void> {
     },
     exit: (code) => {
       process.exitCode = code;
+      store.close();
       stopped();
       process.exit();
     },
@@ -74,6 +80,7 @@ export async function runServe(config: Config): Promise<void> {
   } catch (error) {
     if (loading.signal.aborted) return await untilStopped;
     await server.close(0);
+    store.close();
     throw error instanceof TillerError && error.cause instanceof TillerError ? error.cause : error;
   } finally {
     display.stop();

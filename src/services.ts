@@ -9,7 +9,7 @@ import type {
   ModelUse,
   Services,
 } from '../routes/services.ts';
-import type { Registry } from '../sae-registry/index.ts';
+import type { Registry, Store } from '../sae-registry/index.ts';
 import type { Config } from './config.ts';
 import type { MemoryLimits } from './limits.ts';
 import { countSteering } from './metrics/count-steering.ts';
@@ -24,6 +24,8 @@ export interface ServicesOptions {
   /** Gives who is told of a model's requests and their edits. */
   readonly requests?: (modelId: string) => RequestObserver;
   readonly unexpected?: Services['unexpected'];
+  /** The registry's memory, of every model; null where there is none, as in tests of routes. */
+  readonly store?: Store;
 }
 
 /** The limits of requests, as configured. */
@@ -60,6 +62,8 @@ export class AppServices implements Services {
   readonly startedUnixSeconds = Math.floor(Date.now() / 1000);
   /** Set when the process is told to stop, which may be before a model is there. */
   stopping = false;
+  /** The registry's memory, of every model, loaded or not. */
+  readonly store: Store | null;
   readonly #requests: ServicesOptions['requests'];
   #pool: ModelPool<Served>;
   /** The first model has been there: it may be unloaded since, and is loaded again when it is asked for. */
@@ -69,6 +73,7 @@ export class AppServices implements Services {
     this.version = options.version;
     this.limits = options.limits;
     this.metrics = options.metrics;
+    this.store = options.store ?? null;
     this.#requests = options.requests;
     this.unexpected = options.unexpected;
     this.#pool = new ModelPool({ models: [], budgetBytes: null });

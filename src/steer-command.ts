@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { modeNumber, TillerError } from '../engine/index.ts';
 import type { EditRequest, SteeringBlock } from '../routes/services.ts';
+import { openStore, type Store } from '../sae-registry/index.ts';
 import { createApp } from './app.ts';
 import { createProgressDisplay } from './cli/progress-display.ts';
 import type { SteerReply, SteerRequest, SteerResult } from './cli/steer-result.ts';
 import { type Config, theModel } from './config.ts';
+import { storePath } from './data-directory.ts';
 import { createMetrics } from './metrics/create-metrics.ts';
 import { openModel } from './open-model.ts';
 import { AppServices, limitsOf, type ReadyModel } from './services.ts';
@@ -28,12 +30,21 @@ const answerSchema = z.union([
 
 /** Generates the same reply twice, without and with the edits, through the very routes that a client would call. */
 export async function runSteer(config: Config, request: SteerRequest): Promise<SteerResult> {
-  const display = createProgressDisplay(process.stderr);
   theModel(config);
-  const ready = await openModel({ ...config, maxRows: 2, warmUp: 'none' }, display).finally(display.stop);
+  const store = await openStore(storePath(config));
+  try {
+    return await steerOver(store, config, request);
+  } finally {
+    store.close();
+  }
+}
+
+async function steerOver(store: Store, config: Config, request: SteerRequest): Promise<SteerResult> {
+  const display = createProgressDisplay(process.stderr);
+  const ready = await openModel({ ...config, maxRows: 2, warmUp: 'none' }, { ...display, store }).finally(display.stop);
   try {
     const metrics = createMetrics(() => [ready]).services;
-    const services = new AppServices({ version: readVersion(), limits: limitsOf(config), metrics });
+    const services = new AppServices({ version: readVersion(), limits: limitsOf(config), metrics, store });
     services.serve(ready);
     const app = createApp(services);
     const { path, body } = question(ready, request);

@@ -1,1 +1,3 @@
+export * from './artifacts.ts';
 export * from './open-store.ts';
+export * from './sources.ts';

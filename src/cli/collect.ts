@@ -17,6 +17,6 @@ export function addCollect(program: Command, context: CliContext): void {
     });
   addSettings(command, {
     ...collectSettings,
-    ...pick(serveSettings, 'model', 'threads', 'cacheDir', 'offline', 'logLevel'),
+    ...pick(serveSettings, 'model', 'threads', 'cacheDir', 'dataDir', 'offline', 'logLevel'),
   });
 }

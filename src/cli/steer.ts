@@ -25,7 +25,18 @@ export function addSteer(program: Command, context: CliContext): void {
     ...targetSettings,
     ...editSettings,
     ...steerSettings,
-    ...pick(serveSettings, 'model', 'source', 'profile', 'threads', 'context', 'cacheDir', 'offline', 'logLevel'),
+    ...pick(
+      serveSettings,
+      'model',
+      'source',
+      'profile',
+      'threads',
+      'context',
+      'cacheDir',
+      'dataDir',
+      'offline',
+      'logLevel',
+    ),
   });
   const typed = recordFlags(command, [...Object.keys(targetSettings), ...Object.keys(editSettings)]);
   command.addHelpText('after', examples).action(async (prompt: string, flags: Record<string, unknown>) => {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { testCache } from './default-model.ts';
 import { until } from './real-service.ts';
 
@@ -18,14 +19,18 @@ export interface ServedProcess {
 
 const started: ServedProcess[] = [];
 
+function dataFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'tiller-data-'));
+}
+
 /** Fails where there is nothing built to run. */
 export function requireBuild(): void {
   if (!existsSync(main)) throw new Error(`${main} is missing: run 'npm run build' before this test.`);
 }
 
-/** Starts it on a free port, offline, with the tests' cache. */
+/** Starts it on a free port, offline, with the tests' cache and a store of its own. */
 export function serveProcess(...flags: string[]): ServedProcess {
-  const all = ['serve', '--port', '0', '--offline', '--cache-dir', testCache, ...flags];
+  const all = ['serve', '--port', '0', '--offline', '--cache-dir', testCache, '--data-dir', dataFolder(), ...flags];
   const child = spawn(process.execPath, [main, ...all], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { defaultCacheDirectory } from '../../src/cache-directory.ts';
 import { allVariables } from '../../src/command-settings.ts';
 import { loadConfig, theModel } from '../../src/config.ts';
+import { defaultDataDirectory } from '../../src/data-directory.ts';
 import { defaultThreads, physicalCores } from '../../src/processor.ts';
 import { serveSettings } from '../../src/serve-settings.ts';
 
@@ -64,6 +65,7 @@ describe('configuration', () => {
       model: ['m', 'm'],
       profile: ['p', 'p'],
       cacheDir: ['/x', '/x'],
+      dataDir: ['/x', '/x'],
       maxBodyBytes: ['2048', 2048],
     };
     for (const [key, entry] of Object.entries(serveSettings)) {
@@ -122,6 +124,17 @@ describe('the cache folder', () => {
       join('/h', 'Library', 'Caches', 'tiller'),
     );
     expect(defaultCacheDirectory({ LOCALAPPDATA: '/l' }, 'win32', '/h')).toBe(join('/l', 'tiller'));
+  });
+});
+
+describe('the data folder', () => {
+  it("is the operating system's own, apart from the cache", () => {
+    expect(defaultDataDirectory({}, 'linux', '/home/a')).toBe(join('/home/a', '.local', 'share', 'tiller'));
+    expect(defaultDataDirectory({ XDG_DATA_HOME: '/d' }, 'linux', '/home/a')).toBe(join('/d', 'tiller'));
+    expect(defaultDataDirectory({ XDG_DATA_HOME: 'd' }, 'linux', '/h')).toBe(join('/h', '.local', 'share', 'tiller'));
+    expect(defaultDataDirectory({}, 'darwin', '/h')).toBe(join('/h', 'Library', 'Application Support', 'tiller'));
+    expect(defaultDataDirectory({ LOCALAPPDATA: '/l' }, 'win32', '/h')).toBe(join('/l', 'tiller', 'data'));
+    expect(loadConfig({}, { XDG_DATA_HOME: '/d' }).dataDir).toBe(join('/d', 'tiller'));
   });
 });
 

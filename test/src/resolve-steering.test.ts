@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { EditTarget } from '../../engine/core/index.ts';
 import type { EditRequest, ModelCard } from '../../routes/services.ts';
-import type { Registry, Source } from '../../sae-registry/index.ts';
+import { openStore, type Registry, type Source } from '../../sae-registry/index.ts';
 import { resolveSteering } from '../../src/resolve-steering.ts';
 
 const hookPoint = 'blocks.1.hook_resid_post';
@@ -38,6 +38,7 @@ const unused = () => {
 };
 const registry: Registry = {
   sources: [],
+  store: await openStore(null),
   sourceOf: (id) => ({ id: id.slice(0, id.lastIndexOf('/')) }) as Source,
   streamNorm: () => null,
   target: (id) => feature(`toy/1-res/${id.split('/').at(-1)}`),

@@ -46,7 +46,7 @@ describe('tiller steer', () => {
     ['a model with a chat template', () => join(fixtures, 'gguf', 'tiny-llama.gguf')],
     ['a model without one, as plain text', withoutTemplate],
   ])('answers twice: %s', async (_what, model) => {
-    const config = loadConfig({ model: model(), cacheDir: folder }, { HOME: folder });
+    const config = loadConfig({ model: model(), cacheDir: folder, dataDir: folder }, { HOME: folder });
     const { unsteered, steered, steering } = await runSteer(config, request(20));
     expect(steered.text).not.toBe(unsteered.text);
     expect(steering.edits[0]).toMatchObject({ target: 'inline', coefficient: { min: 20, max: 20 } });
@@ -56,7 +56,7 @@ describe('tiller steer', () => {
   });
 
   it('says what is wrong in one error', async () => {
-    const config = loadConfig({ model: join(fixtures, 'f32'), cacheDir: folder }, { HOME: folder });
+    const config = loadConfig({ model: join(fixtures, 'f32'), cacheDir: folder, dataDir: folder }, { HOME: folder });
     const [edit] = request(1).edits;
     const wrong = { ...request(1), edits: [{ ...edit, vector: 'pirate' }] } as SteerRequest;
     await expect(runSteer(config, wrong)).rejects.toThrow(/no vector 'pirate'/);
