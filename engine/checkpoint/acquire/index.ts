@@ -1,5 +1,13 @@
-export { acquireModel } from './acquire.ts';
-export { type CatalogModel, type CatalogSource, catalog, defaultModelName, findCatalogModel } from './catalog.ts';
+export { acquireFile, acquireModel } from './acquire.ts';
+export {
+  type CatalogFile,
+  type CatalogModel,
+  type CatalogSource,
+  catalog,
+  defaultModelName,
+  findCatalogModel,
+  parseCatalogFiles,
+} from './catalog.ts';
 export { formatBytes } from './describe.ts';
 export { freeBytes } from './disk-space.ts';
 export { type CacheEntry, existingFolder, inspectCache } from './model-cache.ts';
