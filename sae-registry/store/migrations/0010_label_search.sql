@@ -32,6 +32,10 @@ CREATE TRIGGER `label_embeddings_removed` AFTER DELETE ON `label_embeddings` BEG
 	UPDATE `label_changes` SET `rewritten` = `rewritten` + 1;
 END;
 --> statement-breakpoint
+CREATE TRIGGER `label_embeddings_added` AFTER INSERT ON `label_embeddings` WHEN new.`label` < (SELECT max(`label`) FROM `label_embeddings`) BEGIN
+	UPDATE `label_changes` SET `rewritten` = `rewritten` + 1;
+END;
+--> statement-breakpoint
 CREATE TRIGGER `statistics_added` AFTER INSERT ON `statistics` BEGIN
 	UPDATE `label_changes` SET `statistics` = `statistics` + 1;
 END;
