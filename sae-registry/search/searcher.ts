@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { TillerError } from '../../engine/core/index.ts';
 import { readCursor, writeCursor } from './cursor.ts';
 import { findFeatures } from './feature-lookup.ts';
-import { type Fused, fuse } from './fusion.ts';
+import { type Fused, fuse, wordWeight } from './fusion.ts';
 import { highlights } from './highlights.ts';
 import type { FoundFeature, RankedFeature, SearchHit, SearchMode, SearchPage, SearchQuery } from './query.ts';
 import { type Scope, scopeOf } from './scope.ts';
@@ -13,6 +13,8 @@ import { hasWords } from './tokenizer.ts';
 
 /** Labels that words and meaning each give to be fused: the pages end there. */
 const depth = 1000;
+/** Of what words find, how many are compared with the query's meaning even where that alone would not find them. */
+const comparedByWords = 300;
 /** A search with more of its scope unembedded than this share is by words alone, unless meaning is asked for. */
 const toleratedMissing = 0.01;
 /** Results that later pages are served from. */
@@ -43,8 +45,14 @@ export class Searcher {
   /** Whose embeddings are counted and compared; null: nobody's. */
   #embedder: string | null = null;
 
-  /** @param path the store's file, which is open elsewhere and has this version's schema */
-  constructor(path: string) {
+  readonly #wordWeight: number;
+
+  /**
+   * @param path the store's file, which is open elsewhere and has this version's schema
+   * @param weight of words in hybrid search; for measurements
+   */
+  constructor(path: string, weight = wordWeight) {
+    this.#wordWeight = weight;
     this.#connection = new Database(path, { readonly: true, fileMustExist: true });
     this.#state = new SearchState(this.#connection, this.#stemmer);
   }
@@ -147,14 +155,16 @@ export class Searcher {
 
   #find(text: string, vector: QueryVector | null, scope: Scope, mode: SearchMode): Fused[] {
     const { words, vectors } = this.#state;
-    const lexical = mode === 'semantic' ? null : words.search(text, scope, depth);
-    if (mode === 'lexical') return fuse(lexical, null, (slot) => this.#state.featureKey(slot));
+    const featureOf = (slot: number) => this.#state.featureKey(slot);
+    const found = mode === 'semantic' ? null : words.search(text, scope, depth);
+    if (mode === 'lexical') return fuse(found, null, featureOf);
     if (vector === null) {
       const message = `Labels cannot be searched by meaning yet. Ask for 'mode': 'lexical', or try again later.`;
       throw new TillerError('not_ready', message, { param: 'mode', retryAfterSeconds: 10 });
     }
-    const semantic = vectors.search(vector.values, scope, depth);
-    return fuse(lexical, semantic, (slot) => this.#state.featureKey(slot));
+    const also = found?.labels.slice(0, comparedByWords).map(({ slot }) => slot) ?? [];
+    const near = vectors.search(vector.values, scope, depth, also);
+    return fuse(found, near, featureOf, this.#wordWeight);
   }
 
   #hits(text: string, page: readonly Fused[]): SearchHit[] {

@@ -79,10 +79,15 @@ export class VectorSearch {
     return count;
   }
 
-  /** The nearest labels of the scope, nearest first. @param query of unit length */
-  search(query: Float32Array, scope: Scope, most: number): Near[] {
+  /**
+   * The nearest labels of the scope, nearest first, and those of `also` wherever they stand.
+   * @param query of unit length
+   */
+  search(query: Float32Array, scope: Scope, most: number, also: readonly number[] = []): Near[] {
     const slots = this.count(scope) <= exactLabels ? this.#all(scope) : this.#likely(query, scope, most);
-    return this.compare(query, slots).slice(0, most);
+    const wanted = new Set(also);
+    const near = this.compare(query, wanted.size === 0 ? slots : [...new Set([...slots, ...also])]);
+    return near.filter(({ slot }, at) => at < most || wanted.has(slot));
   }
 
   /** These labels by their cosine with the query, nearest first; those without an embedding are left out. */

@@ -32,6 +32,13 @@ interface QueryWord {
   readonly rows: number;
 }
 
+export interface WordMatches {
+  /** Best first; clearer labels before others of the same score. */
+  readonly labels: readonly Ranked[];
+  /** What a label of average length would get that has every word of the query. */
+  readonly ideal: number;
+}
+
 /** BM25 over the labels' full-text index; a word counts once a label, which labels of a few words hardly notice. */
 export class WordSearch {
   readonly #table: LabelTable;
@@ -52,17 +59,17 @@ export class WordSearch {
       .pluck() as Database.Statement<[string, number, number, number]>;
   }
 
-  /** The best labels of the scope, best first; clearer ones before others of the same score. */
-  search(text: string, scope: Scope, most: number): Ranked[] {
-    if (scope.size === 0) return [];
-    const words = this.#words(text);
-    if (words.length === 0) return [];
+  /** The best labels of the scope. */
+  search(text: string, scope: Scope, most: number): WordMatches {
+    const words = scope.size === 0 ? [] : this.#words(text);
+    const ideal = words.reduce((sum, { inverse }) => sum + inverse, 0);
+    if (words.length === 0) return { labels: [], ideal };
     this.#reset();
     const limit = scope.to - scope.from <= mostRows ? Number.POSITIVE_INFINITY : mostRows;
     const leading = words.filter(({ rows }) => rows <= limit);
     if (leading.length === 0) this.#searchCommon(words, scope);
     else this.#searchLed(words, leading, scope);
-    return bestOf(this.#touched, this.#scores, this.#table, most);
+    return { labels: bestOf(this.#touched, this.#scores, this.#table, most), ideal };
   }
 
   #words(text: string): QueryWord[] {
