@@ -12,7 +12,7 @@ export function bundledFolder(): string {
   return folders.find(isFolder) ?? join(here, 'bundled');
 }
 
-/** Ids of the bundled sources. */
+/** Ids of the bundled sources, a model's in the order of its blocks. */
 export function bundledSources(): string[] {
   const root = bundledFolder();
   return subfolders(root).flatMap((model) => subfolders(join(root, model)).map((name) => `${model}/${name}`));
@@ -31,7 +31,7 @@ function subfolders(folder: string): string[] {
   if (!isFolder(folder)) return [];
   return readdirSync(folder)
     .filter((name) => isFolder(join(folder, name)))
-    .sort();
+    .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
 }
 
 function isFolder(path: string): boolean {

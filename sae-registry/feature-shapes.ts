@@ -17,6 +17,13 @@ export interface FeatureDetail extends FeatureSummary {
     readonly method: string;
     readonly author: string;
     readonly clarity: number | null;
+    /** How well it tells where the feature fires; the higher the better. */
+    readonly scores: readonly {
+      readonly method: string;
+      readonly author: string;
+      readonly score: number;
+      readonly judgements: number | null;
+    }[];
   }[];
   readonly statistics: {
     readonly density: number;
@@ -29,7 +36,12 @@ export interface FeatureDetail extends FeatureSummary {
   readonly topLogits: readonly string[];
   readonly bottomLogits: readonly string[];
   readonly topTokens: readonly string[];
-  readonly examples: readonly { readonly tokens: readonly string[]; readonly value: number }[];
+  /** Passages on which it fires, strongest first: the peak, and the activation on each token where it is known. */
+  readonly examples: readonly {
+    readonly tokens: readonly string[];
+    readonly value: number;
+    readonly values: readonly number[] | null;
+  }[];
   /** What one unit of write adds to the feature's own reading; null where it does not read what it writes. */
   readonly encoderDotDecoder: number | null;
 }

@@ -1,12 +1,16 @@
 export * from './bundled.ts';
+export * from './catalog/catalog.ts';
 export * from './dictionary.ts';
 export * from './dictionary-weights.ts';
+export * from './exports/index.ts';
 export * from './feature-shapes.ts';
 export * from './feature-vectors.ts';
+export * from './imports/index.ts';
 export * from './loaders/load-dictionary.ts';
 export type { LoadOptions } from './loaders/loader.ts';
 export * from './model-facts.ts';
 export * from './registry.ts';
 export * from './source.ts';
+export { readSourceCard, type SourceCard } from './source-card.ts';
 export * from './store/index.ts';
 export * from './stream-norms.ts';

@@ -5,19 +5,24 @@ import { featureDetail, featureSummary } from './feature-detail.ts';
 import { FeatureNames } from './feature-names.ts';
 import type { FeatureDetail, FeatureSummary, SearchQuery } from './feature-shapes.ts';
 import type { ModelFacts } from './model-facts.ts';
-import { createLabelIndex, hasWords, type LabelIndex } from './search.ts';
+import { createLabelIndex, hasWords, type LabelIndex, type Labels } from './search.ts';
 import { openSource, readsWhatItWrites, type Source } from './source.ts';
-import { openStore, type Store } from './store/index.ts';
+import { eachLabel, type Label, openStore, type Store } from './store/index.ts';
 import { canonicalName, readStreamNorms, type StreamNorms } from './stream-norms.ts';
 
 export interface RegistryOptions {
   readonly model: ModelFacts;
-  /** Ids of bundled sources, or paths of folders or files. */
-  readonly sources: readonly string[];
+  /** Ids of bundled sources, or paths of folders or files; a `name` goes before what their card or folder says. */
+  readonly sources: readonly (string | NamedPath)[];
   /** Path of the model's stream norms; by default the bundled file, if there is one. */
   readonly streamNorms?: string;
   /** Where what is known of the sources is kept; by default in memory, until the registry is closed. */
   readonly store?: Store;
+}
+
+export interface NamedPath {
+  readonly path: string;
+  readonly name: string;
 }
 
 export interface StreamNorm {
@@ -54,8 +59,9 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const store = options.store ?? (await openStore(null));
   const sources: Source[] = [];
   try {
-    for (const name of options.sources) {
-      sources.push(await openSource(sourcePath(name), { model, store, opened: sources }));
+    for (const source of options.sources) {
+      const { path, name } = typeof source === 'string' ? { path: source, name: undefined } : source;
+      sources.push(await openSource(sourcePath(path), { model, store, opened: sources, name }));
     }
     const file = options.streamNorms ?? join(bundledFolder(), model.id, 'stream-norms.json');
     return createRegistry(model, sources, await readStreamNorms(file, model), store);
@@ -73,7 +79,7 @@ function createRegistry(
 ): Registry {
   const names = new FeatureNames(model.id, sources);
   const streamNorm = (hookPoint: string) => findStreamNorm(hookPoint, model, sources, norms);
-  const search = createSearch(names, sources);
+  const search = createSearch(names, sources, store);
   return {
     sources,
     store,
@@ -106,7 +112,7 @@ function createRegistry(
     get(modelName, sourceName, index) {
       names.checkModel(modelName, 'model');
       const source = names.source(sourceName, 'source');
-      return featureDetail(source, names.index(source, index, 'index'));
+      return featureDetail(store, source, names.index(source, index, 'index'));
     },
   };
 }
@@ -139,7 +145,7 @@ function findStreamNorm(
 }
 
 /** Indexes are built when a source is first searched, so that a start does not wait for them. */
-function createSearch(names: FeatureNames, sources: readonly Source[]): Registry['search'] {
+function createSearch(names: FeatureNames, sources: readonly Source[], store: Store): Registry['search'] {
   const indexes = new Map<Source, LabelIndex>();
   return ({ text, model, source: name, limit }) => {
     if (!hasWords(text)) {
@@ -151,7 +157,7 @@ function createSearch(names: FeatureNames, sources: readonly Source[]): Registry
     const searched = name === undefined ? sources : [names.source(name, 'source')];
     return searched
       .flatMap((source) => {
-        const index = indexes.get(source) ?? createLabelIndex(source.labels);
+        const index = indexes.get(source) ?? createLabelIndex(labelsByFeature(store, source));
         indexes.set(source, index);
         return index.search(text).map((match) => ({ source, match }));
       })
@@ -162,6 +168,16 @@ function createSearch(names: FeatureNames, sources: readonly Source[]): Registry
           (a.source.id === b.source.id ? a.match.index - b.match.index : a.source.id < b.source.id ? -1 : 1),
       )
       .slice(0, limit)
-      .map(({ source, match }) => ({ ...featureSummary(source, match.index), score: match.score }));
+      .map(({ source, match }) => ({ ...featureSummary(store, source, match.index), score: match.score }));
   };
+}
+
+function labelsByFeature(store: Store, source: Source): Labels {
+  const labels = new Map<number, Label[]>();
+  for (const label of eachLabel(store, source.key)) {
+    const list = labels.get(label.feature) ?? [];
+    list.push(label);
+    labels.set(label.feature, list);
+  }
+  return labels;
 }

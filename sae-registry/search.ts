@@ -1,5 +1,8 @@
 import MiniSearch from 'minisearch';
-import type { Labels } from './labels.ts';
+import type { Label } from './store/index.ts';
+
+/** Labels by feature index. A feature may have none or several. */
+export type Labels = ReadonlyMap<number, readonly Label[]>;
 
 export interface LabelMatch {
   readonly index: number;

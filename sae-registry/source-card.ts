@@ -4,6 +4,13 @@ import { readOptionalJson } from './read-json.ts';
 
 const positive = z.number().positive().finite();
 
+/** How a SAELens dictionary was made, beyond what its own cfg.json says. */
+export const madeWithSchema = z.strictObject({
+  /** The writers of the model's stream were centred (TransformerLens): each token's mean is taken off before it is read. */
+  center_writing_weights: z.boolean().optional(),
+  normalize_activations: z.string().optional(),
+});
+
 /** `source.json`: what a program needs to know of a source beside its weights. Every field but the id may be missing. */
 const cardSchema = z.object({
   /** `model/name` */
@@ -13,6 +20,8 @@ const cardSchema = z.object({
   features: z.int().positive().optional(),
   /** Activations count in lengths of their decoder vectors, as Neuronpedia's do: say so where statistics and labels are from there. */
   fold_decoder_norms: z.boolean().optional(),
+  /** Goes before what cfg.json says: the catalog knows it of some releases whose files do not. */
+  made_with: madeWithSchema.optional(),
   /** Median norm of the stream at the hook point, sinks left out. */
   median_stream_norm: positive.nullish(),
   /** Stream norm beyond which a token is an attention sink, where the dictionary says nothing. */

@@ -3,7 +3,8 @@ import { hookPointWidth, resolveHookPoint } from '../engine/core/index.ts';
 import { sourcePath } from './bundled.ts';
 import type { Dictionary } from './dictionary.ts';
 import { type FeatureStatistics, readFeatureStatistics } from './feature-statistics.ts';
-import { type Labels, readLabels } from './labels.ts';
+import { importFolderFeatures } from './imports/folder-features.ts';
+import { importFolderLabels } from './imports/folder-labels.ts';
 import { dictionaryModelName, loadDictionary } from './loaders/load-dictionary.ts';
 import type { ModelFacts } from './model-facts.ts';
 import { readSourceCard, type SourceCard } from './source-card.ts';
@@ -24,8 +25,7 @@ export interface Source {
   readonly dictionary: Dictionary;
   readonly card: SourceCard | null;
   readonly statistics: FeatureStatistics | null;
-  readonly labels: Labels;
-  /** Memory that the arrays of its dictionary and statistics hold, labels left out. */
+  /** Memory that the arrays of its dictionary and statistics hold. */
   readonly residentBytes: number;
 }
 
@@ -35,27 +35,36 @@ export interface OpenSourceOptions {
   readonly store: Store;
   /** Those that are open already: none may have its name. */
   readonly opened: readonly Source[];
+  /** Its name, whatever its card or folder says. */
+  readonly name?: string;
 }
 
 /**
  * Opens a source for a model: a folder of one dictionary in any format that loaders/ reads, and beside it source.json, features.jsonl
- * and labels.jsonl where there are any; or a dictionary's file alone. Without a card the folder's or file's name is the source's.
+ * and labels.jsonl where there are any, which are read into the store the first time; or a dictionary's file alone. Without a card the folder's or file's name is the source's.
  * Throws `source_invalid` where the files, or the files and the model, disagree, and `source_unsupported` for what cannot be run.
  */
-export async function openSource(path: string, { model, store, opened }: OpenSourceOptions): Promise<Source> {
+export async function openSource(path: string, options: OpenSourceOptions): Promise<Source> {
+  const { model, store, opened } = options;
   const card = await readSourceCard(path);
-  const dictionary = await loadDictionary(path, { foldDecoderNorms: card?.fold_decoder_norms });
-  const name = card?.id.split('/')[1] ?? basename(resolve(path)).replace(/\.(safetensors|npz|sae\.pt|pth?)$/, '');
+  const dictionary = await loadDictionary(path, {
+    foldDecoderNorms: card?.fold_decoder_norms,
+    madeWith: card?.made_with,
+  });
+  const name = options.name ?? card?.id.split('/')[1] ?? nameOfPath(path);
   if (name === '') throw sourceInvalid(`${path} gives its source no name. Add a source.json with an id.`);
   if (opened.some((other) => other.name === name)) {
     throw sourceInvalid(`Two sources are called ${model.id}/${name}. Load one of them.`);
   }
   refuseOtherModel(path, model, card, dictionary);
   const hookPoint = hookPointOf(path, model, card, dictionary);
-  const statistics = await readFeatureStatistics(path, dictionary.features, card?.statistics_version);
-  const { key } = registerSource(store, sourceFacts(resolve(path), model, name, hookPoint, dictionary));
+  const known = registerSource(store, sourceFacts(resolve(path), model, name, hookPoint, dictionary));
+  await importFolderFeatures(store, known, path, card?.statistics_version);
+  const { label_method: method = 'unknown', label_author: author = 'unknown' } = card ?? {};
+  await importFolderLabels(store, known, path, { method, author });
+  const statistics = readFeatureStatistics(store, known.key, dictionary.features);
   return {
-    key,
+    key: known.key,
     id: `${model.id}/${name}`,
     model: model.id,
     name,
@@ -63,9 +72,12 @@ export async function openSource(path: string, { model, store, opened }: OpenSou
     dictionary,
     card,
     statistics,
-    labels: await readLabels(path, dictionary.features, card),
     residentBytes: dictionary.residentBytes + (statistics?.residentBytes ?? 0),
   };
+}
+
+function nameOfPath(path: string): string {
+  return basename(resolve(path)).replace(/\.(safetensors|npz|sae\.pt|pth?)$/, '');
 }
 
 function sourceFacts(

@@ -34,7 +34,7 @@ export const targetSettings = {
   feature: setting(
     '--feature <id>',
     'TILLER_FEATURE',
-    'steer by a feature: model/source/index, or the index alone while one source is loaded (the variable: commas)',
+    'steer by a feature: model/source/index or source/index; the index alone while one source is loaded (the variable: commas)',
     names,
     () => [],
     { repeatable: true },
@@ -145,12 +145,27 @@ export const collectSettings = {
   ),
 } as const;
 
+/** What subcommands of `tiller sae` that print something can be told. */
+export const saeSettings = { json: steerSettings.json } as const;
+
+/** What `tiller sae add` can be told. */
+export const saeAddSettings = {
+  name: setting(
+    '--name <name>',
+    'TILLER_NAME',
+    "the source's name: the second part of its id, model/name",
+    z.string().min(1, 'must not be empty').nullable(),
+    null,
+    { defaultText: 'what its card, its folder or the catalog says' },
+  ),
+} as const;
+
 export const doctorSettings = { json: steerSettings.json } as const;
 
 /** Every variable there is, whatever the command that reads it. */
 export const allVariables: readonly string[] = [
   ...new Set(
-    [serveSettings, targetSettings, editSettings, steerSettings, pullSettings, collectSettings].flatMap(
+    [serveSettings, targetSettings, editSettings, steerSettings, pullSettings, collectSettings, saeAddSettings].flatMap(
       (table: SettingTable) => Object.values(table).map((entry) => entry.variable),
     ),
   ),

@@ -13,9 +13,10 @@ import {
   modelNeeds,
   type ProgressListener,
   possiblePrecisions,
+  TillerError,
 } from '../engine/index.ts';
 import type { ModelCapacity } from '../routes/services.ts';
-import { bundledSources, openRegistry, type Store } from '../sae-registry/index.ts';
+import { bundledSources, type NamedPath, openRegistry, rememberedSources, type Store } from '../sae-registry/index.ts';
 import type { Config } from './config.ts';
 import { expectedOperators } from './expected-operators.ts';
 import { type MemoryLimits, memoryBudget, modelBytes, readMachine, resolveLimits } from './limits.ts';
@@ -56,7 +57,7 @@ export async function openModel(config: Config, options: OpenModelOptions = {}):
     const bundled = bundledSources().filter((source) => source.startsWith(`${id}/`));
     const registry = await openRegistry({
       model: { id, dModel, blocks, hash: model.hash, hookPoints: hookPointShapes(model.config) },
-      sources: config.source.length > 0 ? config.source : bundled,
+      sources: config.source.length > 0 ? config.source : [...bundled, ...addedSources(id, store)],
       ...collectedNorms(config, id, model.hash),
       store,
     });
@@ -136,6 +137,16 @@ function openEngine(
   });
 }
 
+/** What `tiller sae add` left for a model. Throws `source_invalid`, with the way out, where its files are gone. */
+function addedSources(model: string, store: Store | undefined): readonly NamedPath[] {
+  return (store ? rememberedSources(store, model) : []).map(({ name, path, origin }) => {
+    if (existsSync(path)) return { name, path };
+    const id = `${model}/${name}`;
+    const message = `The files of ${id} are gone from ${path}. Take it away (tiller sae remove ${id}), or get it again (tiller sae add ${origin}).`;
+    throw new TillerError('source_invalid', message, { param: 'source' });
+  });
+}
+
 /** Where `tiller collect` leaves a model's stream norms. */
 export function streamNormsPath(config: Config, modelId: string, hash: string): string {
   return join(config.cacheDir, 'statistics', `${modelId}-${hash.slice(0, 16)}`, 'stream-norms.json');
@@ -148,6 +159,6 @@ function collectedNorms(config: Config, modelId: string, hash: string): { readon
 }
 
 /** A catalog model keeps its name wherever its file lies, in a folder too; any other is called after its file or folder. */
-function modelId(name: string, hash: string): string {
+export function modelId(name: string, hash: string): string {
   return catalog.find(({ file }) => file.sha256 === hash)?.name ?? name.toLowerCase();
 }

@@ -95,7 +95,7 @@ export const serveSettings = {
     () => [],
     {
       repeatable: true,
-      defaultText: 'the bundled one of the default model',
+      defaultText: 'the three bundled ones of the default model',
     },
   ),
   profile: setting(

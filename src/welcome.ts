@@ -1,4 +1,4 @@
-import { type Registry, readsWhatItWrites } from '../sae-registry/index.ts';
+import { type Registry, readsWhatItWrites, shownLabel } from '../sae-registry/index.ts';
 
 /** A feature whose effect a stranger notices: prayers and heaven, in the bundled source. */
 const shownFeature = { source: 'smollm2-135m-instruct/17-res-4k', index: 837, strength: 1.5, query: 'music' } as const;
@@ -9,7 +9,7 @@ export interface WelcomeModel {
   readonly id: string;
   /** False: the checkpoint has no chat template, and is asked to continue text instead. */
   readonly chats: boolean;
-  readonly registry: Pick<Registry, 'sources'>;
+  readonly registry: Pick<Registry, 'sources' | 'store'>;
 }
 
 /** What is printed once the service is ready: three commands to copy and paste, each of which works as it stands. */
@@ -18,7 +18,7 @@ export function welcome(url: string, { id, chats, registry }: WelcomeModel): str
   const plain = { model: id, ...asked, max_tokens: 40, temperature: 0, repetition_penalty: 1.1 };
   const ask = (body: unknown) => post(`${url}/v1/${chats ? 'chat/completions' : 'completions'}`, body);
   const lines = [`Tiller is ready: ${id} at ${url}`, '', 'A plain request:', ask(plain)];
-  const feature = chooseFeature(registry.sources);
+  const feature = chooseFeature(registry);
   if (!feature)
     return text([
       ...lines,
@@ -38,14 +38,14 @@ export function welcome(url: string, { id, chats, registry }: WelcomeModel): str
 }
 
 /** The feature of the examples: the bundled one, else the first whose strength has a unit, else one to take away, or (of TopK, of a transcoder) to add. */
-function chooseFeature(sources: Registry['sources']) {
+function chooseFeature({ sources, store }: Pick<Registry, 'sources' | 'store'>) {
   const writing = sources.filter(({ dictionary }) => dictionary.writesByRow);
   const source = writing.find(({ id }) => id === shownFeature.source) ?? writing[0];
   if (!source) return null;
   const shown = source.id === shownFeature.source;
   const known = shown ? shownFeature.index : firstWithUnit(source);
   const index = known ?? 0;
-  const label = source.labels.get(index)?.[0]?.text ?? null;
+  const label = shownLabel(store, source.key, index);
   const feature = `${source.id}/${index}`;
   const add = { feature, mode: 'add', strength: shownFeature.strength } as const;
   const unknown = readsWhatItWrites(source)

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { acquireModel, defaultModelName } from '../../engine/checkpoint/acquire/index.ts';
 import { precisions } from '../../engine/core/index.ts';
 import { type LoadedModel, loadModel } from '../../engine/index.ts';
-import { bundledSources, openRegistry, type Registry } from '../../sae-registry/index.ts';
+import { openRegistry, type Registry } from '../../sae-registry/index.ts';
 import { cacheDirectory } from '../checkout.ts';
 import { reportGates } from '../gates.ts';
 import { describeMachine } from '../machine.ts';
@@ -109,11 +109,10 @@ async function measure(machine: QualityResults['machine'], models: readonly Load
   };
 }
 
-/** The bundled source of the model. */
+/** A bundled source of the model, at seventeen of its thirty blocks. */
 async function openSource({ config, hash }: LoadedModel): Promise<Registry['sources'][number]> {
-  const sources = bundledSources().filter((id) => id.startsWith(`${options.model}/`));
   const model = { id: options.model, hash, blocks: config.blocks, dModel: config.dModel };
-  const registry = await openRegistry({ model, sources });
+  const registry = await openRegistry({ model, sources: [`${options.model}/17-res-4k`] });
   const [source] = registry.sources;
   if (!source) throw new Error(`no source for ${options.model} is bundled`);
   return source;

@@ -15,7 +15,22 @@ export const featureDetailSchema = featureSummarySchema
   .extend({
     hook_point: z.string(),
     labels: z.array(
-      z.object({ text: z.string(), method: z.string(), author: z.string(), clarity: z.number().nullable() }),
+      z.object({
+        text: z.string(),
+        method: z.string(),
+        author: z.string(),
+        clarity: z.number().nullable(),
+        scores: z
+          .array(
+            z.object({
+              method: z.string(),
+              author: z.string(),
+              score: z.number(),
+              judgements: z.int().nullable(),
+            }),
+          )
+          .openapi({ description: 'How well it tells where the feature fires; the higher the better.' }),
+      }),
     ),
     statistics: z
       .object({
@@ -30,7 +45,13 @@ export const featureDetailSchema = featureSummarySchema
     top_logits: z.array(z.string()),
     bottom_logits: z.array(z.string()),
     top_tokens: z.array(z.string()),
-    examples: z.array(z.object({ tokens: z.array(z.string()), value: z.number() })),
+    examples: z.array(
+      z.object({
+        tokens: z.array(z.string()),
+        value: z.number().openapi({ description: 'At its strongest token.' }),
+        values: z.array(z.number()).nullable().openapi({ description: 'On each token, where they are known.' }),
+      }),
+    ),
     encoder_dot_decoder: z.number().nullable().openapi({
       description:
         'What one unit of write adds to the reading; null where a feature does not read what it writes (transcoders).',

@@ -78,12 +78,19 @@ function toDetail(feature: FeatureDetail): FeatureDetailBody {
   return {
     ...toSummary(feature),
     hook_point: feature.hookPoint,
-    labels: feature.labels.map(({ text, method, author, clarity }) => ({ text, method, author, clarity })),
+    labels: feature.labels.map(({ text, method, author, clarity, scores }) => ({
+      ...{ text, method, author, clarity },
+      scores: scores.map((score) => ({ ...score })),
+    })),
     statistics: feature.statistics && { ...feature.statistics, histogram: [...feature.statistics.histogram] },
     top_logits: [...feature.topLogits],
     bottom_logits: [...feature.bottomLogits],
     top_tokens: [...feature.topTokens],
-    examples: feature.examples.map(({ tokens, value }) => ({ tokens: [...tokens], value })),
+    examples: feature.examples.map(({ tokens, value, values }) => ({
+      tokens: [...tokens],
+      value,
+      values: values && [...values],
+    })),
     encoder_dot_decoder: feature.encoderDotDecoder,
   };
 }

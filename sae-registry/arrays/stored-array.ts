@@ -64,6 +64,8 @@ export function readRows(matrix: StoredArray, first: number, count: number): Flo
       decode(read, type, at(first, 0), into);
     } else if (columnStride === 1) {
       for (let row = 0; row < count; row++) decode(read, type, at(first + row, 0), rowOf(into, row, width));
+    } else if (rowStride === 1 && columnStride === count) {
+      readTurned(read, type, at(first, 0), [count, width], into);
     } else if (rowStride === 1 || count === 1) {
       const strip = new Float32Array(count);
       for (let column = 0; column < width; column++) {
@@ -73,6 +75,28 @@ export function readRows(matrix: StoredArray, first: number, count: number): Flo
     } else throw sourceUnsupported(`The strides [${matrix.strides.join(', ')}] of ${matrix.name}`);
   });
   return into;
+}
+
+/** Columns of a matrix that lies column by column are read and turned so many at a time: what they are turned into stays near. */
+const turnedColumns = 32;
+
+/** All of a matrix [rows, columns] whose columns lie one after another from `offset` on. */
+function readTurned(
+  read: ReadBytes,
+  type: ElementType,
+  offset: number,
+  [rows, columns]: readonly [number, number],
+  into: Float32Array,
+): void {
+  const strips = new Float32Array(rows * Math.min(turnedColumns, columns));
+  for (let first = 0; first < columns; first += turnedColumns) {
+    const count = Math.min(turnedColumns, columns - first);
+    decode(read, type, offset + first * rows * elementBytes[type], strips.subarray(0, rows * count));
+    for (let row = 0; row < rows; row++) {
+      const to = row * columns + first;
+      for (let i = 0; i < count; i++) into[to + i] = strips[i * rows + row];
+    }
+  }
 }
 
 function rowOf(values: Float32Array, row: number, width: number): Float32Array {

@@ -1,9 +1,12 @@
 import type { DictionaryWeights } from '../dictionary-weights.ts';
+import type { SourceCard } from '../source-card.ts';
 import type { SourceFiles } from './source-files.ts';
 
 export interface LoadOptions {
   /** Activations count in lengths of their decoder vectors, as Neuronpedia counts them (SAELens `fold_W_dec_norm`). */
   readonly foldDecoderNorms?: boolean;
+  /** What the files of a SAELens folder do not say of how it was made; goes before what they say. */
+  readonly madeWith?: SourceCard['made_with'];
   /** A matrix up to this size is held in memory; rows of a larger one are read when they are asked for. */
   readonly maxResidentMatrixBytes?: number;
 }

@@ -7,7 +7,7 @@ import { gatedAsJumpReLU } from '../gated.ts';
 import { readOptionalJson } from '../read-json.ts';
 import { sourceInvalid, sourceUnsupported } from '../source-error.ts';
 import { filesHash } from './files-hash.ts';
-import type { DictionaryLoader } from './loader.ts';
+import type { DictionaryLoader, LoadOptions } from './loader.ts';
 import { readSaelensConfig, type SaelensConfig, saelensConfigSchema } from './saelens-config.ts';
 import type { SourceFiles } from './source-files.ts';
 import { Tensors } from './tensors.ts';
@@ -26,8 +26,8 @@ export const saelens: DictionaryLoader = {
   format: 'SAELens',
   recognises: (files) => files.file === null && files.has(configName) && files.has(weightsName),
   modelName: async (files) => (await readConfig(files)).modelName,
-  async load(files, { foldDecoderNorms = false, maxResidentMatrixBytes }) {
-    const config = await readConfig(files);
+  async load(files, { foldDecoderNorms = false, maxResidentMatrixBytes, madeWith }) {
+    const config = await readConfig(files, madeWith);
     const inputScale = await scaleOf(files, config);
     const tensors = new Tensors(await openSafetensors(files.at(weightsName)), configName, maxResidentMatrixBytes);
     refuseOtherArithmetic(tensors, config);
@@ -59,8 +59,17 @@ export const saelens: DictionaryLoader = {
   },
 };
 
-async function readConfig(files: SourceFiles): Promise<SaelensConfig> {
-  return readSaelensConfig(await files.json(configName, saelensConfigSchema));
+async function readConfig(files: SourceFiles, madeWith: LoadOptions['madeWith'] = {}): Promise<SaelensConfig> {
+  const raw = await files.json(configName, saelensConfigSchema);
+  const { center_writing_weights, normalize_activations = raw.normalize_activations } = madeWith;
+  if (center_writing_weights === undefined) return readSaelensConfig({ ...raw, normalize_activations });
+  const model_from_pretrained_kwargs = { center_writing_weights };
+  return readSaelensConfig({
+    ...raw,
+    normalize_activations,
+    model_from_pretrained_kwargs,
+    metadata: raw.metadata && { ...raw.metadata, model_from_pretrained_kwargs },
+  });
 }
 
 function encoding(

@@ -65,6 +65,22 @@ export const sources = sqliteTable(
   (table) => [unique('sources_by_name').on(table.model, table.name)],
 );
 
+/** Dictionaries that are loaded with their model at every start, beside the bundled ones. */
+export const addedSources = sqliteTable(
+  'added_sources',
+  {
+    id: integer('id').primaryKey(),
+    model: text('model').notNull(),
+    name: text('name').notNull(),
+    /** Folder or file, absolute. */
+    path: text('path').notNull(),
+    /** What was asked for: a path, a Hub id with its revision, `release/id` of the catalog. */
+    origin: text('origin').notNull(),
+    addedAt: addedAt(),
+  },
+  (table) => [unique('added_sources_by_name').on(table.model, table.name)],
+);
+
 const ofSource = () =>
   integer('source')
     .notNull()

@@ -1,8 +1,9 @@
-import { and, asc, eq } from 'drizzle-orm';
+import { and, asc, eq, like } from 'drizzle-orm';
+import { nearest, TillerError } from '../../engine/core/index.ts';
 import { sourceInvalid } from '../source-error.ts';
 import { addArtifact } from './artifacts.ts';
 import { type Store, type StoreDatabase, writeStore } from './open-store.ts';
-import { sources } from './schema.ts';
+import { jobs, sources } from './schema.ts';
 
 /** What the store keeps of a dictionary, loaded or not. */
 export interface SourceFacts {
@@ -69,6 +70,20 @@ export function findSource({ db }: Store, model: string, name: string): KnownSou
   return row ? known(row) : null;
 }
 
+/** A source by its id `model/name`. Throws `source_not_found` with the nearest ids that the store knows. */
+export function requireSource(store: Store, id: string, param?: string): KnownSource {
+  const slash = id.indexOf('/');
+  const found = slash < 0 ? null : findSource(store, id.slice(0, slash), id.slice(slash + 1));
+  if (found) return found;
+  const ids = listSources(store).map(({ model, name }) => `${model}/${name}`);
+  const known = ids.length === 0 ? 'It knows none yet' : `It knows ${ids.slice(0, 10).join(', ')}`;
+  throw new TillerError(
+    'source_not_found',
+    `The store knows no source '${id}'. ${known}${ids.length > 10 ? ', …' : ''}: a source is known once it was loaded (tiller serve --source).`,
+    { param, suggestions: nearest(id, ids) },
+  );
+}
+
 /** All sources, or those of one model, by model and name. */
 export function listSources({ db }: Store, model?: string): KnownSource[] {
   const rows = db
@@ -84,7 +99,12 @@ export function listSources({ db }: Store, model?: string): KnownSource[] {
 export function removeSource(store: Store, model: string, name: string): boolean {
   return writeStore(store, (db) => {
     const row = findByName(db, model, name);
-    if (row) db.delete(sources).where(eq(sources.id, row.id)).run();
+    if (row) {
+      db.delete(sources).where(eq(sources.id, row.id)).run();
+      db.delete(jobs)
+        .where(like(jobs.key, `source:${row.id} %`))
+        .run();
+    }
     return row !== undefined;
   });
 }

@@ -4,6 +4,7 @@ import { addCollect } from './collect.ts';
 import type { CliContext } from './context.ts';
 import { addDoctor } from './doctor.ts';
 import { addPull } from './pull.ts';
+import { addSae } from './sae.ts';
 import { addServe } from './serve.ts';
 import { addSteer } from './steer.ts';
 
@@ -20,7 +21,7 @@ export function createProgram(context: CliContext): Command {
       getErrHelpWidth: () => context.stderr.columns ?? 100,
     })
     .showSuggestionAfterError();
-  for (const add of [addServe, addPull, addSteer, addCollect, addDoctor]) add(program, context);
+  for (const add of [addServe, addPull, addSteer, addCollect, addDoctor, addSae]) add(program, context);
   return program;
 }
 

@@ -13,7 +13,7 @@ Each --feature or --vector begins an edit; the flags after it belong to it, thos
 
 Examples:
   tiller steer "Tell me about your day." --feature smollm2-135m-instruct/17-res-4k/837 --strength 1.5
-  tiller steer "Who are you?" --feature 307 --strength 2 --vector blocks.12.hook_resid_post=direction.f32 --mode ablate`;
+  tiller steer "Who are you?" --feature 17-res-4k/307 --strength 2 --vector blocks.12.hook_resid_post=direction.f32 --mode ablate`;
 
 /** `tiller steer "prompt"`: one reply without and one with the edits, side by side. */
 export function addSteer(program: Command, context: CliContext): void {

@@ -232,12 +232,12 @@ function detail(index: number): FeatureDetail {
     label: `talk about cats, kind ${index}`,
     score: 1 - index / 10,
     hookPoint,
-    labels: [{ text: `talk about cats, kind ${index}`, method: 'test', author: 'test', clarity: null }],
+    labels: [{ text: `talk about cats, kind ${index}`, method: 'test', author: 'test', clarity: null, scores: [] }],
     statistics: { density: 0.01, max: 3, p999: 2, mean: 1, histogram: [3, 2, 1], version: 'v1' },
     topLogits: [' cat'],
     bottomLogits: [' dog'],
     topTokens: [' kitten'],
-    examples: [{ tokens: ['a', ' cat'], value: 2 }],
+    examples: [{ tokens: ['a', ' cat'], value: 2, values: null }],
     encoderDotDecoder: 0.8,
   };
 }

@@ -58,7 +58,9 @@ export const goldenModel = () =>
     readonly greedy: readonly GoldenGreedy[];
   }>('smollm2.json');
 export const goldenSteering = () => read<{ readonly cases: readonly GoldenSteering[] }>('steering.json').cases;
-export const goldenEncodings = () => read<{ readonly cases: readonly GoldenEncoding[] }>('sae.json').cases;
+/** What SAELens encodes: of 17-res-4k all prompts, of the other bundled sources the short ones. */
+export const goldenEncodings = (file: 'sae.json' | 'sae-8-res-4k.json' | 'sae-25-res-4k.json') =>
+  read<{ readonly cases: readonly GoldenEncoding[] }>(file).cases;
 
 /** Base64 of little-endian float32. */
 export function floats(base64: string): Float32Array {

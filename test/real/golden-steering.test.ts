@@ -14,7 +14,8 @@ import {
 } from '../harness/golden.ts';
 import { runPrompt } from '../harness/run-prompt.ts';
 
-const sourceId = 'smollm2-135m-instruct/17-res-4k';
+const modelId = 'smollm2-135m-instruct';
+const sourceId = `${modelId}/17-res-4k`;
 let model: LoadedModel;
 let registry: Registry;
 /** Largest deviations seen, for docs/correctness.md. */
@@ -27,8 +28,8 @@ beforeAll(async () => {
   model = await loadDefaultModel({ slots: 2 });
   const { dModel, blocks } = model.config;
   registry = await openRegistry({
-    model: { id: 'smollm2-135m-instruct', dModel, blocks, hash: model.hash },
-    sources: [sourceId],
+    model: { id: modelId, dModel, blocks, hash: model.hash },
+    sources: [sourceId, `${modelId}/8-res-4k`, `${modelId}/25-res-4k`],
   });
 });
 afterAll(async () => {
@@ -80,10 +81,18 @@ describe('steering against transformers', () => {
 });
 
 describe('SAE activations against SAELens', () => {
-  it.each(goldenEncodings())(
-    '$name: the same features fire with the same values',
-    async ({ ids, features_by_position }) => {
-      const source = registry.sources[0];
+  const files = {
+    '17-res-4k': 'sae.json',
+    '8-res-4k': 'sae-8-res-4k.json',
+    '25-res-4k': 'sae-25-res-4k.json',
+  } as const;
+  const cases = Object.entries(files).flatMap(([source, file]) =>
+    goldenEncodings(file).map((golden) => ({ ...golden, source })),
+  );
+  it.each(cases)(
+    '$source, $name: the same features fire with the same values',
+    async ({ ids, features_by_position, source: name }) => {
+      const source = registry.sources.find((each) => each.name === name);
       if (!source) throw new Error('no source');
       const { dModel } = model.config;
       const run = await runPrompt(model.executor, ids, { taps: [source.hookPoint] });

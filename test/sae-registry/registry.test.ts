@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundledSources, openRegistry, type Registry } from '../../sae-registry/index.ts';
+import { bundledSources, countLabels, openRegistry, type Registry } from '../../sae-registry/index.ts';
 
 const smollm2 = { id: 'smollm2-135m-instruct', dModel: 576, blocks: 30, hash: 'abc' };
 const tiny = { id: 'tiny-model', dModel: 16, blocks: 4, hash: 'abc' };
@@ -18,11 +18,11 @@ describe('the bundled source', () => {
   });
 
   it('is found by its id and opened with card, statistics and labels', () => {
-    expect(bundledSources()).toEqual([id]);
+    expect(bundledSources()).toEqual(['8', '17', '25'].map((block) => `smollm2-135m-instruct/${block}-res-4k`));
     const [source] = registry.sources;
     expect(source).toMatchObject({ id, name: '17-res-4k', hookPoint: 'blocks.17.hook_resid_post' });
     expect(source?.dictionary.features).toBe(4096);
-    expect(source?.labels.size).toBe(4096);
+    expect(countLabels(registry.store, source?.key ?? 0)).toBe(4096);
     expect(source?.statistics?.version).toMatch(/^1-[0-9a-f]{12}$/);
   });
 
@@ -226,7 +226,7 @@ describe('a folder of one’s own', () => {
   it('is found, or the nearest bundled id is named', async () => {
     await expect(openRegistry({ model: smollm2, sources: ['smollm2-135m-instruct/17-res'] })).rejects.toMatchObject({
       code: 'source_not_found',
-      suggestions: [id],
+      suggestions: expect.arrayContaining([id]),
     });
     await expect(openRegistry({ model: tiny, sources: [folder, folder] })).rejects.toMatchObject({
       code: 'source_invalid',

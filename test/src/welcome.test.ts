@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openRegistry } from '../../sae-registry/index.ts';
+import { openRegistry, openStore } from '../../sae-registry/index.ts';
 import { welcome } from '../../src/welcome.ts';
 
 const url = 'http://127.0.0.1:8080';
@@ -47,8 +47,8 @@ describe('the first words', () => {
     expect(steered?.body.steering).toEqual({ edits });
   });
 
-  it('say so where no SAE is loaded', () => {
-    const text = welcome(url, { id: 'm', chats: true, registry: { sources: [] } });
+  it('say so where no SAE is loaded', async () => {
+    const text = welcome(url, { id: 'm', chats: true, registry: { sources: [], store: await openStore(null) } });
     expect(commands(text)).toHaveLength(1);
     expect(text).toContain('--source');
   });

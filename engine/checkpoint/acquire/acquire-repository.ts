@@ -1,4 +1,4 @@
-import { rmdir } from 'node:fs/promises';
+import { mkdir, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { TillerError } from '../../core/index.ts';
 import { tableBounds } from '../limits.ts';
@@ -70,9 +70,9 @@ function acquired(
 }
 
 /** The name of a file that is not what the manifest says; null where all are. */
-async function firstDamaged(
+export async function firstDamaged(
   folder: string,
-  { files }: RepositoryManifest,
+  { files }: Pick<RepositoryManifest, 'files'>,
   options: AcquireOptions,
 ): Promise<string | null> {
   for (const file of files) {
@@ -121,7 +121,8 @@ async function shardsOf(name: RepositoryName, folder: string, files: readonly Na
   });
 }
 
-async function fetchFiles(
+/** Fetches those of a repository's files that the folder does not hold whole. Only while holding a lock. */
+export async function fetchFiles(
   name: RepositoryName,
   commit: string,
   folder: string,
@@ -149,6 +150,7 @@ async function fetchFile(
   options: Locked,
 ): Promise<void> {
   const place = placeIn(folder, file.name);
+  await mkdir(dirname(place.path), { recursive: true });
   const context = { ...options, expected: file, partialPath: place.partialPath, folder };
   try {
     await downloadFromHub({ kind: 'hub', repository: name.repository, file: file.name, revision: commit }, context);

@@ -10,7 +10,7 @@ import type { RepositoryName } from './repository-name.ts';
 export interface RepositoryListing {
   /** The commit that the revision means now. */
   readonly commit: string;
-  /** Files at the top of the repository; those in folders are left out. */
+  /** Its files, those whose names are of the form that was asked for. */
   readonly files: readonly NamedFile[];
 }
 
@@ -23,16 +23,22 @@ const siblingSchema = z.object({
 });
 const listingSchema = z.object({ sha: hex(40), siblings: z.array(siblingSchema).max(100_000) });
 
+/** Names of files at the top of a repository. */
+const topName = /^\w[\w.-]*$/;
+/** Paths of files in its folders too. No part begins with a dot: none leads out of a folder that it is kept in. */
+export const anyName = /^\w[\w.@+=-]*(?:\/\w[\w.@+=-]*)*$/;
+
 /** Bytes of an answer that are read at most; the largest repositories list some thousand files of 300 bytes each. */
 const maxAnswerBytes = 32 * 2 ** 20;
 
 /**
  * Asks the Hub what a repository holds at a revision (`/api/models/<repository>/revision/<revision>?blobs=true`: the commit, and size
- * and digest of every file). Throws `model_unavailable` with what the Hub said.
+ * and digest of every file); files whose names are of another form are left out. Throws `model_unavailable` with what the Hub said.
  */
 export async function fetchListing(
   { repository, revision }: RepositoryName,
   options: Pick<AcquireOptions, 'hub' | 'fetch' | 'timeouts'> & { readonly signal: AbortSignal },
+  names: RegExp = topName,
 ): Promise<RepositoryListing> {
   const { hub, signal } = options;
   const url = `${hubBase(hub)}/api/models/${repository}/revision/${encodeURIComponent(revision)}?blobs=true`;
@@ -55,7 +61,7 @@ export async function fetchListing(
   }
   const { sha, siblings } = listing.data;
   const files = siblings
-    .filter(({ rfilename }) => /^\w[\w.-]*$/.test(rfilename))
+    .filter(({ rfilename }) => names.test(rfilename))
     .map(
       ({ rfilename: name, size, blobId, lfs }): NamedFile =>
         lfs ? { name, bytes: lfs.size, sha256: lfs.sha256 } : { name, bytes: size, gitBlob: blobId },

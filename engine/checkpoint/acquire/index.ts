@@ -1,4 +1,5 @@
 export { acquireFile, acquireModel } from './acquire.ts';
+export { type AcquiredFiles, acquireFiles } from './acquire-files.ts';
 export {
   type CatalogFile,
   type CatalogModel,
@@ -10,6 +11,8 @@ export {
 } from './catalog.ts';
 export { formatBytes } from './describe.ts';
 export { freeBytes } from './disk-space.ts';
-export { type CacheEntry, existingFolder, inspectCache } from './model-cache.ts';
+export { anyName } from './hub-listing.ts';
+export { type CacheEntry, existingFolder, inspectCache, type NamedFile } from './model-cache.ts';
 export type { AcquiredModel, AcquireOptions } from './options.ts';
 export { runPython } from './python-process.ts';
+export { parseRepositoryName, type RepositoryName, repositoryLabel } from './repository-name.ts';

@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeAtomically } from '../atomic-file.ts';
+import { anyName } from './hub-listing.ts';
 import type { NamedFile } from './model-cache.ts';
 
-const plainName = z.string().regex(/^\w[\w.-]*$/);
+const plainName = z.string().regex(anyName);
 const fileSchema = z.union([
   z.strictObject({ name: plainName, bytes: z.int().nonnegative(), sha256: z.string() }),
   z.strictObject({ name: plainName, bytes: z.int().nonnegative(), gitBlob: z.string() }),
@@ -27,8 +28,11 @@ export function manifestPath(folder: string): string {
 }
 
 /** Null where there is none, or one that is not understood: the files are then looked at again. */
-export async function readManifest(folder: string): Promise<RepositoryManifest | null> {
-  const text = await readFile(manifestPath(folder), 'utf8').catch(() => null);
+export async function readManifest(
+  folder: string,
+  path: string = manifestPath(folder),
+): Promise<RepositoryManifest | null> {
+  const text = await readFile(path, 'utf8').catch(() => null);
   if (text === null) return null;
   try {
     return manifestSchema.parse(JSON.parse(text));
@@ -37,8 +41,10 @@ export async function readManifest(folder: string): Promise<RepositoryManifest |
   }
 }
 
-export function writeManifest(folder: string, manifest: RepositoryManifest): Promise<void> {
-  return writeAtomically(manifestPath(folder), (file) =>
-    file.write(Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`)),
-  );
+export function writeManifest(
+  folder: string,
+  manifest: RepositoryManifest,
+  path: string = manifestPath(folder),
+): Promise<void> {
+  return writeAtomically(path, (file) => file.write(Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`)));
 }

@@ -95,9 +95,10 @@ describe('search by meaning', () => {
     const page = searcher.search(query('cats'), by(near));
     expect(page.mode).toBe('hybrid');
     expect(page.embeddings).toEqual({ done: 3, total: 3 });
-    expect(page.hits.map(({ index }) => index)).toEqual([2, 0, 1]);
+    expect(page.hits.map(({ index }) => index)).toEqual([2, 1, 0]);
     expect(page.hits[0]).toMatchObject({ semanticRank: 1, lexicalRank: 2 });
-    expect(page.hits[2]).toMatchObject({ semanticRank: 2, lexicalRank: null });
+    expect(page.hits[1]).toMatchObject({ semanticRank: 2, lexicalRank: null });
+    expect(page.hits[2]).toMatchObject({ semanticRank: 3, lexicalRank: 1 });
   });
 
   it('is by words until the embeddings of the scope are there, and goes on where they come', () => {

@@ -1,11 +1,11 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { buildModules } from '../../../harness/build-modules.ts';
 import { type HubServer, sendFile, startHub } from './hub-server.ts';
 import { contents, filesIn, hub, newFolder, smallCatalog } from './small-model.ts';
 
-const root = resolve(import.meta.dirname, '../../../..');
 const file = join('models', 'small-model', 'small.gguf');
 
 let built: string;
@@ -13,17 +13,7 @@ let folder: string;
 let server: HubServer | null = null;
 
 beforeAll(() => {
-  // Node 20 runs no TypeScript: the code under test is built, inside the checkout so that it finds its packages.
-  mkdirSync(join(root, '.cache'), { recursive: true });
-  built = mkdtempSync(join(root, '.cache', 'acquire-test-'));
-  const configuration = {
-    extends: join(root, 'tsconfig.json'),
-    compilerOptions: { noEmit: false, rootDir: root, outDir: built, typeRoots: [join(root, 'node_modules/@types')] },
-    include: [],
-    files: [join(root, 'engine/checkpoint/acquire/index.ts')],
-  };
-  writeFileSync(join(built, 'tsconfig.json'), JSON.stringify(configuration));
-  execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(built, 'tsconfig.json')]);
+  built = buildModules('engine/checkpoint/acquire/index.ts');
   writeFileSync(
     join(built, 'pull.js'),
     `import { acquireModel } from './engine/checkpoint/acquire/index.js';
