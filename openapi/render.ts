@@ -33,7 +33,7 @@ function stubServices(version: string): Services {
     useModel: refuse,
     loadModel: refuse,
     unloadModel: refuse,
-    features: { search: refuse, get: refuse },
+    features: { search: refuse, lookup: refuse, rerank: refuse, get: refuse },
     notReady: refuse,
     draining: refuse,
     metrics: { render: refuse, observeHttp: refuse, clientGone: refuse },

@@ -5,6 +5,8 @@ import { presentableError, problemResponse, reportFailure } from './http/errors.
 import { matchedRoute, unknownRoute } from './http/not-found.ts';
 import { observeRequests } from './http/observe.ts';
 import { type AppEnv, createRouter, type Router } from './http/router.ts';
+import { registerFeatureLookup } from './native/feature-lookup.ts';
+import { registerFeatureSearch } from './native/feature-search.ts';
 import { registerFeatures } from './native/features.ts';
 import { registerHookPoints } from './native/hook-points.ts';
 import { registerModelCards } from './native/models.ts';
@@ -37,6 +39,8 @@ export function createRoutes(services: Services): Router {
   registerModels(app, services);
   registerTokenize(app, services);
   registerDetokenize(app, services);
+  registerFeatureSearch(app, services);
+  registerFeatureLookup(app, services);
   registerFeatures(app, services);
   registerModelCards(app, services);
   registerHookPoints(app, services);

@@ -1,15 +1,7 @@
 import type { Engine, LoadedModel } from '../engine/index.ts';
 import { hookPointShapes, TillerError } from '../engine/index.ts';
-import type {
-  FeatureSummary,
-  ListedModel,
-  ModelCapacity,
-  ModelCard,
-  ModelService,
-  ModelUse,
-  Services,
-} from '../routes/services.ts';
-import type { Registry, Store } from '../sae-registry/index.ts';
+import type { ListedModel, ModelCapacity, ModelCard, ModelService, ModelUse, Services } from '../routes/services.ts';
+import type { FeatureSearch, Registry, Store } from '../sae-registry/index.ts';
 import type { Config } from './config.ts';
 import type { MemoryLimits } from './limits.ts';
 import { countSteering } from './metrics/count-steering.ts';
@@ -26,6 +18,8 @@ export interface ServicesOptions {
   readonly unexpected?: Services['unexpected'];
   /** The registry's memory, of every model; null where there is none, as in tests of routes. */
   readonly store?: Store;
+  /** Search over that store; null where there is none. */
+  readonly search?: FeatureSearch;
 }
 
 /** The limits of requests, as configured. */
@@ -65,6 +59,7 @@ export class AppServices implements Services {
   /** The registry's memory, of every model, loaded or not. */
   readonly store: Store | null;
   readonly #requests: ServicesOptions['requests'];
+  readonly #search: FeatureSearch | null;
   #pool: ModelPool<Served>;
   /** The first model has been there: it may be unloaded since, and is loaded again when it is asked for. */
   #begun = false;
@@ -74,6 +69,7 @@ export class AppServices implements Services {
     this.limits = options.limits;
     this.metrics = options.metrics;
     this.store = options.store ?? null;
+    this.#search = options.search ?? null;
     this.#requests = options.requests;
     this.unexpected = options.unexpected;
     this.#pool = new ModelPool({ models: [], budgetBytes: null });
@@ -106,11 +102,12 @@ export class AppServices implements Services {
 
   readonly features: Services['features'] = {
     search: (query) => {
-      if (query.model !== undefined) return this.#registryOf(query.model).search(query);
-      const found = this.#pool.loaded().flatMap(({ model }) => searchIn(model.registry, query));
-      if (found.length === 0) return this.#first().model.registry.search(query);
-      return found.toSorted((a, b) => (b.score ?? 0) - (a.score ?? 0)).slice(0, query.limit);
+      const { filters } = query;
+      const model = filters.model === null ? null : this.#idOf(filters.model);
+      return this.#searchOf().search({ ...query, filters: { ...filters, model } });
     },
+    lookup: (ids) => this.#searchOf().lookup(ids),
+    rerank: (text, ids) => this.#searchOf().rerank(text, ids),
     get: (model, source, index) => this.#registryOf(model).get(model, source, index),
   };
 
@@ -157,6 +154,16 @@ export class AppServices implements Services {
   readonly draining = (): boolean =>
     this.stopping || this.#pool.loaded().some(({ model }) => model.engine.statistics().draining);
 
+  #searchOf(): FeatureSearch {
+    if (this.#search) return this.#search;
+    throw new TillerError('unsupported', 'This service keeps no store of features, so there is nothing to search.');
+  }
+
+  /** A loaded model's own id, whatever name was used; any other name as it is: the store knows models that are not loaded. */
+  #idOf(name: string): string {
+    return this.#pool.lookUp(splitName(name))?.value?.id ?? name;
+  }
+
   #first(): Served {
     const first = this.#pool.loaded()[0];
     if (first) return first;
@@ -169,13 +176,6 @@ export class AppServices implements Services {
     if (entry && entry.value === null && this.#pool.loaded().length > 0) throw notLoaded(entry.name, entry.reason);
     return (entry?.value ?? this.#first()).model.registry;
   }
-}
-
-/** What a model's sources have; none where it has no sources of that name. */
-function searchIn(registry: Registry, query: Parameters<Registry['search']>[0]): readonly FeatureSummary[] {
-  const has =
-    query.source === undefined || registry.sources.some(({ id, name }) => [id, name].includes(query.source ?? ''));
-  return has ? registry.search(query) : [];
 }
 
 /** The model's part of `name@profile`. Throws `profile_not_found`: none can be saved yet. */

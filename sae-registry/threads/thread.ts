@@ -23,18 +23,22 @@ interface Waiting {
  */
 export class Thread {
   readonly #open: () => Port;
+  readonly #most: number;
   readonly #waiting = new Map<number, Waiting>();
   #port: Port | null = null;
   #next = 0;
   #closed = false;
 
-  constructor(open: () => Port) {
+  /** @param most calls that may wait; more are refused with `queue_full` */
+  constructor(open: () => Port, most = 256) {
     this.#open = open;
+    this.#most = most;
   }
 
   /** @param T what the operation gives; the handlers' types say it */
   call<T>(op: string, input: unknown): Promise<T> {
     if (this.#closed) return Promise.reject(closed());
+    if (this.#waiting.size >= this.#most) return Promise.reject(full(this.#waiting.size));
     return new Promise<T>((resolve, reject) => {
       const id = this.#next++;
       this.#waiting.set(id, { resolve: (value) => resolve(value as T), reject });
@@ -106,6 +110,11 @@ export function openThread(
       await close();
     },
   });
+}
+
+function full(waiting: number): TillerError {
+  const message = `${waiting} searches are waiting already. Try again in a second.`;
+  return new TillerError('queue_full', message, { retryAfterSeconds: 1 });
 }
 
 function closed(): TillerError {

@@ -43,7 +43,6 @@ const registry: Registry = {
   streamNorm: () => null,
   target: (id) => feature(`toy/1-res/${id.split('/').at(-1)}`),
   vectorTarget: (id, place, data) => ({ kind: 'vector', id, hookPoint: place, direction: data, streamNorm: null }),
-  search: unused,
   get: unused,
 };
 
