@@ -19,8 +19,8 @@ import { starvationTable } from './starvation/tables.ts';
 import { checkSteering } from './steering/gates.ts';
 import { steeringTable } from './steering/tables.ts';
 
-/** Those of quality are in docs/precisions.md (quality/tables.ts), those of models in docs/models.md (models/tables.ts). */
-type ReadmeResults = Omit<KeptResults, 'quality' | 'models'>;
+/** Those of quality are in docs/precisions.md (quality/tables.ts), of models in docs/models.md, of search in docs/search.md. */
+type ReadmeResults = Omit<KeptResults, 'quality' | 'models' | 'search'>;
 
 /** The README's tables by the name in their markers. */
 export function renderTables(results: ReadmeResults): ReadonlyMap<string, string> {

@@ -30,7 +30,7 @@ describe('the bundled labels', () => {
 
   it('are found by words once their source was opened', () => {
     expect(indices('joy')).toContain(1126);
-    expect(indices('MUSIC')[0]).toBe(307);
+    expect(indices('MUSIC')).toContain(307);
     expect(indices('heavens gods prayer')[0]).toBe(837);
     expect(indices('rejoicing')).toContain(1126);
     expect(indices('zzzzqqq')).toEqual([]);
