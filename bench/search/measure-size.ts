@@ -60,13 +60,12 @@ export async function measureSize(
 }
 
 function importLabels(its: BenchStore, texts: readonly string[]): number[] {
-  const ids: number[] = [];
-  for (let from = 0, layer = 0; from < texts.length; from += sourceFeatures, layer++) {
-    const some = texts.slice(from, from + sourceFeatures);
+  const sources = Array.from({ length: Math.ceil(texts.length / sourceFeatures) }, (_, layer) => {
+    const some = texts.slice(layer * sourceFeatures, (layer + 1) * sourceFeatures);
     const labels = some.map((text, feature) => ({ feature, text, clarity: null }));
-    ids.push(...its.add(`bench/${layer}-res`, layer, labels));
-  }
-  return ids;
+    return its.add(`bench/${layer}-res`, layer, labels);
+  });
+  return sources.flat();
 }
 
 async function measureSearches(path: string, embedder: TextEmbedder, asked: readonly string[], queries: number) {

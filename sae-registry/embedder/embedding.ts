@@ -26,11 +26,19 @@ export function pooled(
 
 /** At length 1; zeros stay zeros. */
 export function toUnit(values: Float32Array): Float32Array {
-  const length = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
-  return length === 0 ? values : values.map((value) => value / length);
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += (values[i] as number) * (values[i] as number);
+  if (sum === 0) return values;
+  const scale = 1 / Math.sqrt(sum);
+  const unit = new Float32Array(values.length);
+  for (let i = 0; i < values.length; i++) unit[i] = (values[i] as number) * scale;
+  return unit;
 }
 
 /** A unit vector times 127, rounded: how the store keeps it. */
 export function toEightBits(unit: Float32Array): Int8Array {
-  return Int8Array.from(unit, (value) => Math.max(-127, Math.min(127, Math.round(value * 127))));
+  const values = new Int8Array(unit.length);
+  for (let i = 0; i < unit.length; i++)
+    values[i] = Math.max(-127, Math.min(127, Math.round((unit[i] as number) * 127)));
+  return values;
 }

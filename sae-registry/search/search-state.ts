@@ -20,6 +20,9 @@ export class SearchState {
   sources: readonly SourceRow[] = [];
   readonly #connection: Database.Database;
   readonly #stemmer: Stemmer;
+  readonly #label: Database.Statement<[number]>;
+  readonly #labelsOf: Database.Statement<[number, number]>;
+  #sourceById = new Map<number, SourceRow>();
   #version: unknown = null;
   #embedder: string | null = null;
   #changes: Changes = { rewritten: -1, statistics: -1 };
@@ -28,6 +31,10 @@ export class SearchState {
   constructor(connection: Database.Database, stemmer: Stemmer) {
     this.#connection = connection;
     this.#stemmer = stemmer;
+    this.#label = connection.prepare('select text, method, author, clarity from labels where id = ?');
+    this.#labelsOf = connection
+      .prepare('select id from labels where source = ? and feature = ? order by clarity desc nulls last, id')
+      .pluck() as Database.Statement<[number, number]>;
     this.#forget();
   }
 
@@ -42,6 +49,7 @@ export class SearchState {
     this.sources = this.#connection
       .prepare('select id, model, name, layer, features from sources order by model, name')
       .all() as SourceRow[];
+    this.#sourceById = new Map(this.sources.map((source) => [source.id, source]));
     this.table.readNew(this.#connection);
     this.vocabulary.refresh(this.#connection, this.table.length, rewritten);
     this.vectors.readNew(embedder);
@@ -90,24 +98,18 @@ export class SearchState {
 
   sourceOf(slot: number): SourceRow {
     const id = this.table.sources.at(slot);
-    const source = this.sources.find((row) => row.id === id);
+    const source = this.#sourceById.get(id);
     if (!source) throw new Error(`label ${this.table.ids.at(slot)} is of source ${id}, which is not there`);
     return source;
   }
 
   label(slot: number): FoundLabel {
-    return this.#connection
-      .prepare('select text, method, author, clarity from labels where id = ?')
-      .get(this.table.ids.at(slot)) as FoundLabel;
+    return this.#label.get(this.table.ids.at(slot)) as FoundLabel;
   }
 
   /** Slots of a feature's labels, the clearest first. */
   labelsOf(source: SourceRow, feature: number): number[] {
-    const ids = this.#connection
-      .prepare('select id from labels where source = ? and feature = ? order by clarity desc nulls last, id')
-      .pluck()
-      .all(source.id, feature) as number[];
-    return ids.map((id) => this.table.slotOf(id));
+    return (this.#labelsOf.all(source.id, feature) as number[]).map((id) => this.table.slotOf(id));
   }
 
   /** @param slot of the label to show; null: it has none */

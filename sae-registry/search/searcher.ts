@@ -12,9 +12,9 @@ import { Stemmer } from './stemmer.ts';
 import { hasWords } from './tokenizer.ts';
 
 /** Labels that words and meaning each give to be fused: the pages end there. */
-const depth = 1000;
+const depth = 500;
 /** Of what words find, how many are compared with the query's meaning even where that alone would not find them. */
-const comparedByWords = 300;
+const comparedByWords = 200;
 /** A search with more of its scope unembedded than this share is by words alone, unless meaning is asked for. */
 const toleratedMissing = 0.01;
 /** Results that later pages are served from. */
