@@ -46,7 +46,6 @@ const packageOwners: Record<string, readonly string[]> = {
   yaml: ['sae-registry'],
   'better-sqlite3': ['sae-registry'],
   'drizzle-orm': ['sae-registry'],
-  'sqlite-vec': ['sae-registry'],
 };
 
 function sources(folder: string): string[] {

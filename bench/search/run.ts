@@ -5,7 +5,7 @@ import { acquireEmbedder } from '../../sae-registry/index.ts';
 import { cacheDirectory } from '../checkout.ts';
 import { reportGates } from '../gates.ts';
 import { describeMachine } from '../machine.ts';
-import { count, counts, readOptions } from '../options.ts';
+import { count, readOptions, wholeNumbers } from '../options.ts';
 import { busySeconds, otherLoad } from '../other-load.ts';
 import { writeResults } from '../results.ts';
 import { processorSeconds } from '../rounds.ts';
@@ -15,7 +15,7 @@ import { measureQuality } from './quality.ts';
 import type { SearchResults } from './results.ts';
 
 const options = readOptions('bench:search', 'Speed, size and quality of feature search', {
-  sizes: [counts, '131072,1000000', 'features of the stores that are searched'],
+  sizes: [wholeNumbers, '131072,1000000', 'features of the stores that are searched'],
   queries: [count, '400', 'queries in each way of asking'],
   seed: [count, '1', 'seed of labels, vectors and queries'],
 });

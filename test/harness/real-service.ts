@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CompletionLogprobs } from '../../routes/openai/schemas/completions.ts';
 import type { SteeringBlock } from '../../routes/services.ts';
-import { bundledFolder } from '../../sae-registry/index.ts';
+import {
+  acquireEmbedder,
+  bundledFolder,
+  FeatureSearch,
+  openStore,
+  openTextEmbedder,
+} from '../../sae-registry/index.ts';
 import { createApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import { createMetrics } from '../../src/metrics/create-metrics.ts';
@@ -25,6 +31,8 @@ export interface RealService {
   get(path: string): Promise<Response>;
   /** The sample of /metrics with this name and these labels, 0 where there is none. */
   metric(sample: string): Promise<number>;
+  /** From now on labels are embedded, and then searched by meaning too. */
+  useEmbedder(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -56,18 +64,30 @@ export async function startRealService(flags: Readonly<Record<string, string>> =
   let ready: ReadyModel | null = null;
   const metrics = createMetrics(() => (ready ? [ready] : []));
   const unexpected: unknown[] = [];
+  const path = join(mkdtempSync(join(tmpdir(), 'tiller-data-')), 'tiller.db');
+  const store = await openStore(path);
+  const search = new FeatureSearch(path);
   const services = new AppServices({
     version: 'test',
+    store,
+    search,
     limits: limitsOf(config),
     metrics: metrics.services,
     requests: (id) => metrics.of(id).requests,
     unexpected: (error) => unexpected.push(error),
   });
-  const opened = await openModel(config, { observe: (id) => metrics.of(id).observer });
+  const opened = await openModel(config, { observe: (id) => metrics.of(id).observer, store });
   ready = opened;
   services.serve(opened);
   const server = await listen({ app: createApp(services), host: '127.0.0.1', port: 0 });
-  return { ...client(server), ready: opened, unexpected, close: () => close(server, opened) };
+  const useEmbedder = async () =>
+    search.useEmbedder(openTextEmbedder(await acquireEmbedder({ cacheDirectory: testCache }), path, () => false));
+  const closeAll = async () => {
+    await close(server, opened);
+    await search.close();
+    store.close();
+  };
+  return { ...client(server), ready: opened, unexpected, useEmbedder, close: closeAll };
 }
 
 function client({ url }: RunningServer) {
