@@ -5,11 +5,16 @@ import { presentableError, problemResponse, reportFailure } from './http/errors.
 import { matchedRoute, unknownRoute } from './http/not-found.ts';
 import { observeRequests } from './http/observe.ts';
 import { type AppEnv, createRouter, type Router } from './http/router.ts';
+import { registerDefaultProfile } from './native/default-profile.ts';
 import { registerFeatureLookup } from './native/feature-lookup.ts';
 import { registerFeatureSearch } from './native/feature-search.ts';
 import { registerFeatures } from './native/features.ts';
 import { registerHookPoints } from './native/hook-points.ts';
+import { registerLabels } from './native/labels.ts';
 import { registerModelCards } from './native/models.ts';
+import { registerProfileFiles } from './native/profile-files.ts';
+import { registerProfiles } from './native/profiles.ts';
+import { registerVectors } from './native/vectors.ts';
 import { registerChatCompletions } from './openai/chat-completions.ts';
 import { registerCompletions } from './openai/completions.ts';
 import { registerDetokenize } from './openai/detokenize.ts';
@@ -42,8 +47,14 @@ export function createRoutes(services: Services): Router {
   registerFeatureSearch(app, services);
   registerFeatureLookup(app, services);
   registerFeatures(app, services);
+  registerLabels(app, services);
   registerModelCards(app, services);
   registerHookPoints(app, services);
+  registerVectors(app, services);
+  // before the routes by name: `default` and `import` are no names
+  registerDefaultProfile(app, services);
+  registerProfileFiles(app, services);
+  registerProfiles(app, services);
   registerHealth(app, services);
   registerMetrics(app, services);
   registerDocument(app, services.version);

@@ -19,6 +19,9 @@ import type {
 export interface SteeringRequest {
   /** `name` or `name:version`. */
   readonly profile?: string;
+  /** The request names no profile: `profile` is the service's default. */
+  readonly profileByDefault?: boolean;
+  /** Added to the profile's; one of a target that the profile has replaces the profile's. */
   readonly edits: readonly EditRequest[];
 }
 
@@ -33,6 +36,8 @@ export interface EditRequest extends Omit<EditSpecification, 'target'> {
 /** Steering with every id looked up and every unit made raw. */
 export interface ResolvedSteering {
   readonly edits: readonly Edit[];
+  /** Where each of `edits` stood: `steering.edits[0]`, for several where a vector has several hook points. */
+  readonly params: readonly string[];
   /**
    * The answer's `steering` block from what was done; reports are in the order of `edits`. For several choices pass each
    * choice's reports; they are merged.
@@ -43,7 +48,9 @@ export interface ResolvedSteering {
 /** What a steered answer says about its steering (docs/steering.md, "What the answer says"). */
 export interface SteeringBlock {
   readonly edits: readonly SteeringBlockEdit[];
-  /** All that is needed to repeat the run. */
+  /** The saved steering that edits are from, where one is. */
+  readonly profile?: SteeringBlockProfile;
+  /** All that is needed to repeat the run; `sources` and `statistics` are those of the request's own edits. */
   readonly fingerprint: {
     readonly model: string;
     readonly model_hash: string;
@@ -56,9 +63,25 @@ export interface SteeringBlock {
   };
 }
 
+export interface SteeringBlockProfile {
+  readonly name: string;
+  readonly version: number;
+  /** It is the service's default: the request named none. */
+  readonly default: boolean;
+  /** What it was frozen with. */
+  readonly fingerprint: ProfileFingerprint;
+}
+
+/** What a profile was frozen with. `hash` is of the frozen steering: equal hashes give equal text. */
+export interface ProfileFingerprint extends Omit<SteeringBlock['fingerprint'], 'precision' | 'seeds'> {
+  readonly hash: string;
+}
+
 export interface SteeringBlockEdit {
-  /** Feature id, vector name, or `inline`. */
+  /** Feature id, `name:version` of a vector (an edit for each of its hook points), or `inline`. */
   readonly target: string;
+  /** The edit is the profile's. */
+  readonly from_profile?: true;
   readonly hook_point: string;
   readonly mode: SteeringMode;
   readonly positions: Positions;
@@ -139,6 +162,17 @@ export interface ModelService {
   submit(request: GenerateRequest): AsyncIterable<GenerationEvent>;
   /** Told of every prompt whose choices were all submitted, with their number. */
   promptAccepted?(choices: number): void;
+  /** The profile that holds where a request names none, as `name:version`; null: none. */
+  defaultProfile(): string | null;
+  /** Saves the next version of a profile. Throws as `resolveSteering`, and `invalid_request` for a name that is none. */
+  saveProfile(profile: ProfileRequest): ProfileVersion;
+  /**
+   * Saves what an exported file holds as the next version of its name, or of `name`. Throws `invalid_request` for a file that is
+   * none or was changed, `edit_not_applicable` for one of another model.
+   */
+  importProfile(file: unknown, options: { readonly name: string | null; readonly origin: string }): ProfileVersion;
+  /** Saves the next version of a vector. Throws `invalid_request`, `hook_point_not_found`, `edit_not_applicable`. */
+  saveVector(vector: VectorRequest): VectorVersion;
   /**
    * `promptLengths` are those of the shortest and the longest prompt the steering is for: a range beyond the shortest is
    * refused, and so are conflicts in either. Throws feature_not_found, vector_not_found, profile_not_found,
@@ -280,6 +314,28 @@ export interface FeatureService {
   get(model: string, source: string, index: string): FeatureDetail;
 }
 
+/** What became of a label file. */
+export interface LabelImport {
+  readonly added: number;
+  readonly updated: number;
+  readonly unchanged: number;
+  readonly badLines: number;
+  /** The first of the lines that were left out. */
+  readonly bad: readonly { readonly line: number; readonly reason: string }[];
+}
+
+export interface LabelService {
+  /** Pieces of a label file (JSON lines), read as they are taken. Throws model_not_found, source_not_found. */
+  export(model: string, source: string): Iterable<string>;
+  /** Adds a label file's labels, all good lines at once. `method` and `author` hold where lines do not say. Throws as `export`. */
+  import(
+    model: string,
+    source: string,
+    chunks: AsyncIterable<Uint8Array>,
+    options: { readonly origin: string; readonly method: string; readonly author: string },
+  ): Promise<LabelImport>;
+}
+
 export interface Limits {
   readonly bodyBytes: number;
   readonly maxEdits: number;
@@ -296,6 +352,89 @@ export interface HttpObservation {
   readonly route: string;
   readonly status: number;
   readonly seconds: number;
+}
+
+/** What every version of a saved thing has. */
+export interface SavedVersion {
+  readonly model: string;
+  readonly name: string;
+  readonly version: number;
+  readonly description: string;
+  readonly addedUnixMilliseconds: number;
+}
+
+export interface VectorVersion extends SavedVersion {
+  readonly method: string;
+  readonly hookPoints: readonly string[];
+}
+
+export interface VectorDetail extends VectorVersion {
+  readonly directions: readonly { readonly hookPoint: string; readonly values: Float32Array }[];
+}
+
+export interface VectorRequest {
+  readonly name: string;
+  readonly description: string;
+  /** `param` is where each stood. */
+  readonly directions: readonly { readonly hookPoint: string; readonly values: Float32Array; readonly param: string }[];
+}
+
+export interface ProfileVersion extends SavedVersion {
+  readonly fingerprint: ProfileFingerprint;
+}
+
+export interface ProfileDetail extends ProfileVersion {
+  /** As it was asked for: the wire form of `steering`. */
+  readonly steering: unknown;
+  /** What runs: every number in raw units. */
+  readonly edits: readonly {
+    readonly target: string;
+    readonly hookPoint: string;
+    readonly mode: SteeringMode;
+    readonly number: number | null;
+    readonly positions: Positions;
+  }[];
+}
+
+export interface ProfileRequest {
+  readonly name: string;
+  readonly description: string;
+  readonly steering: SteeringRequest;
+  /** The same as the client sent it, which is kept beside what runs. */
+  readonly wire: unknown;
+}
+
+/** The profile that holds where a request names none. */
+export interface DefaultProfile {
+  readonly model: string;
+  /** `name:version`; null: none is set. */
+  readonly profile: string | null;
+  /** False: it is set and switched off. */
+  readonly on: boolean;
+}
+
+/** Saved vectors of all models. `reference` is `name` (the newest version) or `name:version`; `model` is a model's id. */
+export interface VectorService {
+  /** Newest first within a name; of every model where none is given. */
+  list(model: string | null): readonly VectorVersion[];
+  /** Throws vector_not_found. */
+  get(model: string, reference: string): VectorDetail;
+  /** Deletes that version, or all of a name, and says which. Throws vector_not_found, in_use. */
+  remove(model: string, reference: string): readonly number[];
+}
+
+/** Saved steerings of all models, named as vectors are. */
+export interface ProfileService {
+  list(model: string | null, name?: string): readonly ProfileVersion[];
+  /** Throws profile_not_found. */
+  get(model: string, reference: string): ProfileDetail;
+  /** Deletes that version, or all of a name, and says which. Throws profile_not_found, in_use. */
+  remove(model: string, reference: string): readonly number[];
+  /** The file that `importProfile` takes. Throws profile_not_found. */
+  exported(model: string, reference: string): Readonly<Record<string, unknown>>;
+  default(model: string): DefaultProfile;
+  /** Sets the default (null: none) and switches it. Throws profile_not_found, invalid_request where there is none to switch on. */
+  setDefault(model: string, change: { readonly profile?: string | null; readonly on?: boolean }): DefaultProfile;
 }
 
 export interface Services {
@@ -322,6 +461,9 @@ export interface Services {
   /** Gives a model's memory back, or does nothing where it is not loaded. Throws model_not_found, model_busy. */
   unloadModel(name: string): Promise<ListedModel>;
   readonly features: FeatureService;
+  readonly labels: LabelService;
+  readonly vectors: VectorService;
+  readonly profiles: ProfileService;
   /** Null when ready, else why not. */
   notReady(): string | null;
   readonly draining: () => boolean;

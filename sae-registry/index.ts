@@ -7,10 +7,13 @@ export { openTextEmbedder, type TextEmbedder } from './embedder/text-embedder.ts
 export * from './exports/index.ts';
 export * from './feature-shapes.ts';
 export * from './feature-vectors.ts';
+export * from './frozen-steering.ts';
 export * from './imports/index.ts';
+export type { LabelDefaults } from './label-line.ts';
 export * from './loaders/load-dictionary.ts';
 export type { LoadOptions } from './loaders/loader.ts';
 export * from './model-facts.ts';
+export * from './profile-file.ts';
 export * from './registry.ts';
 export { FeatureSearch } from './search/feature-search.ts';
 export * from './source.ts';

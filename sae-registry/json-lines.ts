@@ -38,11 +38,13 @@ export async function* eachJsonLine<T>(
   }
 }
 
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
 /** The value of a line, null of an empty one, or the reason why it has none. */
 function parseLine<T>(bytes: Uint8Array, schema: z.ZodType<T>): { readonly value: T } | string | null {
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = decoder.decode(bytes);
   } catch {
     return 'is not UTF-8.';
   }

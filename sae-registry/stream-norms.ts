@@ -46,3 +46,11 @@ export function canonicalName(hookPoint: string, blocks: number): string | null 
     return null;
   }
 }
+
+/** More blocks than any model has. */
+const anyBlocks = 1_000_000;
+
+/** One spelling for each place of the stream of a model of any depth; of any other hook point its name. */
+export function placeName(hookPoint: string): string {
+  return canonicalName(hookPoint, anyBlocks) ?? hookPoint;
+}

@@ -42,7 +42,7 @@ export const targetSettings = {
   vector: setting(
     '--vector <name>',
     'TILLER_VECTOR',
-    'steer by a direction, HOOK_POINT=FILE with raw little-endian float32 (the variable: commas); saved ones come later',
+    'steer by a direction: a saved one, name or name:version, or HOOK_POINT=FILE with raw little-endian float32 (the variable: commas)',
     names,
     () => [],
     { repeatable: true },
@@ -160,13 +160,175 @@ export const saeAddSettings = {
   ),
 } as const;
 
+const labelledSource = setting(
+  '--source <model/name>',
+  'TILLER_LABELS_SOURCE',
+  'whose labels, as tiller sae list shows it',
+  z.string().min(1, 'must not be empty').nullable(),
+  null,
+);
+
+const labelWord = z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters');
+
+/** What `tiller import neuronpedia` can be told. */
+export const neuronpediaSettings = {
+  source: setting(
+    '--source <model/name>',
+    'TILLER_IMPORT_SOURCE',
+    'the source that it is of, as tiller sae list shows it',
+    z.string().min(1, 'must not be empty').nullable(),
+    null,
+  ),
+  from: setting(
+    '--from <modelId/layer>',
+    'TILLER_IMPORT_FROM',
+    'its name on Neuronpedia, as in gpt2-small/9-res-jb',
+    z
+      .string()
+      .regex(/^[^/\s]+\/[^/\s]+$/, 'must be modelId/layer')
+      .nullable(),
+    null,
+    { defaultText: 'what the first row says' },
+  ),
+  json: steerSettings.json,
+} as const;
+
+/** What `tiller labels import` can be told. */
+export const labelsImportSettings = {
+  source: labelledSource,
+  method: setting(
+    '--method <name>',
+    'TILLER_LABELS_METHOD',
+    'how labels were made whose lines do not say',
+    labelWord,
+    'import',
+  ),
+  author: setting(
+    '--author <name>',
+    'TILLER_LABELS_AUTHOR',
+    'who made labels whose lines do not say',
+    labelWord,
+    'unknown',
+  ),
+  json: steerSettings.json,
+} as const;
+
+/** What `tiller labels export` can be told. */
+export const labelsExportSettings = {
+  source: labelledSource,
+  out: setting(
+    '--out <file>',
+    'TILLER_LABELS_OUT',
+    'where to write',
+    z.string().min(1, 'must not be empty').nullable(),
+    null,
+    {
+      defaultText: 'standard output',
+    },
+  ),
+} as const;
+
+/** What `tiller profile save` can be told besides the edits. */
+export const profileSaveSettings = {
+  description: setting('--description <text>', 'TILLER_DESCRIPTION', 'what it is for', z.string(), ''),
+} as const;
+
+/** What `tiller profile export` can be told. */
+export const profileExportSettings = {
+  out: setting(
+    '--out <file>',
+    'TILLER_OUT',
+    'where to write',
+    z.string().min(1, 'must not be empty').nullable(),
+    null,
+    {
+      defaultText: 'standard output',
+    },
+  ),
+} as const;
+
+/** What `tiller profile import` can be told. */
+export const profileImportSettings = {
+  name: setting(
+    '--name <name>',
+    'TILLER_NAME',
+    'what to call it',
+    z.string().min(1, 'must not be empty').nullable(),
+    null,
+    { defaultText: 'the name in the file' },
+  ),
+} as const;
+
+/** What subcommands of `tiller profile` that print something can be told. */
+export const profileSettings = { json: steerSettings.json } as const;
+
+const exportOut = setting(
+  '--out <path>',
+  'TILLER_EXPORT_OUT',
+  'where to write',
+  z.string().min(1, 'must not be empty').nullable(),
+  null,
+);
+
+/** What `tiller export control-vector` can be told. */
+export const controlVectorSettings = {
+  feature: setting(
+    '--feature <id>',
+    'TILLER_EXPORT_FEATURE',
+    'a feature, model/source/index or model/source/index=strength; repeat for several (the variable: commas)',
+    names,
+    () => [],
+    { repeatable: true },
+  ),
+  vector: setting(
+    '--vector <name>',
+    'TILLER_EXPORT_VECTOR',
+    'a saved vector, model/name[:version] or with =factor; repeat for several (the variable: commas)',
+    names,
+    () => [],
+    { repeatable: true },
+  ),
+  unit: setting(
+    '--unit <unit>',
+    'TILLER_EXPORT_UNIT',
+    "what a feature's strength counts in: max_activation, raw",
+    z.enum(['max_activation', 'raw'], { error: 'must be one of max_activation, raw' }),
+    'max_activation',
+  ),
+  modelHint: setting(
+    '--model-hint <text>',
+    'TILLER_EXPORT_MODEL_HINT',
+    'what kind of model it is for, as the file says it',
+    z.string().min(1, 'must not be empty').nullable(),
+    null,
+    { defaultText: "the model's name" },
+  ),
+  out: exportOut,
+} as const;
+
+/** What `tiller export saelens` can be told. */
+export const saelensSettings = { out: exportOut } as const;
+
 export const doctorSettings = { json: steerSettings.json } as const;
+
+const allTables: readonly SettingTable[] = [
+  serveSettings,
+  targetSettings,
+  editSettings,
+  steerSettings,
+  pullSettings,
+  collectSettings,
+  saeAddSettings,
+  profileSaveSettings,
+  profileExportSettings,
+  profileImportSettings,
+  neuronpediaSettings,
+  labelsImportSettings,
+  labelsExportSettings,
+  controlVectorSettings,
+];
 
 /** Every variable there is, whatever the command that reads it. */
 export const allVariables: readonly string[] = [
-  ...new Set(
-    [serveSettings, targetSettings, editSettings, steerSettings, pullSettings, collectSettings, saeAddSettings].flatMap(
-      (table: SettingTable) => Object.values(table).map((entry) => entry.variable),
-    ),
-  ),
+  ...new Set(allTables.flatMap((table) => Object.values(table).map((entry) => entry.variable))),
 ];

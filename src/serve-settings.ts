@@ -99,9 +99,9 @@ export const serveSettings = {
     },
   ),
   profile: setting(
-    '--profile <name>',
+    '--profile <name[:version]>',
     'TILLER_PROFILE',
-    'saved steering that holds where a request names none',
+    'saved steering of the first model that holds where a request names none',
     text.nullable(),
     null,
   ),

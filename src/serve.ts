@@ -10,7 +10,7 @@ import { createMetrics } from './metrics/create-metrics.ts';
 import { createModelPool } from './models/create-model-pool.ts';
 import { measureModel, type OpenModelOptions, openModel } from './open-model.ts';
 import { prepareEmbedder } from './prepare-embedder.ts';
-import { noSuchProfile } from './resolve-steering.ts';
+import { refuseUnknownProfile } from './profiles/start-profile.ts';
 import { listen } from './server.ts';
 import { AppServices, limitsOf, type ReadyModel } from './services.ts';
 import { shutDown, shutDownOnSignals } from './shutdown.ts';
@@ -22,9 +22,9 @@ import { welcome } from './welcome.ts';
  * model is fetched and loaded. A model that cannot be loaded ends the process with its reason.
  */
 export async function runServe(config: Config): Promise<void> {
-  if (config.profile !== null) throw noSuchProfile(config.profile, 'profile');
   const log = createLogger(config.logLevel);
   const store = await openStore(storePath(config));
+  if (config.profile !== null) refuseUnknownProfile(store, config.profile);
   if (store.backup !== null) log.info({ backup: store.backup }, 'the store was migrated; the file as it was is kept');
   const search = new FeatureSearch(storePath(config));
   const metrics = createMetrics(() => pool.loaded().map(({ model }) => model));
@@ -34,6 +34,7 @@ export async function runServe(config: Config): Promise<void> {
     metrics: metrics.services,
     store,
     search,
+    profile: config.profile,
     requests: (id) => metrics.of(id).requests,
     unexpected: (error, { requestId, route }) => log.error({ err: error, requestId, route }, 'unexpected error'),
   });
@@ -44,7 +45,15 @@ export async function runServe(config: Config): Promise<void> {
     ready ? { onNotice: (line) => log.warn(line) } : { onProgress: display.onProgress, onNotice: display.onNotice };
   const observe = (id: string) => metrics.of(id).observer;
   const pool = await createModelPool(config, {
-    open: async (one, signal) => services.served(await openModel(one, { ...told(), signal, observe, store })),
+    open: async (one, signal) => {
+      const model = await openModel(one, { ...told(), signal, observe, store });
+      try {
+        return services.served(model);
+      } catch (error) {
+        await model.close();
+        throw error;
+      }
+    },
     measure: (one, signal) => measureModel(one, { ...told(), signal }),
     onChange: ({ model, state, reason }) => log.info({ model, reason }, state),
   });

@@ -1,13 +1,19 @@
 import type { Engine, LoadedModel } from '../engine/index.ts';
 import { hookPointShapes, TillerError } from '../engine/index.ts';
 import type { ListedModel, ModelCapacity, ModelCard, ModelService, ModelUse, Services } from '../routes/services.ts';
-import type { FeatureSearch, Registry, Store } from '../sae-registry/index.ts';
+import { type FeatureSearch, formatSavedName, type Registry, type Store } from '../sae-registry/index.ts';
+import type { SteeringContext } from './compile-steering.ts';
 import type { Config } from './config.ts';
+import { labelService } from './labels/service.ts';
 import type { MemoryLimits } from './limits.ts';
 import { countSteering } from './metrics/count-steering.ts';
 import type { RequestObserver } from './metrics/steering-metrics.ts';
 import { type Loaded, ModelPool, type PoolEntry } from './models/model-pool.ts';
-import { noSuchProfile, resolveSteering } from './resolve-steering.ts';
+import { holdProfiles } from './profiles/profile-uses.ts';
+import { savingOf } from './profiles/save-profile.ts';
+import { profileService, vectorService } from './profiles/saved-services.ts';
+import { SavedSteerings } from './profiles/saved-steerings.ts';
+import { resolveSteering } from './resolve-steering.ts';
 
 export interface ServicesOptions {
   readonly version: string;
@@ -20,6 +26,8 @@ export interface ServicesOptions {
   readonly store?: Store;
   /** Search over that store; null where there is none. */
   readonly search?: FeatureSearch;
+  /** The first model's default, `name` or `name:version`; null for none. */
+  readonly profile?: string | null;
 }
 
 /** The limits of requests, as configured. */
@@ -58,8 +66,13 @@ export class AppServices implements Services {
   stopping = false;
   /** The registry's memory, of every model, loaded or not. */
   readonly store: Store | null;
+  readonly vectors: Services['vectors'];
+  readonly profiles: Services['profiles'];
+  readonly #saved: SavedSteerings;
   readonly #requests: ServicesOptions['requests'];
   readonly #search: FeatureSearch | null;
+  /** Set until the first model is there. */
+  #profileAtStart: string | null;
   #pool: ModelPool<Served>;
   /** The first model has been there: it may be unloaded since, and is loaded again when it is asked for. */
   #begun = false;
@@ -70,6 +83,10 @@ export class AppServices implements Services {
     this.metrics = options.metrics;
     this.store = options.store ?? null;
     this.#search = options.search ?? null;
+    this.#saved = new SavedSteerings(this.store);
+    this.vectors = vectorService(this.#saved);
+    this.profiles = profileService(this.#saved);
+    this.#profileAtStart = options.profile ?? null;
     this.#requests = options.requests;
     this.unexpected = options.unexpected;
     this.#pool = new ModelPool({ models: [], budgetBytes: null });
@@ -80,13 +97,22 @@ export class AppServices implements Services {
     this.#pool = pool;
   }
 
-  /** A loaded model as a pool holds it. */
+  /**
+   * A loaded model as a pool holds it. The first one gets the default profile that the service was started with. Throws
+   * `profile_not_found`, and `edit_not_applicable` where that does not run on these weights.
+   */
   served(model: ReadyModel): Served {
     const { engine } = model;
+    const service = modelService(model, this.#saved, this.limits.maxEdits, this.#requests?.(model.id) ?? null);
+    if (this.#profileAtStart !== null) {
+      const { profile } = this.profiles.setDefault(model.id, { profile: this.#profileAtStart });
+      this.#profileAtStart = null;
+      if (profile !== null) service.resolveSteering({ profile, edits: [] });
+    }
     return {
       id: model.id,
       model,
-      service: modelService(model, this.limits.maxEdits, this.#requests?.(model.id) ?? null),
+      service,
       busy: () => {
         const { running, waiting } = engine.statistics();
         return running + waiting > 0;
@@ -111,26 +137,43 @@ export class AppServices implements Services {
     get: (model, source, index) => this.#registryOf(model).get(model, source, index),
   };
 
+  readonly labels: Services['labels'] = labelService((name) => ({
+    store: this.store ?? this.#registryOf(name).store,
+    model: this.#pool.lookUp(name)?.value?.id ?? name,
+  }));
+
   models(): readonly ListedModel[] {
     return this.#pool.list().map(toListed);
   }
 
   findModel(name: string): ListedModel {
-    return toListed(this.#pool.find(splitName(name)));
+    const { id, profile } = splitName(name);
+    const model = toListed(this.#pool.find(id));
+    if (profile !== null) this.#saved.profile(model.id, profile, 'model');
+    return model;
   }
 
   model(name: string): { readonly model: ModelService; readonly profile: string | null } {
     if (this.#pool.list().length === 0) throw stillLoading();
-    const entry = this.#pool.find(splitName(name));
+    const { id, profile } = splitName(name);
+    const entry = this.#pool.find(id);
     if (entry.value === null) throw notLoaded(entry.name, entry.reason);
-    return { model: entry.value.service, profile: null };
+    if (profile !== null) this.#saved.profile(entry.value.id, profile, 'model');
+    return { model: entry.value.service, profile };
   }
 
   async useModel(name: string | null, signal: AbortSignal): Promise<ModelUse> {
     const first = this.#pool.list()[0];
     if (first === undefined) throw stillLoading();
-    const { value, release } = await this.#pool.lease(name === null ? first.name : splitName(name), signal);
-    return { model: value.service, profile: null, release };
+    const { id, profile } = splitName(name ?? first.name);
+    const { value, release } = await this.#pool.lease(id, signal);
+    try {
+      if (profile !== null) this.#saved.profile(value.id, profile, 'model');
+    } catch (error) {
+      release();
+      throw error;
+    }
+    return { model: value.service, profile, release };
   }
 
   async loadModel(name: string, signal: AbortSignal): Promise<ListedModel> {
@@ -161,7 +204,7 @@ export class AppServices implements Services {
 
   /** A loaded model's own id, whatever name was used; any other name as it is: the store knows models that are not loaded. */
   #idOf(name: string): string {
-    return this.#pool.lookUp(splitName(name))?.value?.id ?? name;
+    return this.#pool.lookUp(splitName(name).id)?.value?.id ?? name;
   }
 
   #first(): Served {
@@ -178,11 +221,10 @@ export class AppServices implements Services {
   }
 }
 
-/** The model's part of `name@profile`. Throws `profile_not_found`: none can be saved yet. */
-function splitName(name: string): string {
-  const [id = '', ...rest] = name.split('@');
-  if (rest.length > 0) throw noSuchProfile(rest.join('@'), 'model');
-  return id;
+/** The parts of `model@profile[:version]`. */
+function splitName(name: string): { readonly id: string; readonly profile: string | null } {
+  const at = name.indexOf('@');
+  return at < 0 ? { id: name, profile: null } : { id: name.slice(0, at), profile: name.slice(at + 1) };
 }
 
 function toListed({ name, state, value, reason }: PoolEntry<Served>): ListedModel {
@@ -201,7 +243,12 @@ function notLoaded(name: string, reason: string | null): TillerError {
   return new TillerError('not_ready', message, { param: 'model', retryAfterSeconds: 5 });
 }
 
-function modelService(ready: ReadyModel, maxEdits: number, requests: RequestObserver | null): ModelService {
+function modelService(
+  ready: ReadyModel,
+  saved: SavedSteerings,
+  maxEdits: number,
+  requests: RequestObserver | null,
+): ModelService {
   const { model, engine, registry } = ready;
   let hookPoints: ModelCard['hookPoints'];
   const card: ModelCard = {
@@ -222,15 +269,22 @@ function modelService(ready: ReadyModel, maxEdits: number, requests: RequestObse
     sources: registry.sources.map(({ id }) => id),
     capacity: ready.capacity,
   };
+  const context: SteeringContext = { card, registry, saved, maxEdits, promptLengths: null };
+  const steered = holdProfiles(saved.uses, {
+    submit: (request) => engine.submit(request),
+    resolveSteering: (request, promptLengths) =>
+      resolveSteering(request, { ...context, promptLengths: promptLengths ?? null }),
+  });
   return {
     card,
     tokenizer: model.tokenizer,
     encode: (text, options) => model.encoder.encode(text, options),
     chatTemplate: model.chatTemplate,
-    ...countSteering(requests, {
-      submit: (request) => engine.submit(request),
-      resolveSteering: (request, promptLengths) =>
-        resolveSteering(request, { card, registry, maxEdits, promptLengths: promptLengths ?? null }),
-    }),
+    defaultProfile: () => {
+      const steering = saved.defaults.of(card.id);
+      return steering?.on ? formatSavedName(steering.profile.saved) : null;
+    },
+    ...savingOf(() => saved.store, context),
+    ...countSteering(requests, steered),
   };
 }

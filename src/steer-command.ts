@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { modeNumber, TillerError } from '../engine/index.ts';
-import type { EditRequest, SteeringBlock } from '../routes/services.ts';
+import { TillerError } from '../engine/index.ts';
+import type { SteeringBlock } from '../routes/services.ts';
 import { openStore, type Store } from '../sae-registry/index.ts';
 import { createApp } from './app.ts';
 import { createProgressDisplay } from './cli/progress-display.ts';
@@ -11,6 +11,7 @@ import { createMetrics } from './metrics/create-metrics.ts';
 import { openModel } from './open-model.ts';
 import { AppServices, limitsOf, type ReadyModel } from './services.ts';
 import { readVersion } from './version.ts';
+import { toWireEdit } from './wire-edit.ts';
 
 const finish_reason = z.enum(['stop', 'length']);
 /** What this command reads of a chat completion, a completion or an error. */
@@ -57,7 +58,7 @@ async function steerOver(store: Store, config: Config, request: SteerRequest): P
       return readAnswer(await response.json());
     };
     const { profile } = request;
-    const wanted = { ...(profile === null ? {} : { profile }), edits: request.edits.map(toWire) };
+    const wanted = { ...(profile === null ? {} : { profile }), edits: request.edits.map(toWireEdit) };
     const [plain, steered] = await Promise.all([ask(), ask(wanted)]);
     if (!steered.steering) throw new TillerError('internal', 'The steered reply does not say how it was steered.');
     return { model: ready.id, unsteered: plain.reply, steered: steered.reply, steering: steered.steering };
@@ -86,24 +87,4 @@ function readAnswer(json: unknown): { readonly reply: SteerReply; readonly steer
   const { finish_reason: finishReason } = choice;
   const reply = { text, finishReason, completionTokens: answer.usage.completion_tokens };
   return { reply, steering: answer.steering };
-}
-
-/** An edit in the wire form of the `steering` field. */
-function toWire({ feature, vector, mode, number, unit, positions, skipSpecial, onlyIfActive }: EditRequest) {
-  const name = modeNumber[mode];
-  return {
-    ...(feature === undefined ? { vector: wireVector(vector) } : { feature }),
-    mode,
-    ...(name === null ? {} : { [name]: number }),
-    ...(unit === null ? {} : { unit }),
-    positions,
-    ...(skipSpecial ? { skip: ['special'] } : {}),
-    ...(onlyIfActive ? { only_if_active: true } : {}),
-  };
-}
-
-function wireVector(vector: EditRequest['vector']) {
-  if (vector === undefined || typeof vector === 'string') return vector;
-  const { buffer, byteOffset, byteLength } = vector.data;
-  return { hook_point: vector.hookPoint, data: Buffer.from(buffer, byteOffset, byteLength).toString('base64') };
 }

@@ -1,5 +1,5 @@
 import type { Edit } from '../core/edit.ts';
-import type { EditSpecification } from '../core/steering.ts';
+import type { EditSpecification, EditTarget } from '../core/steering.ts';
 import { dot, norm, orthonormalise } from './linear-algebra.ts';
 import { positionsOverlap, samePositions } from './positions.ts';
 import { refuse } from './refusals.ts';
@@ -34,7 +34,7 @@ export function refuseConflicts(entries: readonly Compiling[], promptLengths: re
       } else if (
         first.specification.mode !== 'add' &&
         second.specification.mode !== 'add' &&
-        sameTarget(first, second)
+        sameTarget(first.specification.target, second.specification.target)
       ) {
         refuse('sameTarget', names.second, names);
       }
@@ -79,9 +79,8 @@ function sameTokens(a: Edit, b: Edit): boolean {
   return samePositions(a.positions, b.positions) && a.skipSpecial === b.skipSpecial;
 }
 
-function sameTarget(first: Compiling, second: Compiling): boolean {
-  const a = first.specification.target;
-  const b = second.specification.target;
+/** Whether two targets at one hook point are one: the same feature, or parallel vectors. */
+export function sameTarget(a: EditTarget, b: EditTarget): boolean {
   if (a.kind === 'feature' || b.kind === 'feature') return a.kind === b.kind && a.id === b.id;
   return Math.abs(dot(a.direction, b.direction)) > parallel * norm(a.direction) * norm(b.direction);
 }

@@ -1,4 +1,5 @@
 export * from './compile-edits.ts';
+export { sameTarget } from './conflicts.ts';
 export * from './edit-digest.ts';
 export * from './edit-layout.ts';
 export * from './edit-parameters.ts';

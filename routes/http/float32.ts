@@ -27,3 +27,12 @@ export function decodeFloat32(text: string, param: string): Float32Array {
   }
   return floats;
 }
+
+/** Floats as base64 of little-endian float32. */
+export function encodeFloat32(values: Float32Array): string {
+  const bytes = Buffer.alloc(values.length * Float32Array.BYTES_PER_ELEMENT);
+  values.forEach((value, index) => {
+    bytes.writeFloatLE(value, index * Float32Array.BYTES_PER_ELEMENT);
+  });
+  return bytes.toString('base64');
+}

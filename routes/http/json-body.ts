@@ -1,12 +1,12 @@
 import type { z } from '@hono/zod-openapi';
 import { distance } from 'fastest-levenshtein';
 import type { Context, MiddlewareHandler } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { every } from 'hono/combine';
 import { duplicateKey, TillerError } from '../../engine/core/index.ts';
 import type { Services } from '../services.ts';
 import { locateJsonError } from './json-error.ts';
 import { misspellingOf } from './known-fields.ts';
+import { checkMediaType, limitSize, readBytes } from './read-body.ts';
 import type { AppEnv, Warning } from './router.ts';
 import { editSchema, steeringSchema } from './steering-schema.ts';
 import { validationError } from './validation.ts';
@@ -30,7 +30,7 @@ export function jsonBody(schema: z.ZodObject, services: Services): MiddlewareHan
     c.set('warnings', unknownFieldWarnings(body, known));
     await next();
   };
-  return every(checkMediaType, limitSize(limitBytes), readBody);
+  return every(checkMediaType(jsonMediaType, 'application/json'), limitSize(limitBytes), readBody);
 }
 
 /** Hook for `openapi(route, handler, hook)`: what does not fit the schema becomes a typed error with the field's path. */
@@ -42,67 +42,6 @@ export function bodyHook(schema: z.ZodObject) {
       throw validationError(result.error, schema, body);
     });
   };
-}
-
-const checkMediaType: MiddlewareHandler<AppEnv> = async (c, next) => {
-  const mediaType = c.req.header('content-type');
-  if (mediaType === undefined || !jsonMediaType.test(mediaType)) {
-    const got = mediaType === undefined ? 'no Content-Type' : `'${mediaType.slice(0, 100)}'`;
-    throw new TillerError('unsupported_media_type', `This route reads application/json; the request has ${got}.`, {
-      param: 'Content-Type',
-    });
-  }
-  await next();
-};
-
-/** How much more than the limit is read and thrown away, as a multiple of it. */
-const discardedLimits = 8;
-
-/**
- * Refuses a body over the limit. A client that is still sending reads no answer, so the rest is thrown away first, within
- * bounds; then the connection closes, since nothing can follow a body that was not read.
- */
-async function refuseSize(c: Context, limitBytes: number): Promise<never> {
-  c.header('Connection', 'close');
-  const { body } = c.req.raw;
-  if (body && !body.locked) {
-    let left = discardedLimits * limitBytes;
-    const reader = body.getReader();
-    for (let chunk = await reader.read(); !chunk.done && left > 0; chunk = await reader.read())
-      left -= chunk.value.length;
-  }
-  throw new TillerError('body_too_large', `The body is larger than the limit of ${limitBytes} bytes.`);
-}
-
-/** Refuses what is too large; a body without a length is read for it. */
-function limitSize(limitBytes: number): MiddlewareHandler<AppEnv> {
-  const limit = bodyLimit({ maxSize: limitBytes, onError: (c) => refuseSize(c, limitBytes) });
-  return async (c, next) => {
-    let isRead = false;
-    const goOn = () => {
-      isRead = true;
-      return next();
-    };
-    try {
-      return await limit(c, goOn);
-    } catch (thrown) {
-      throw isRead ? thrown : clientLeft(thrown);
-    }
-  };
-}
-
-async function readBytes(c: Context<AppEnv>): Promise<ArrayBuffer> {
-  try {
-    return await c.req.arrayBuffer();
-  } catch (thrown) {
-    throw clientLeft(thrown);
-  }
-}
-
-/** Reading a body fails when its client leaves while sending it, which is no failure of the service. */
-function clientLeft(cause: unknown): TillerError {
-  if (cause instanceof TillerError) return cause;
-  return new TillerError('cancelled', 'The client left before its request was complete.', { cause });
 }
 
 /** JSON is UTF-8 (RFC 8259); what is not would be another prompt than the client meant. A byte order mark is passed over. */

@@ -3,19 +3,25 @@ import type { EditRequest, SteeringRequest } from '../services.ts';
 import { decodeFloat32 } from './float32.ts';
 import type { EditBody, SteeringBody } from './steering-schema.ts';
 
+/** Profiles that hold besides the one that `steering.profile` names. */
+export interface ProfilesInForce {
+  /** That `model: "name@profile"` selects. */
+  readonly ofModel: string | null;
+  /** The service's default. */
+  readonly byDefault: string | null;
+}
+
 const numberFields = ['strength', 'value', 'factor'] as const;
 
 /**
  * The body field `steering` as the port takes it. Refuses what the schema cannot say: too many edits, not exactly one target,
  * a number under another mode's name, an empty range, a vector that is not float32, rules (not supported yet).
- * `profileOfModel` is the profile that `model: "name@profile"` selects.
  */
 export function toSteeringRequest(
   body: SteeringBody | null | undefined,
-  profileOfModel: string | null,
+  profiles: ProfilesInForce,
   maxEdits: number,
 ): SteeringRequest | null {
-  if (!body && profileOfModel === null) return null;
   if (body?.rules !== undefined && body.rules !== null) {
     throw new TillerError('unsupported', "'steering.rules' is not supported by this version: leave it out.", {
       param: 'steering.rules',
@@ -31,22 +37,30 @@ export function toSteeringRequest(
       },
     );
   }
-  const profile = chooseProfile(body?.profile ?? null, profileOfModel);
+  const chosen = chooseProfile(body?.profile, profiles);
+  if (!body && chosen.profile === undefined) return null;
   return {
-    ...(profile === null ? {} : { profile }),
+    ...chosen,
     edits: edits.map((edit, index) => toEditRequest(edit, `steering.edits[${index}]`)),
   };
 }
 
-function chooseProfile(named: string | null, ofModel: string | null): string | null {
-  if (named !== null && ofModel !== null && named !== ofModel) {
+/** `named` is `steering.profile`: null says that no profile is to hold, the default neither; absent says nothing. */
+function chooseProfile(
+  named: string | null | undefined,
+  { ofModel, byDefault }: ProfilesInForce,
+): Pick<SteeringRequest, 'profile' | 'profileByDefault'> {
+  if (named !== undefined && ofModel !== null && named !== ofModel) {
+    const said = named === null ? 'is null' : `says '${named}'`;
     throw new TillerError(
       'invalid_request',
-      `'model' selects profile '${ofModel}' and 'steering.profile' says '${named}': name one of them.`,
+      `'model' selects profile '${ofModel}' and 'steering.profile' ${said}: name one of them.`,
       { param: 'steering.profile' },
     );
   }
-  return named ?? ofModel;
+  const chosen = named ?? ofModel;
+  if (chosen !== null) return { profile: chosen };
+  return named === null || byDefault === null ? {} : { profile: byDefault, profileByDefault: true };
 }
 
 function toEditRequest(edit: EditBody, param: string): EditRequest {

@@ -39,7 +39,10 @@ export const editSchema = z
     vector: z
       .union([z.string().min(1), inlineVectorSchema])
       .nullish()
-      .openapi({ description: 'A saved vector by name, or the direction itself.' }),
+      .openapi({
+        description:
+          'A saved vector, `name` or `name:version`: an edit at each of its hook points. Or the direction itself.',
+      }),
     mode: z.enum(steeringModes),
     strength: number('`add`'),
     value: number('`set`, `pin`, `floor` and `cap`'),
@@ -62,11 +65,10 @@ export const editSchema = z
 /** The body field `steering`. */
 export const steeringSchema = z
   .strictObject({
-    profile: z
-      .string()
-      .min(1)
-      .nullish()
-      .openapi({ description: 'A saved steering, `name` or `name:version`; edits are added to it.' }),
+    profile: z.string().min(1).nullish().openapi({
+      description:
+        "A saved steering, `name` or `name:version`; edits are added to it. Null: none, the service's default neither.",
+    }),
     edits: z.array(editSchema).nullish(),
     rules: z.unknown().optional().openapi({ description: 'Conditions. Not supported yet: refused by name.' }),
   })
@@ -78,6 +80,17 @@ export type EditBody = z.infer<typeof editSchema>;
 const range = z.object({ min: z.number(), max: z.number() });
 const reading = z.object({ min: z.number(), max: z.number(), mean: z.number() });
 
+/** What a profile was frozen with (services.ts `ProfileFingerprint`). */
+export const profileFingerprintSchema = z
+  .object({
+    model: z.string(),
+    model_hash: z.string(),
+    sources: z.record(z.string(), z.string()).readonly(),
+    statistics: z.record(z.string(), z.string()).readonly(),
+    hash: z.string().openapi({ description: 'Of what runs: equal hashes give equal text.' }),
+  })
+  .openapi('ProfileFingerprint');
+
 /** What a steered answer says was done (services.ts `SteeringBlock`). */
 export const steeringBlockSchema = z
   .object({
@@ -85,6 +98,7 @@ export const steeringBlockSchema = z
       .array(
         z.object({
           target: z.string(),
+          from_profile: z.literal(true).optional().openapi({ description: "The edit is the profile's." }),
           hook_point: z.string(),
           mode: z.enum(steeringModes),
           positions: z.union([z.enum(namedPositions), rangeSchema]),
@@ -99,6 +113,15 @@ export const steeringBlockSchema = z
         }),
       )
       .readonly(),
+    profile: z
+      .object({
+        name: z.string(),
+        version: z.int(),
+        default: z.boolean().openapi({ description: "It is the service's default: the request named none." }),
+        fingerprint: profileFingerprintSchema,
+      })
+      .optional()
+      .openapi({ description: 'The saved steering that edits are from.' }),
     fingerprint: z.object({
       model: z.string(),
       model_hash: z.string(),

@@ -59,7 +59,11 @@ export async function resolveTarget(
   return {
     model,
     modelName: body.model ?? model.card.id,
-    steering: toSteeringRequest(body.steering, profile, services.limits.maxEdits),
+    steering: toSteeringRequest(
+      body.steering,
+      { ofModel: profile, byDefault: model.defaultProfile() },
+      services.limits.maxEdits,
+    ),
     profileParam: body.steering?.profile ? 'steering.profile' : 'model',
   };
 }

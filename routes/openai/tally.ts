@@ -63,19 +63,22 @@ export class Tally {
   } {
     const { seed } = this.#generation;
     const steering = steeringBlock(this.#generation, this.#reports);
-    const warnings = [...this.#generation.warnings, ...idleEdits(this.#reports)];
+    const warnings = [
+      ...this.#generation.warnings,
+      ...idleEdits(this.#reports, this.#generation.steering?.params ?? []),
+    ];
     return { seed, ...(steering ? { steering } : {}), ...(warnings.length > 0 ? { warnings } : {}) };
   }
 }
 
 /** A warning for each edit that was applied nowhere in some choice: what was asked for is honoured, and changed nothing. */
-function idleEdits(reports: readonly (readonly EditReport[])[]): Generation['warnings'] {
+function idleEdits(reports: readonly (readonly EditReport[])[], params: readonly string[]): Generation['warnings'] {
   const edits = reports[0]?.length ?? 0;
   return Array.from({ length: edits }, (_, edit) => edit).flatMap((edit) => {
     const idle = reports.flatMap((choice, index) => (choice[edit]?.tokens === 0 ? [index] : []));
     if (idle.length === 0) return [];
     const where = reports.length === 1 ? '' : ` in choice ${idle.join(', ')}`;
     const message = `This edit was applied at no token${where}: its positions name none there, or the feature never fired.`;
-    return [{ param: `steering.edits[${edit}]`, message }];
+    return [{ param: params[edit] ?? 'steering', message }];
   });
 }

@@ -1,1 +1,3 @@
+export * from './control-vector.ts';
 export * from './label-file.ts';
+export { type SaelensPlace, writeSaelensFolder } from './saelens-folder.ts';

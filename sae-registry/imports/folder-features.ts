@@ -14,13 +14,11 @@ import { type NewFolderFile, newFolderFile } from './folder-file.ts';
 /** Features that are written together: other writers wait no longer than for these. */
 const batch = 1000;
 
-/** A file up to this size is parsed once and held in memory between check and writing. */
-const heldBytes = 16 * 2 ** 20;
-
 /**
- * Reads `features.jsonl` of a source's folder into the store, unless that has been done. It is checked from beginning to end
- * before its first line is written, then written in pieces; what was cut off is read again at the next opening. Figures of an
- * earlier form of the file go. Throws `source_invalid` for a malformed line, an index out of range or given twice.
+ * Reads `features.jsonl` of a source's folder into the store, unless that has been done. Written in pieces; what was cut off is
+ * read again at the next opening. A damaged file leaves nothing: where figures would be replaced it is checked from beginning to
+ * end before, else what it brought is taken back. Figures of an earlier form of the file go. Throws `source_invalid` for a
+ * malformed line, an index out of range or given twice.
  */
 export async function importFolderFeatures(
   store: Store,
@@ -30,7 +28,8 @@ export async function importFolderFeatures(
 ): Promise<void> {
   const file = await newFolderFile(store, source.key, folder, 'features.jsonl');
   if (file === null) return;
-  const held = await checkFile(file, source.features);
+  const replaces = hasFigures(store, source.key);
+  if (replaces) for await (const _ of checkedLines(file, source.features));
   const artifact = addArtifact(store, { kind: 'features', origin: file.path, hash: file.hash, bytes: file.bytes });
   const origin = { source: source.key, version: `${cardVersion ?? 0}-${file.hash.slice(0, 12)}`, artifact };
   const lines: FeatureLine[] = [];
@@ -45,36 +44,42 @@ export async function importFolderFeatures(
     });
     lines.length = 0;
   };
-  for await (const line of held ?? readJsonLines(file.path, featureLineSchema)) {
-    lines.push(line);
-    if (lines.length === batch) write();
+  try {
+    for await (const line of checkedLines(file, source.features)) {
+      lines.push(line);
+      if (lines.length === batch) write();
+    }
+    write();
+  } catch (error) {
+    if (!replaces) writeStore(store, () => forget(store, source.key, artifact));
+    throw error;
   }
-  write();
-  finish(store, source.key, artifact, file);
+  writeStore(store, () => {
+    if (file.earlier !== null && file.earlier !== artifact) forget(store, source.key, file.earlier);
+    file.done(artifact);
+  });
 }
 
-/** Checks every line; returns them where the file is small enough to be held. */
-async function checkFile({ path, bytes }: NewFolderFile, features: number): Promise<readonly FeatureLine[] | null> {
+async function* checkedLines({ path }: NewFolderFile, features: number): AsyncGenerator<FeatureLine> {
   const seen = new Uint8Array(features);
-  const held: FeatureLine[] | null = bytes <= heldBytes ? [] : null;
   for await (const line of readJsonLines(path, featureLineSchema)) {
     if (line.index >= features) {
       throw sourceInvalid(`${path} has feature ${line.index}; the dictionary has ${features}.`);
     }
     if (seen[line.index] === 1) throw sourceInvalid(`${path} has feature ${line.index} twice.`);
     seen[line.index] = 1;
-    held?.push(line);
+    yield line;
   }
-  return held;
 }
 
-function finish(store: Store, source: number, artifact: number, file: NewFolderFile): void {
-  writeStore(store, () => {
-    if (file.earlier !== null && file.earlier !== artifact) {
-      for (const table of ['statistics', 'examples']) {
-        store.connection.prepare(`delete from ${table} where source = ? and artifact = ?`).run(source, file.earlier);
-      }
-    }
-    file.done(artifact);
-  });
+function hasFigures({ connection }: Store, source: number): boolean {
+  const sql =
+    'select exists (select 1 from statistics where source = ?) or exists (select 1 from examples where source = ?)';
+  return connection.prepare(sql).pluck().get(source, source) === 1;
+}
+
+function forget({ connection }: Store, source: number, artifact: number): void {
+  for (const table of ['statistics', 'examples']) {
+    connection.prepare(`delete from ${table} where source = ? and artifact = ?`).run(source, artifact);
+  }
 }

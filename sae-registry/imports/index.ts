@@ -1,1 +1,2 @@
 export * from './label-file.ts';
+export * from './neuronpedia/import.ts';

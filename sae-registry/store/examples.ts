@@ -23,7 +23,7 @@ export function writeExamples(
   writeStore(store, () => {
     for (const [feature, examples] of features) {
       forget.run(source, feature);
-      const sorted = examples.toSorted((a, b) => b.peak - a.peak);
+      const sorted = isSorted(examples) ? examples : examples.toSorted((a, b) => b.peak - a.peak);
       for (const [rank, { tokens, values, peak }] of sorted.entries()) {
         insert.run(source, feature, rank, JSON.stringify(tokens), values && toBlob(values), peak, artifact);
       }
@@ -43,4 +43,8 @@ export function examplesOf({ connection }: Store, source: number, feature: numbe
       values: activations && fromBlob(activations),
       peak,
     }));
+}
+
+function isSorted(examples: readonly FeatureExample[]): boolean {
+  return examples.every(({ peak }, i) => i === 0 || peak <= (examples[i - 1] as FeatureExample).peak);
 }

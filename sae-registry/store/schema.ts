@@ -180,7 +180,7 @@ export const labelEmbeddings = sqliteTable('label_embeddings', {
   values: blob('embedding', { mode: 'buffer' }).notNull(),
 });
 
-/** Saved dense directions. A version never changes. */
+/** Saved dense directions. A version never changes; a number that was given is not given again. */
 export const vectors = sqliteTable(
   'vectors',
   {
@@ -193,6 +193,8 @@ export const vectors = sqliteTable(
     method: text('method').notNull(),
     artifact: integer('artifact').references(() => artifacts.id),
     addedAt: addedAt(),
+    /** When it was deleted: only its number stays. */
+    deletedAt: integer('deleted_at'),
   },
   (table) => [uniqueIndex('vectors_by_name').on(table.model, table.name, table.version)],
 );
@@ -229,6 +231,8 @@ export const profiles = sqliteTable(
     addedAt: addedAt(),
     /** When it was deleted: only its number stays. */
     deletedAt: integer('deleted_at'),
+    /** The file that it was imported from. */
+    artifact: integer('artifact').references(() => artifacts.id),
   },
   (table) => [uniqueIndex('profiles_by_name').on(table.model, table.name, table.version)],
 );
@@ -244,6 +248,23 @@ export const profileDirections = sqliteTable(
     values: blob('direction', { mode: 'buffer' }).notNull(),
   },
   (table) => [primaryKey({ columns: [table.profile, table.position] })],
+);
+
+/** Which saved vectors a profile was made with: those are kept as long as it is. */
+export const profileVectors = sqliteTable(
+  'profile_vectors',
+  {
+    profile: integer('profile')
+      .notNull()
+      .references(() => profiles.id, { onDelete: 'cascade' }),
+    vector: integer('vector')
+      .notNull()
+      .references(() => vectors.id),
+  },
+  (table) => [
+    primaryKey({ columns: [table.profile, table.vector] }),
+    index('profile_vectors_by_vector').on(table.vector),
+  ],
 );
 
 /** Long work that goes on where it was cut off: imports, statistics, labels, embeddings. */

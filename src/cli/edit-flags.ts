@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
 import { modeNumber, TillerError } from '../../engine/core/index.ts';
 import type { EditRequest } from '../../routes/services.ts';
 import { editSettings, targetSettings } from '../command-settings.ts';
@@ -8,6 +9,18 @@ import { type Environment, readSettings } from '../setting.ts';
 export interface TypedFlag {
   readonly name: string;
   readonly value: string | true;
+}
+
+/** Notes the flags of edits in the order in which they are typed, which commander's result does not keep. */
+export function recordEditFlags(command: Command): readonly TypedFlag[] {
+  const names = [...Object.keys(targetSettings), ...Object.keys(editSettings)];
+  const typed: TypedFlag[] = [];
+  for (const option of command.options) {
+    const name = option.attributeName();
+    if (!names.includes(name)) continue;
+    command.on(`option:${option.name()}`, (value?: string) => typed.push({ name, value: value ?? true }));
+  }
+  return typed;
 }
 
 /**

@@ -3,6 +3,10 @@ import { asTillerError } from '../../engine/core/index.ts';
 import { addCollect } from './collect.ts';
 import type { CliContext } from './context.ts';
 import { addDoctor } from './doctor.ts';
+import { addExport } from './export.ts';
+import { addImport } from './import.ts';
+import { addLabels } from './labels.ts';
+import { addProfile } from './profile.ts';
 import { addPull } from './pull.ts';
 import { addSae } from './sae.ts';
 import { addServe } from './serve.ts';
@@ -21,7 +25,19 @@ export function createProgram(context: CliContext): Command {
       getErrHelpWidth: () => context.stderr.columns ?? 100,
     })
     .showSuggestionAfterError();
-  for (const add of [addServe, addPull, addSteer, addCollect, addDoctor, addSae]) add(program, context);
+  for (const add of [
+    addServe,
+    addPull,
+    addSteer,
+    addCollect,
+    addDoctor,
+    addSae,
+    addProfile,
+    addLabels,
+    addImport,
+    addExport,
+  ])
+    add(program, context);
   return program;
 }
 

@@ -4,7 +4,7 @@ import { editSettings, steerSettings, targetSettings } from '../command-settings
 import { loadConfig, loadSettings } from '../config.ts';
 import { serveSettings } from '../serve-settings.ts';
 import type { CliContext } from './context.ts';
-import { readEdits, type TypedFlag } from './edit-flags.ts';
+import { readEdits, recordEditFlags } from './edit-flags.ts';
 import { addSettings, pick, usage } from './options.ts';
 import { renderSteering, steeringJson } from './steer-text.ts';
 
@@ -38,7 +38,7 @@ export function addSteer(program: Command, context: CliContext): void {
       'logLevel',
     ),
   });
-  const typed = recordFlags(command, [...Object.keys(targetSettings), ...Object.keys(editSettings)]);
+  const typed = recordEditFlags(command);
   command.addHelpText('after', examples).action(async (prompt: string, flags: Record<string, unknown>) => {
     const config = usage(command, () => loadConfig(flags, context.environment));
     const settings = usage(command, () => loadSettings(steerSettings, flags, context.environment));
@@ -54,15 +54,4 @@ export function addSteer(program: Command, context: CliContext): void {
     const text = settings.json ? steeringJson(request, result) : renderSteering(request, result, columns);
     context.stdout.write(`${text}\n`);
   });
-}
-
-/** Notes the flags in the order in which they were typed, which commander's result does not keep. */
-function recordFlags(command: Command, names: readonly string[]): readonly TypedFlag[] {
-  const typed: TypedFlag[] = [];
-  for (const option of command.options) {
-    const name = option.attributeName();
-    if (!names.includes(name)) continue;
-    command.on(`option:${option.name()}`, (value?: string) => typed.push({ name, value: value ?? true }));
-  }
-  return typed;
 }

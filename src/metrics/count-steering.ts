@@ -31,6 +31,7 @@ export function countSteering(
       kinds.set(steering.edits, steering.kinds);
       return {
         edits: steering.edits,
+        params: steering.params,
         report(reports, seeds) {
           for (const choice of reports) tell(observer, steering.kinds, choice);
           return steering.report(reports, seeds);

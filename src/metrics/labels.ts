@@ -46,6 +46,10 @@ export const labelMeanings = {
     means: "Where an edit's direction is from: the id of a loaded SAE, or `vector` for a dense direction.",
     values: 'as many as SAEs are loaded, and one',
   },
+  chosen_by: {
+    means: "Who chose the profile that an edit is from: the request, or nobody and it is the service's default.",
+    values: ['request', 'default'],
+  },
   method: {
     means: 'HTTP method; what is not in the list is `other`.',
     values: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'other'],

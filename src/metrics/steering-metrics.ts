@@ -7,6 +7,8 @@ export interface EditKind {
   readonly mode: SteeringMode;
   /** Id of the SAE whose feature it uses; `vector` for a dense direction. */
   readonly source: string;
+  /** Who chose the profile that it is from; null: it is the request's own. */
+  readonly profile: 'request' | 'default' | null;
 }
 
 /** Is told of requests what only their caller's side knows. */
@@ -23,8 +25,11 @@ export interface RequestObserver {
 export function steeringMetrics(metrics: MetricSet, labelsNow: () => ModelLabels): RequestObserver {
   return {
     promptAccepted: (choices) => metrics.observe('vllm:request_params_n', labelsNow().vllm, choices),
-    editAccepted: ({ mode, source }) =>
-      metrics.increase('tiller_steering_edits_total', { ...labelsNow().own, mode, source }),
+    editAccepted: ({ mode, source, profile }) => {
+      const { own } = labelsNow();
+      metrics.increase('tiller_steering_edits_total', { ...own, mode, source });
+      if (profile !== null) metrics.increase('tiller_profile_edits_total', { ...own, chosen_by: profile });
+    },
     editFinished: ({ mode, source }, relativeDose, tokens) => {
       const labels = { ...labelsNow().own, source };
       if (tokens === 0) metrics.increase('tiller_steering_edits_idle_total', { ...labels, mode });

@@ -61,6 +61,12 @@ export const tillerDefinitions = {
     labels: byEdit,
     help: 'Edits of accepted requests; a choice of a request counts as a request.',
   },
+  tiller_profile_edits_total: {
+    type: 'counter',
+    unit: 'edits',
+    labels: ['model_name', 'chosen_by'],
+    help: 'Those of tiller_steering_edits_total that came from a profile, by who chose it.',
+  },
   tiller_steering_edits_idle_total: {
     type: 'counter',
     unit: 'edits',

@@ -10,6 +10,7 @@ import type {
   ModelCapacity,
   ModelCard,
   ModelService,
+  ProfileVersion,
   ResolvedSteering,
   Services,
   SteeringRequest,
@@ -32,6 +33,8 @@ export interface FakeOptions extends FakeEngineOptions {
   readonly draining?: () => boolean;
   readonly prependBegin?: boolean;
   readonly chatTemplate?: ModelService['chatTemplate'];
+  /** The profile that holds where a request names none. */
+  readonly defaultProfile?: string;
 }
 
 /** Services over a toy model, and what they saw. */
@@ -44,6 +47,8 @@ export interface FakeServices {
   readonly steeringRequests: SteeringRequest[];
   /** Names of the models that requests let go of, as the requests named them. */
   readonly released: (string | null)[];
+  /** Label files that were imported, with what was said of them. */
+  readonly labelFiles: { text: string; origin: string; method: string; author: string }[];
 }
 
 /** A whole port without a model: one chat model `toy-chat`, one source of 8 features, one profile `pirate:1`. */
@@ -80,6 +85,10 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
     encode: async (text, { addSpecialTokens }) => tokenizer.encode(text, { addSpecialTokens }),
     chatTemplate: options.chatTemplate === undefined ? toyTemplate : options.chatTemplate,
     submit: (request) => engine.submit(request),
+    defaultProfile: () => options.defaultProfile ?? null,
+    saveProfile: unused,
+    importProfile: unused,
+    saveVector: unused,
     resolveSteering: (request) => {
       steeringRequests.push(request);
       return resolve(request);
@@ -87,6 +96,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
   };
   const listed: ListedModel = { id: modelId, state: 'loaded', service: model, reason: null };
   const released: (string | null)[] = [];
+  const labelFiles: FakeServices['labelFiles'] = [];
   const services: Services = {
     version: '0.0.0-test',
     limits: {
@@ -117,6 +127,28 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
     },
     model: (name) => findModel(name, model),
     features: { search, lookup, rerank, get: findFeature },
+    labels: {
+      export: (model, source) => {
+        findFeature(model, source, '0');
+        return ['{"index":0,"label":"one"}\n', '{"index":1,"label":"two"}\n'];
+      },
+      import: async (model, source, chunks, options) => {
+        findFeature(model, source, '0');
+        let text = '';
+        for await (const chunk of chunks) text += Buffer.from(chunk).toString();
+        labelFiles.push({ text, ...options });
+        return { added: 1, updated: 0, unchanged: 2, badLines: 1, bad: [{ line: 4, reason: 'is not JSON.' }] };
+      },
+    },
+    vectors: { list: () => [], get: unused, remove: unused },
+    profiles: {
+      list: (id) => (id === null || id === modelId ? [pirate] : []),
+      get: unused,
+      remove: unused,
+      exported: unused,
+      default: unused,
+      setDefault: unused,
+    },
     notReady: () => options.notReady ?? null,
     draining: options.draining ?? (() => false),
     unexpected: (error) => unexpected.push(error),
@@ -126,8 +158,21 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
       clientGone: (route) => gone.push(route),
     },
   };
-  return { services, engine, observations, gone, unexpected, steeringRequests, released };
+  return { services, labelFiles, engine, observations, gone, unexpected, steeringRequests, released };
 }
+
+const unused = (): never => {
+  throw new Error('not asked for here');
+};
+
+const pirate: ProfileVersion = {
+  model: modelId,
+  name: 'pirate',
+  version: 1,
+  description: '',
+  addedUnixMilliseconds: 1_700_000_001_000,
+  fingerprint: { model: modelId, model_hash: '0123456789abcdef', sources: {}, statistics: {}, hash: 'feed' },
+};
 
 function findModel(name: string, model: ModelService): ReturnType<Services['model']> {
   const [id = '', profile = null] = name.split('@');
@@ -149,6 +194,7 @@ function resolve(request: SteeringRequest): ResolvedSteering {
   const edits = [...fromProfile, ...request.edits.map(toEdit)];
   return {
     edits,
+    params: [...fromProfile.map(() => 'steering.profile.edits[0]'), ...request.edits.map(({ param }) => param)],
     report: (reports, seeds) => ({
       edits: edits.map((edit, index) => ({
         target: request.edits[index - fromProfile.length]?.feature ?? 'inline',

@@ -29,12 +29,21 @@ describe('the OpenAPI document', () => {
   it('is 3.1, with every route', () => {
     expect(document.openapi).toBe('3.1.0');
     expect(operations.map(({ name }) => name).toSorted()).toEqual([
+      'DELETE /api/v1/profiles/{name}',
+      'DELETE /api/v1/vectors/{name}',
       'GET /',
       'GET /api/v1/features/search',
       'GET /api/v1/features/{model}/{source}/{index}',
       'GET /api/v1/models',
       'GET /api/v1/models/{model}',
       'GET /api/v1/models/{model}/hook-points',
+      'GET /api/v1/profiles',
+      'GET /api/v1/profiles/default',
+      'GET /api/v1/profiles/{name}',
+      'GET /api/v1/profiles/{name}/export',
+      'GET /api/v1/sources/{model}/{source}/labels',
+      'GET /api/v1/vectors',
+      'GET /api/v1/vectors/{name}',
       'GET /healthz',
       'GET /metrics',
       'GET /openapi.json',
@@ -46,10 +55,15 @@ describe('the OpenAPI document', () => {
       'POST /api/v1/features/search',
       'POST /api/v1/models/{model}/load',
       'POST /api/v1/models/{model}/unload',
+      'POST /api/v1/profiles',
+      'POST /api/v1/profiles/import',
+      'POST /api/v1/sources/{model}/{source}/labels',
+      'POST /api/v1/vectors',
       'POST /detokenize',
       'POST /tokenize',
       'POST /v1/chat/completions',
       'POST /v1/completions',
+      'PUT /api/v1/profiles/default',
     ]);
   });
 

@@ -27,8 +27,8 @@ async function toyScrape(): Promise<string> {
   metrics.observer(stepEvent());
   metrics.observer(finishedEvent());
   metrics.services.observeHttp({ method: 'GET', route: '/healthz', status: 200, seconds: 0.01 });
-  metrics.requests.editAccepted({ mode: 'add', source: 'vector' });
-  metrics.requests.editFinished({ mode: 'add', source: 'vector' }, 0.2, 5);
+  metrics.requests.editAccepted({ mode: 'add', source: 'vector', profile: null });
+  metrics.requests.editFinished({ mode: 'add', source: 'vector', profile: null }, 0.2, 5);
   return (await metrics.services.render()).body;
 }
 

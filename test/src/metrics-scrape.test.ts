@@ -43,7 +43,12 @@ function withCounting(services: Services, requests: Parameters<typeof countSteer
       submit: model.submit,
       resolveSteering: (request, lengths) => ({
         ...model.resolveSteering(request, lengths),
-        kinds: request.edits.map(({ mode, feature }) => ({ mode, source: feature ? `${modelId}/3-res` : 'vector' })),
+        profile: null,
+        kinds: request.edits.map(({ mode, feature }) => ({
+          mode,
+          source: feature ? `${modelId}/3-res` : 'vector',
+          profile: null,
+        })),
       }),
     }),
   };

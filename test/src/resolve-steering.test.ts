@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { EditTarget } from '../../engine/core/index.ts';
 import type { EditRequest, ModelCard } from '../../routes/services.ts';
 import { openStore, type Registry, type Source } from '../../sae-registry/index.ts';
+import { SavedSteerings } from '../../src/profiles/saved-steerings.ts';
 import { resolveSteering } from '../../src/resolve-steering.ts';
 
 const hookPoint = 'blocks.1.hook_resid_post';
@@ -65,7 +66,7 @@ describe('what metrics count of a steering', () => {
       edit({ vector: { hookPoint: 'blocks.0.hook_resid_pre', data: direction } }),
       edit({ feature: 'toy/1-res/3', positions: 'last' }),
     ];
-    const context = { card, registry, maxEdits: 8, promptLengths: null };
+    const context = { card, registry, saved: new SavedSteerings(null), maxEdits: 8, promptLengths: null };
     const { kinds, edits: compiled } = resolveSteering({ edits }, context);
     expect(kinds).toHaveLength(compiled.length);
     const bySite = compiled.map(({ hookPoint: site, positions }, at) => ({ site, positions, ...kinds[at] }));
@@ -86,7 +87,13 @@ describe('a vector’s hook point', () => {
     ['blocks.1.attn.hook_rot_q', [2, 3]],
   ]);
   const resolve = (place: string, data: Float32Array) => {
-    const context = { card: { ...card, hookPoints }, registry, maxEdits: 8, promptLengths: null };
+    const context = {
+      card: { ...card, hookPoints },
+      registry,
+      saved: new SavedSteerings(null),
+      maxEdits: 8,
+      promptLengths: null,
+    };
     return resolveSteering({ edits: [edit({ vector: { hookPoint: place, data } })] }, context).edits;
   };
 

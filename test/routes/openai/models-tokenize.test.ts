@@ -5,19 +5,24 @@ import { specials } from '../../harness/toy-model.ts';
 const messages = [{ role: 'user', content: 'hi' }];
 
 describe('/v1/models', () => {
-  it('lists what is loaded with its context length', async () => {
+  it('lists what is loaded with its context length, and its profiles', async () => {
     const model = {
       id: 'toy-chat',
       object: 'model',
       created: 1_700_000_000,
       owned_by: 'tiller',
+      parent: null,
       max_model_len: 512,
       state: 'loaded',
     };
+    const steered = { ...model, id: 'toy-chat@pirate', parent: 'toy-chat' };
     const fake = fakeApp();
-    expect(await (await fake.get('/v1/models')).json()).toEqual({ object: 'list', data: [model] });
+    expect(await (await fake.get('/v1/models')).json()).toEqual({
+      object: 'list',
+      data: [model, { ...steered, created: 1_700_000_001 }],
+    });
     expect(await (await fake.get('/v1/models/toy-chat')).json()).toEqual(model);
-    expect(await (await fake.get('/v1/models/toy-chat@pirate')).json()).toEqual({ ...model, id: 'toy-chat@pirate' });
+    expect(await (await fake.get('/v1/models/toy-chat@pirate')).json()).toEqual(steered);
   });
 
   it('answers 404 with the nearest name', async () => {

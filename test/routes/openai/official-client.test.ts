@@ -18,7 +18,7 @@ describe('the official client', () => {
   it('lists models', async () => {
     const ids: string[] = [];
     for await (const model of client.models.list()) ids.push(model.id);
-    expect(ids).toEqual(['toy-chat']);
+    expect(ids).toEqual(['toy-chat', 'toy-chat@pirate']);
   });
 
   it('gets a chat answer', async () => {

@@ -18,7 +18,7 @@ function extrasOf(choices: readonly (readonly number[])[]) {
     requests: choices.map(() => request),
     promptTokens: 3,
     choices: 1,
-    steering: null,
+    steering: { params: ['steering.edits[0]', 'steering.edits[1]'], report: () => null },
     seed: 1,
     warnings: [{ param: 'foo', message: 'x' }],
   } as unknown as Generation;

@@ -1,0 +1,35 @@
+import type { ProfileDetail, ProfileVersion, VectorDetail, VectorVersion } from '../../routes/services.ts';
+import type { ProfileSummary, SavedProfile, SavedVector, VectorSummary } from '../../sae-registry/index.ts';
+
+/** A saved vector's version as the port shows it. */
+export function vectorVersion(vector: SavedVector | VectorSummary): VectorVersion {
+  const { model, name, version, description, method, addedAt } = vector;
+  const hookPoints = 'hookPoints' in vector ? vector.hookPoints : vector.directions.map(({ hookPoint }) => hookPoint);
+  return { model, name, version, description, method, addedUnixMilliseconds: addedAt, hookPoints };
+}
+
+/** The same with its floats. */
+export function vectorDetail(vector: SavedVector): VectorDetail {
+  return { ...vectorVersion(vector), directions: vector.directions };
+}
+
+/** A profile's version as the port shows it. */
+export function profileVersion(profile: ProfileSummary): ProfileVersion {
+  const { model, name, version, description, addedAt, fingerprint } = profile;
+  return { model, name, version, description, addedUnixMilliseconds: addedAt, fingerprint };
+}
+
+/** The same with what was asked for and what runs. */
+export function profileDetail(profile: SavedProfile): ProfileDetail {
+  return {
+    ...profileVersion(profile),
+    steering: profile.steering,
+    edits: profile.frozen.edits.map(({ target, hook_point: hookPoint, mode, number, positions }) => ({
+      target,
+      hookPoint,
+      mode,
+      number,
+      positions,
+    })),
+  };
+}

@@ -1,0 +1,77 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addVector, openStore } from '../../../sae-registry/index.ts';
+import { tinyDirection, tinyModel } from '../../harness/tiny-service.ts';
+import { cli } from '../cli-harness.ts';
+
+let folder: string;
+const model = resolve(import.meta.dirname, '../../fixtures/tiny-llama/gguf/tiny-llama.gguf');
+const data = () => ['--data-dir', join(folder, 'data')];
+const loading = () => ['--model', model, '--cache-dir', folder, '--threads', '1', ...data()];
+// nothing is compiled for this
+const environment = { HOME: '/nowhere', TILLER_OPERATORS: 'onnxruntime' };
+const profile = (...words: string[]) => cli(['profile', ...words, ...data()]);
+const overModel = (...words: string[]) => cli(['profile', ...words, ...loading()], { environment });
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'tiller-profile-cli-'));
+  const store = await openStore(join(folder, 'data', 'tiller.db'));
+  const directions = [{ hookPoint: 'blocks.1.hook_resid_mid', values: tinyDirection(1) }];
+  const named = { model: tinyModel, name: 'pirate', description: '', method: 'uploaded', origin: 'test' };
+  addVector(store, { ...named, directions });
+  store.close();
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('tiller profile', () => {
+  it('saves, lists, shows, exports, imports and deletes', async () => {
+    const edit: string[] = ['--vector', 'pirate', '--strength', '3', '--unit', 'raw', '--positions', 'generated'];
+    const saved = await overModel('save', 'cli', '--description', 'from a shell', ...edit);
+    expect(saved).toMatchObject({ code: 0, stdout: `${tinyModel}@cli:1\n` });
+    const more = await overModel('save', 'cli', '--profile', 'cli', ...edit.with(1, 'pirate:1'));
+    expect(more).toMatchObject({ code: 0, stdout: `${tinyModel}@cli:2\n` });
+
+    const listed = await profile('list');
+    expect(listed.stdout.split('\n').slice(1, 3)).toEqual([
+      expect.stringMatching(/^tiny-llama@cli:2 /),
+      expect.stringMatching(/^tiny-llama@cli:1 .*from a shell$/),
+    ]);
+    expect(JSON.parse((await profile('list', '--json')).stdout)).toMatchObject([{ version: 2 }, { version: 1 }]);
+    const shown = await profile('show', 'cli:1');
+    expect(shown.stdout).toMatch(/add +pirate:1 +blocks\.1\.hook_resid_mid +3 +generated/);
+    const json = JSON.parse((await profile('show', `${tinyModel}@cli:1`, '--json')).stdout);
+    expect(json).toMatchObject({ steering: { edits: [{ vector: 'pirate', strength: 3 }] }, edits: [{ number: 3 }] });
+
+    const out = join(folder, 'cli.json');
+    expect(await profile('export', 'cli:1', '--out', out)).toMatchObject({ code: 0, stdout: `${out}\n` });
+    expect((await profile('export', 'cli:1')).stdout).toBe(readFileSync(out, 'utf8'));
+    const imported = await overModel('import', out, '--name', 'other');
+    expect(imported).toMatchObject({ code: 0, stdout: `${tinyModel}@other:1\n` });
+    writeFileSync(out, readFileSync(out, 'utf8').replace('from a shell', 'from the sea'));
+    const refused = await overModel('import', out);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('changed since it was exported') });
+
+    expect(await profile('delete', 'cli:2')).toMatchObject({ code: 0, stderr: 'Deleted version 2.\n' });
+    expect(await profile('delete', 'cli')).toMatchObject({ code: 0, stderr: 'Deleted version 1.\n' });
+    expect((await profile('show', 'cli')).stderr).toMatch(/no profile 'cli'/);
+  }, 60_000);
+
+  it('says what is wrong', async () => {
+    expect(await profile('save', 'x')).toMatchObject({ code: 2, stderr: expect.stringContaining('Nothing to save') });
+    expect(await profile('show', 'nobody')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("no profile 'nobody'"),
+    });
+    expect(await profile('import', join(folder, 'none.json'))).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('cannot be read'),
+    });
+    expect((await profile('show', 'gpt2@other')).code).toBe(1);
+    expect(await cli(['profile', 'list', '--data-dir', join(folder, 'empty')])).toMatchObject({
+      stdout: 'None is saved.\n',
+    });
+  });
+});
