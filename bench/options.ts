@@ -22,6 +22,10 @@ export const wholeNumber = z
   .string()
   .regex(/^\d{1,9}$/, 'must be a whole number')
   .transform(Number);
+export const wholeNumbers = z
+  .string()
+  .transform((text) => text.split(','))
+  .pipe(z.array(wholeNumber).min(1));
 export const retries = [wholeNumber, '3', 'rounds measured again because other programs disturbed them'] as const;
 
 /** Schema, default, and what it is. */

@@ -1,4 +1,4 @@
-/** npm run bench:report: writes the tables of README.md, docs/precisions.md, docs/models.md and docs/encoding.md from bench/results. `--check` only says whether they are current. */
+/** npm run bench:report: writes the tables of README.md and of some of docs/ from bench/results. `--check` only says whether they are current. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkout } from './checkout.ts';
@@ -7,6 +7,7 @@ import { modelsTables } from './models/tables.ts';
 import { qualityTables } from './quality/tables.ts';
 import { replaceTables } from './replace-tables.ts';
 import { readResults } from './results.ts';
+import { searchTables } from './search/tables.ts';
 import { renderTables } from './tables.ts';
 
 const results = readResults();
@@ -15,6 +16,7 @@ const documents = [
   ['docs/precisions.md', results.quality ? qualityTables(results.quality) : new Map<string, string>()],
   ['docs/models.md', modelsTables(results.models)],
   ['docs/encoding.md', encodeTables(results.encode)],
+  ['docs/search.md', searchTables(results.search)],
 ] as const;
 for (const [name, tables] of documents) {
   const path = join(checkout, name);

@@ -10,6 +10,7 @@ import { loadsResults } from './loads/results.ts';
 import { modelsResults } from './models/results.ts';
 import { prefixResults } from './prefix/results.ts';
 import { qualityResults } from './quality/results.ts';
+import { searchResults } from './search/results.ts';
 import { serviceResults } from './service/results.ts';
 import { startupResults } from './startup/results.ts';
 import { starvationResults } from './starvation/results.ts';
@@ -26,6 +27,7 @@ const schemas = {
   startup: startupResults,
   loads: loadsResults,
   demo: demoResults,
+  search: searchResults,
   quality: qualityResults,
   models: modelsResults,
   encode: encodeResults,
@@ -64,6 +66,7 @@ export function readResults(): KeptResults {
     startup: read('startup', startupResults),
     loads: read('loads', loadsResults),
     demo: read('demo', demoResults),
+    search: read('search', searchResults),
     quality: read('quality', qualityResults),
     models: read('models', modelsResults),
     encode: read('encode', encodeResults),

@@ -33,7 +33,7 @@ function stubServices(version: string): Services {
     useModel: refuse,
     loadModel: refuse,
     unloadModel: refuse,
-    features: { search: refuse, get: refuse },
+    features: { search: refuse, lookup: refuse, rerank: refuse, get: refuse },
     labels: { add: refuse, export: refuse, import: refuse },
     vectors: { list: refuse, get: refuse, remove: refuse },
     profiles: { list: refuse, get: refuse, remove: refuse, exported: refuse, default: refuse, setDefault: refuse },

@@ -8,6 +8,8 @@ import { type AppEnv, createRouter, type Router } from './http/router.ts';
 import { registerActivationSearch } from './native/activation-search.ts';
 import { registerDefaultProfile } from './native/default-profile.ts';
 import { registerFeatureLabels } from './native/feature-labels.ts';
+import { registerFeatureLookup } from './native/feature-lookup.ts';
+import { registerFeatureSearch } from './native/feature-search.ts';
 import { registerFeatures } from './native/features.ts';
 import { registerHookPoints } from './native/hook-points.ts';
 import { registerLabels } from './native/labels.ts';
@@ -48,6 +50,8 @@ export function createRoutes(services: Services): Router {
   registerTokenize(app, services);
   registerDetokenize(app, services);
   registerActivationSearch(app, services);
+  registerFeatureSearch(app, services);
+  registerFeatureLookup(app, services);
   registerFeatures(app, services);
   registerFeatureLabels(app, services);
   registerLabels(app, services);

@@ -331,13 +331,82 @@ export interface FeatureDetail extends FeatureSummary {
   readonly encoderDotDecoder: number | null;
 }
 
-export interface FeatureService {
-  search(query: {
+export const searchModes = ['hybrid', 'lexical', 'semantic'] as const;
+export type SearchMode = (typeof searchModes)[number];
+
+/** Empty lists and nulls do not narrow anything. */
+export interface FeatureSearchQuery {
+  readonly text: string;
+  readonly filters: {
+    readonly model: string | null;
+    /** Ids `model/name`, or names alone. */
+    readonly sources: readonly string[];
+    readonly layers: readonly number[];
+    /** Share of tokens on which a feature is active, both ends included. */
+    readonly density: { readonly min: number | null; readonly max: number | null } | null;
+    /** How a label was made. */
+    readonly methods: readonly string[];
+  };
+  /** Null: both where the embeddings are there, else words alone. */
+  readonly mode: SearchMode | null;
+  readonly limit: number;
+  /** `next` of the page before. */
+  readonly cursor: string | null;
+}
+
+/** A feature as search knows it. */
+export interface FoundFeature {
+  /** `model/source/index`. */
+  readonly id: string;
+  readonly model: string;
+  readonly source: string;
+  readonly index: number;
+  readonly layer: number | null;
+  /** The label that was found; of a feature that was looked up its clearest, null where it has none. */
+  readonly label: {
     readonly text: string;
-    readonly model?: string;
-    readonly source?: string;
-    readonly limit: number;
-  }): readonly FeatureSummary[];
+    readonly method: string;
+    readonly author: string;
+    readonly clarity: number | null;
+  } | null;
+  readonly density: number | null;
+}
+
+export interface FeatureHit extends FoundFeature {
+  /** Higher is a better match; only within one search. */
+  readonly score: number;
+  /** From 1; null where it is not among those found by words, or by meaning. */
+  readonly lexicalRank: number | null;
+  readonly semanticRank: number | null;
+  readonly similarity: number | null;
+  /** Half-open ranges of Unicode code points of the label. */
+  readonly highlights: readonly { readonly start: number; readonly end: number }[];
+}
+
+export interface FeatureSearchAnswer {
+  readonly hits: readonly FeatureHit[];
+  /** What was searched with. */
+  readonly mode: SearchMode;
+  /** Why it was words alone where nobody asked for that. */
+  readonly reason: string | null;
+  /** Labels in the searched scope whose embedding is there. */
+  readonly embeddings: { readonly done: number; readonly total: number };
+  readonly next: string | null;
+}
+
+export interface FeatureService {
+  /**
+   * Throws model_not_found, source_not_found, invalid_request (no words, a layer or method that nothing has, a cursor of another
+   * search), and, of search by meaning alone, not_ready and model_unavailable.
+   */
+  search(query: FeatureSearchQuery): Promise<FeatureSearchAnswer>;
+  /** In the order of the ids. Throws model_not_found, source_not_found, feature_not_found with the entry's place. */
+  lookup(ids: readonly string[]): Promise<readonly FoundFeature[]>;
+  /** Nearest in meaning first, those without a label last. Throws as `lookup`, not_ready, model_unavailable. */
+  rerank(
+    text: string,
+    ids: readonly string[],
+  ): Promise<readonly (FoundFeature & { readonly similarity: number | null })[]>;
   /** Throws model_not_found, source_not_found, feature_not_found with the nearest names. */
   get(model: string, source: string, index: string): FeatureDetail;
 }

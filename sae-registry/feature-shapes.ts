@@ -45,10 +45,3 @@ export interface FeatureDetail extends FeatureSummary {
   /** What one unit of write adds to the feature's own reading; null where it does not read what it writes. */
   readonly encoderDotDecoder: number | null;
 }
-
-export interface SearchQuery {
-  readonly text: string;
-  readonly model?: string;
-  readonly source?: string;
-  readonly limit: number;
-}

@@ -4,12 +4,11 @@ import { bundledFolder, sourcePath } from './bundled.ts';
 import { encoderOf } from './encoder.ts';
 import { featureDetail, featureSummary } from './feature-detail.ts';
 import { FeatureNames } from './feature-names.ts';
-import type { FeatureDetail, FeatureSummary, SearchQuery } from './feature-shapes.ts';
+import type { FeatureDetail, FeatureSummary } from './feature-shapes.ts';
 import type { ModelFacts } from './model-facts.ts';
 import type { ResidentMatrices } from './resident-matrices.ts';
-import { createLabelIndex, hasWords, type LabelIndex, type Labels } from './search.ts';
 import { openSource, readsWhatItWrites, type Source } from './source.ts';
-import { eachLabel, type Label, openStore, type Store } from './store/index.ts';
+import { openStore, type Store } from './store/index.ts';
 import { canonicalName, readStreamNorms, type StreamNorms } from './stream-norms.ts';
 
 export interface RegistryOptions {
@@ -55,8 +54,6 @@ export interface Registry {
   target(featureId: string, param: string): EditTarget;
   /** A dense direction as a target; `id` is its name, or `inline`. */
   vectorTarget(id: string, hookPoint: string, direction: Float32Array): EditTarget;
-  /** Features whose labels match, best first. Throws `invalid_request` for a query without words, and the above. */
-  search(query: SearchQuery): readonly FeatureSummary[];
   get(model: string, source: string, index: string): FeatureDetail;
 }
 
@@ -91,7 +88,6 @@ function createRegistry(
 ): Registry {
   const names = new FeatureNames(model.id, sources);
   const streamNorm = (hookPoint: string) => findStreamNorm(hookPoint, model, sources, norms);
-  const search = createSearch(names, sources, store);
   return {
     sources,
     store,
@@ -123,7 +119,6 @@ function createRegistry(
       direction,
       streamNorm: streamNorm(hookPoint)?.norm ?? null,
     }),
-    search,
     get(modelName, sourceName, index) {
       names.checkModel(modelName, 'model');
       const source = names.source(sourceName, 'source');
@@ -157,42 +152,4 @@ function findStreamNorm(
     }
   }
   return null;
-}
-
-/** Indexes are built when a source is first searched, so that a start does not wait for them. */
-function createSearch(names: FeatureNames, sources: readonly Source[], store: Store): Registry['search'] {
-  const indexes = new Map<Source, LabelIndex>();
-  return ({ text, model, source: name, limit }) => {
-    if (!hasWords(text)) {
-      throw new TillerError('invalid_request', 'The search text has no words in it. Give at least one.', {
-        param: 'q',
-      });
-    }
-    if (model !== undefined) names.checkModel(model, 'model');
-    const searched = name === undefined ? sources : [names.source(name, 'source')];
-    return searched
-      .flatMap((source) => {
-        const index = indexes.get(source) ?? createLabelIndex(labelsByFeature(store, source));
-        indexes.set(source, index);
-        return index.search(text).map((match) => ({ source, match }));
-      })
-      .sort(
-        (a, b) =>
-          b.match.score - a.match.score ||
-          b.match.clarity - a.match.clarity ||
-          (a.source.id === b.source.id ? a.match.index - b.match.index : a.source.id < b.source.id ? -1 : 1),
-      )
-      .slice(0, limit)
-      .map(({ source, match }) => ({ ...featureSummary(store, source, match.index), score: match.score }));
-  };
-}
-
-function labelsByFeature(store: Store, source: Source): Labels {
-  const labels = new Map<number, Label[]>();
-  for (const label of eachLabel(store, source.key)) {
-    const list = labels.get(label.feature) ?? [];
-    list.push(label);
-    labels.set(label.feature, list);
-  }
-  return labels;
 }

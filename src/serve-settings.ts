@@ -253,6 +253,14 @@ export const serveSettings = {
     (environment) => defaultDataDirectory(environment),
     { defaultText: 'the data folder of the operating system' },
   ),
+  embedder: setting(
+    '--embedder <folder>',
+    'TILLER_EMBEDDER',
+    "folder with the label embedder's model.onnx and tokenizer.json, else it is fetched; none: search by words alone",
+    text.nullable(),
+    null,
+    { defaultText: 'fetched on first use' },
+  ),
   offline: setting('--offline', 'TILLER_OFFLINE', 'touch no network; use what is on disk', switchValue, false),
   logLevel: setting(
     '--log-level <level>',

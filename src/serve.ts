@@ -1,5 +1,5 @@
 import { askForShortSlices, TillerError } from '../engine/index.ts';
-import { openStore } from '../sae-registry/index.ts';
+import { FeatureSearch, openStore } from '../sae-registry/index.ts';
 import { createApp } from './app.ts';
 import { createProgressDisplay } from './cli/progress-display.ts';
 import type { Config } from './config.ts';
@@ -9,6 +9,7 @@ import { createLogger } from './log.ts';
 import { createMetrics } from './metrics/create-metrics.ts';
 import { createModelPool } from './models/create-model-pool.ts';
 import { measureModel, type OpenModelOptions, openModel } from './open-model.ts';
+import { prepareEmbedder } from './prepare-embedder.ts';
 import { refuseUnknownProfile } from './profiles/start-profile.ts';
 import { listen } from './server.ts';
 import { AppServices, limitsOf, type ReadyModel } from './services.ts';
@@ -26,12 +27,14 @@ export async function runServe(config: Config): Promise<void> {
   const store = await openStore(storePath(config));
   if (config.profile !== null) refuseUnknownProfile(store, config.profile);
   if (store.backup !== null) log.info({ backup: store.backup }, 'the store was migrated; the file as it was is kept');
+  const search = new FeatureSearch(storePath(config));
   const metrics = createMetrics(() => pool.loaded().map(({ model }) => model));
   const services = new AppServices({
     version: readVersion(),
     limits: limitsOf(config),
     metrics: metrics.services,
     store,
+    search,
     profile: config.profile,
     requests: (id) => metrics.of(id).requests,
     unexpected: (error, { requestId, route }) => log.error({ err: error, requestId, route }, 'unexpected error'),
@@ -78,6 +81,7 @@ export async function runServe(config: Config): Promise<void> {
     },
     exit: (code) => {
       process.exitCode = code;
+      void search.close();
       store.close();
       stopped();
       process.exit();
@@ -90,6 +94,7 @@ export async function runServe(config: Config): Promise<void> {
   } catch (error) {
     if (loading.signal.aborted) return await untilStopped;
     await server.close(0);
+    await search.close();
     store.close();
     throw error instanceof TillerError && error.cause instanceof TillerError ? error.cause : error;
   } finally {
@@ -110,6 +115,13 @@ export async function runServe(config: Config): Promise<void> {
     },
     'ready',
   );
+  const busy = () =>
+    pool.loaded().some(({ model }) => {
+      const { running, waiting } = model.engine.statistics();
+      return running + waiting > 0;
+    });
+  // After the engine: ONNX Runtime keeps one environment a process, and the engine's has the threads.
+  void prepareEmbedder({ config, search, log, busy, signal: loading.signal });
   const { id, registry, model } = ready;
   process.stdout.write(welcome(server.url, { id, chats: model.chatTemplate !== null, registry }));
   await untilStopped;

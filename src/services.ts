@@ -1,15 +1,7 @@
 import type { Engine, LoadedModel } from '../engine/index.ts';
 import { hookPointShapes, TillerError, type Unembedding } from '../engine/index.ts';
-import type {
-  FeatureSummary,
-  ListedModel,
-  ModelCapacity,
-  ModelCard,
-  ModelService,
-  ModelUse,
-  Services,
-} from '../routes/services.ts';
-import { formatSavedName, type Registry, type Store } from '../sae-registry/index.ts';
+import type { ListedModel, ModelCapacity, ModelCard, ModelService, ModelUse, Services } from '../routes/services.ts';
+import { type FeatureSearch, formatSavedName, type Registry, type Store } from '../sae-registry/index.ts';
 import type { SteeringContext } from './compile-steering.ts';
 import type { Config } from './config.ts';
 import { labelService } from './labels/service.ts';
@@ -36,6 +28,8 @@ export interface ServicesOptions {
   readonly unexpected?: Services['unexpected'];
   /** The registry's memory, of every model; null where there is none, as in tests of routes. */
   readonly store?: Store;
+  /** Search over that store; null where there is none. */
+  readonly search?: FeatureSearch;
   /** The first model's default, `name` or `name:version`; null for none. */
   readonly profile?: string | null;
 }
@@ -82,6 +76,7 @@ export class AppServices implements Services {
   readonly profiles: Services['profiles'];
   readonly #saved: SavedSteerings;
   readonly #requests: ServicesOptions['requests'];
+  readonly #search: FeatureSearch | null;
   /** Set until the first model is there. */
   #profileAtStart: string | null;
   #pool: ModelPool<Served>;
@@ -93,6 +88,7 @@ export class AppServices implements Services {
     this.limits = options.limits;
     this.metrics = options.metrics;
     this.store = options.store ?? null;
+    this.#search = options.search ?? null;
     this.#saved = new SavedSteerings(this.store);
     this.vectors = vectorService(this.#saved);
     this.profiles = profileService(this.#saved, (id, profile) => {
@@ -141,11 +137,12 @@ export class AppServices implements Services {
 
   readonly features: Services['features'] = {
     search: (query) => {
-      if (query.model !== undefined) return this.#registryOf(query.model).search(query);
-      const found = this.#pool.loaded().flatMap(({ model }) => searchIn(model.registry, query));
-      if (found.length === 0) return this.#first().model.registry.search(query);
-      return found.toSorted((a, b) => (b.score ?? 0) - (a.score ?? 0)).slice(0, query.limit);
+      const { filters } = query;
+      const model = filters.model === null ? null : this.#idOf(filters.model);
+      return this.#searchOf().search({ ...query, filters: { ...filters, model } });
     },
+    lookup: (ids) => this.#searchOf().lookup(ids),
+    rerank: (text, ids) => this.#searchOf().rerank(text, ids),
     get: (model, source, index) => this.#registryOf(model).get(model, source, index),
   };
 
@@ -218,6 +215,16 @@ export class AppServices implements Services {
   readonly draining = (): boolean =>
     this.stopping || this.#pool.loaded().some(({ model }) => model.engine.statistics().draining);
 
+  #searchOf(): FeatureSearch {
+    if (this.#search) return this.#search;
+    throw new TillerError('unsupported', 'This service keeps no store of features, so there is nothing to search.');
+  }
+
+  /** A loaded model's own id, whatever name was used; any other name as it is: the store knows models that are not loaded. */
+  #idOf(name: string): string {
+    return this.#pool.lookUp(splitName(name).id)?.value?.id ?? name;
+  }
+
   #first(): Served {
     const first = this.#pool.loaded()[0];
     if (first) return first;
@@ -237,13 +244,6 @@ export class AppServices implements Services {
     if (entry.value === null) throw notLoaded(entry.name, entry.reason);
     return entry.value.model;
   }
-}
-
-/** What a model's sources have; none where it has no sources of that name. */
-function searchIn(registry: Registry, query: Parameters<Registry['search']>[0]): readonly FeatureSummary[] {
-  const has =
-    query.source === undefined || registry.sources.some(({ id, name }) => [id, name].includes(query.source ?? ''));
-  return has ? registry.search(query) : [];
 }
 
 /** The parts of `model@profile[:version]`. */

@@ -34,11 +34,11 @@ const nobodyImports = ['src', 'bench', 'test'];
 /** Packages that only some units may know. */
 const packageOwners: Record<string, readonly string[]> = {
   koffi: ['engine/runtime'],
-  'onnxruntime-node': ['engine/runtime'],
+  'onnxruntime-node': ['engine/runtime', 'sae-registry'],
   hono: ['routes', 'openapi', 'src'],
   '@hono/zod-openapi': ['routes', 'openapi', 'src'],
   '@hono/node-server': ['src'],
-  '@huggingface/tokenizers': ['engine/tokenizer'],
+  '@huggingface/tokenizers': ['engine/tokenizer', 'sae-registry'],
   '@huggingface/jinja': ['engine/tokenizer'],
   commander: ['src'],
   pino: ['src'],
@@ -47,7 +47,6 @@ const packageOwners: Record<string, readonly string[]> = {
   yaml: ['sae-registry'],
   'better-sqlite3': ['sae-registry'],
   'drizzle-orm': ['sae-registry'],
-  'sqlite-vec': ['sae-registry'],
 };
 
 function sources(folder: string): string[] {

@@ -144,3 +144,14 @@ export function problemResponse(error: TillerError, path: string, requestId: str
     headers: { 'Content-Type': 'application/problem+json', ...errorHeaders(error) },
   });
 }
+
+/** The same with the failure's field under the name that it has on this route. */
+export async function renamingParam<T>(work: Promise<T>, rename: (param: string) => string): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof TillerError) || error.param === undefined) throw error;
+    const { code, message, param, suggestions, retryAfterSeconds } = error;
+    throw new TillerError(code, message, { param: rename(param), suggestions, retryAfterSeconds, cause: error });
+  }
+}

@@ -56,6 +56,8 @@ function connect(path: string | null): Database.Database {
     // Every acknowledged write is on disk before it is acknowledged, whatever kills the machine.
     connection.pragma('synchronous = FULL');
     connection.pragma('foreign_keys = ON');
+    // What a write replaces leaves the indexes that triggers keep.
+    connection.pragma('recursive_triggers = ON');
     return connection;
   } catch (error) {
     connection?.close();

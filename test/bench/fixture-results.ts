@@ -10,7 +10,7 @@ import type { StarvationResults } from '../../bench/starvation/results.ts';
 import type { SteeringCase } from '../../bench/steering/cases.ts';
 import type { SteeringResults } from '../../bench/steering/results.ts';
 
-const machine: Machine = {
+export const machineFixture: Machine = {
   cpu: 'A processor',
   cores: 2,
   memoryBytes: 8e9,
@@ -40,7 +40,7 @@ const engines = Object.entries(speeds);
 const peer = { threads: 2, flashAttention: true, batchSize: 256 };
 
 export const engineFixture: EngineResults = {
-  machine,
+  machine: machineFixture,
   settings: { model: 'tiny', threads: 2, rounds: 3, promptTokens: 8, steps: 4, batchSteps: 2 },
   peerSettings: [
     { engine: 'llama.cpp-bf16', workload: 'one row', best: peer, tried: [{ ...peer, tokensPerSecond: 40 }] },
@@ -80,7 +80,7 @@ const steering = (rest: Partial<SteeringCase>, kept: number): SteeringResults['c
 });
 
 export const steeringFixture: SteeringResults = {
-  machine,
+  machine: machineFixture,
   settings: { model: 'tiny', threads: 2, rounds: 3, rows: 32, promptTokens: 8, steps: 4, blocks: 2 },
   cases: [
     steering({ distinct: 1 }, 0.995),
@@ -99,7 +99,7 @@ export const steeringFixture: SteeringResults = {
 const spread = { mean: 10, std: 1, median: 9, p90: 20, p99: 30 };
 
 export const serviceFixture: ServiceResults = {
-  machine,
+  machine: machineFixture,
   settings: { model: 'tiny', precision: 'f32', threads: 2, rows: 32 },
   openLoop: {
     num_prompts: 4,
@@ -170,7 +170,7 @@ const shared: Readonly<Record<(typeof followers)[number], number>> = {
 };
 
 export const prefixFixture: PrefixResults = {
-  machine,
+  machine: machineFixture,
   settings: { model: 'tiny', precision: 'f32', threads: 2, rounds: 3, prefixTokens: 1000, tailTokens: 16 },
   cold: [1000, 2000, 3000],
   cached: followers.map((follower) => {
@@ -185,7 +185,7 @@ export const prefixFixture: PrefixResults = {
 };
 
 export const starvationFixture: StarvationResults = {
-  machine,
+  machine: machineFixture,
   settings: { model: 'tiny', precision: 'f32', threads: 2, rounds: 3, streams: 16, promptTokens: 4000 },
   without: { median: [10, 20, 40], p99: [12, 24, 48] },
   during: { median: [18, 36, 72], p99: [25, 50, 100] },
@@ -195,7 +195,7 @@ export const starvationFixture: StarvationResults = {
 };
 
 export const enduranceFixture: EnduranceResults = {
-  machine,
+  machine: machineFixture,
   settings: {
     model: 'tiny',
     precision: 'f32',
@@ -227,7 +227,7 @@ const memory = (resident: number, keyValue: number) => ({
 });
 
 export const startupFixture: StartupResults = {
-  machine: { ...machine, llamaCpp: null },
+  machine: { ...machineFixture, llamaCpp: null },
   settings: { model: 'tiny', runs: 3, requests: 16, maxTokens: 4 },
   afterReady: { listening: [0.4, 0.5, 0.6], ready: [1, 2, 3], firstToken: [2, 2.5, 9] },
   asSoonAsListening: { firstToken: [2, 3, 4] },
@@ -250,7 +250,7 @@ export const demoFixture: DemoResults = {
 };
 
 export const loadsFixture: LoadsResults = {
-  machine,
+  machine: machineFixture,
   settings: { rounds: 3, threads: 2 },
   loads: [
     { title: 'a model', precision: 'f32', limit: 3, seconds: [1, 2.5, 4] },

@@ -4,6 +4,8 @@ import type {
   ActivationSearchRequest,
   EditRequest,
   FeatureDetail,
+  FeatureService,
+  FoundFeature,
   HttpObservation,
   Limits,
   ListedModel,
@@ -140,6 +142,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
       return { ...listed, state: 'not_loaded', service: null };
     },
     model: (name) => findModel(name, model),
+    features: { search, lookup, rerank, get: findFeature },
     labels: {
       add: (model, source, index, label) => {
         findFeature(model, source, index);
@@ -160,7 +163,6 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
         return { added: 1, updated: 0, unchanged: 2, badLines: 1, bad: [{ line: 4, reason: 'is not JSON.' }] };
       },
     },
-    features: { search: ({ text, limit }) => search(text).slice(0, limit), get: findFeature },
     vectors: { list: () => [], get: unused, remove: unused },
     profiles: {
       list: (id) => (id === null || id === modelId ? [pirate] : []),
@@ -284,8 +286,43 @@ function plainEdit(positions: Edit['positions'], skipSpecial: boolean): Edit {
   };
 }
 
-function search(text: string): FeatureDetail[] {
-  return Array.from({ length: features }, (_, index) => detail(index)).filter(({ label }) => label?.includes(text));
+/** Matches by the text standing in the label; what was asked for comes back in `reason`, so that tests see it. */
+const search: FeatureService['search'] = async (query) => {
+  if (query.filters.layers.includes(9)) {
+    throw new TillerError('invalid_request', 'No source is at layer 9.', { param: 'layers' });
+  }
+  if (query.text === '?') throw new TillerError('invalid_request', 'No words.', { param: 'q' });
+  const all = Array.from({ length: features }, (_, index) => found(index));
+  const hits = all.filter(({ label }) => label?.text.includes(query.text));
+  return {
+    hits: hits.slice(0, query.limit).map((hit, at) => ({
+      ...hit,
+      score: 1 - at / 10,
+      lexicalRank: at + 1,
+      semanticRank: null,
+      similarity: null,
+      highlights: [{ start: 11, end: 15 }],
+    })),
+    mode: 'lexical',
+    reason: JSON.stringify(query),
+    embeddings: { done: 0, total: features },
+    next: hits.length > query.limit ? 'next' : null,
+  };
+};
+
+const lookup: FeatureService['lookup'] = async (ids) =>
+  ids.map((id, at) => {
+    const [index = '', source = '', model = modelId] = id.split('/').reverse();
+    return found(findFeature(model, source, index, `features[${at}]`).index);
+  });
+
+const rerank: FeatureService['rerank'] = async (_, ids) =>
+  (await lookup(ids)).toReversed().map((feature, at) => ({ ...feature, similarity: 1 - at / 10 }));
+
+function found(index: number): FoundFeature {
+  const { id, model, source, label } = detail(index);
+  const its = { text: label ?? '', method: 'test', author: 'test', clarity: null };
+  return { id, model, source, index, layer: 3, label: its, density: 0.01 };
 }
 
 function findFeature(model: string, source: string, index: string, param?: string): FeatureDetail {

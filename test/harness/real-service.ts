@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CompletionLogprobs } from '../../routes/openai/schemas/completions.ts';
 import type { SteeringBlock } from '../../routes/services.ts';
-import { bundledFolder, openStore, type Store } from '../../sae-registry/index.ts';
+import {
+  acquireEmbedder,
+  bundledFolder,
+  FeatureSearch,
+  openStore,
+  openTextEmbedder,
+} from '../../sae-registry/index.ts';
 import { createApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import { createMetrics } from '../../src/metrics/create-metrics.ts';
@@ -25,6 +31,8 @@ export interface RealService {
   get(path: string): Promise<Response>;
   /** The sample of /metrics with this name and these labels, 0 where there is none. */
   metric(sample: string): Promise<number>;
+  /** From now on labels are embedded, and then searched by meaning too. */
+  useEmbedder(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -50,30 +58,41 @@ export interface Answer {
 }
 
 /** Starts it with the bundled source, and beside it `bare`: the same dictionary without statistics, labels or card. The store
- * is in memory where no path is given. */
+ * is a new file where no path is given. */
 export async function startRealService(
   flags: Readonly<Record<string, string>> = {},
   storePath: string | null = null,
 ): Promise<RealService> {
   const source = 'smollm2-135m-instruct/17-res-4k';
   const config = loadConfig({ cacheDir: testCache, source: [source, bareSource(source)], ...flags }, {});
-  const store = await openStore(storePath);
   let ready: ReadyModel | null = null;
   const metrics = createMetrics(() => (ready ? [ready] : []));
   const unexpected: unknown[] = [];
+  const path = storePath ?? join(mkdtempSync(join(tmpdir(), 'tiller-data-')), 'tiller.db');
+  const store = await openStore(path);
+  const search = new FeatureSearch(path);
   const services = new AppServices({
     version: 'test',
+    store,
+    search,
     limits: limitsOf(config),
     metrics: metrics.services,
-    store,
     requests: (id) => metrics.of(id).requests,
     unexpected: (error) => unexpected.push(error),
   });
-  const opened = await openModel(config, { store, observe: (id) => metrics.of(id).observer });
+  const opened = await openModel(config, { observe: (id) => metrics.of(id).observer, store });
   ready = opened;
   services.serve(opened);
   const server = await listen({ app: createApp(services), host: '127.0.0.1', port: 0 });
-  return { ...client(server), ready: opened, unexpected, close: () => close(server, opened, store) };
+  const useEmbedder = async () =>
+    search.useEmbedder(openTextEmbedder(await acquireEmbedder({ cacheDirectory: testCache }), path, () => false));
+  const closeAll = async () => {
+    await server.close(0);
+    await opened.close();
+    await search.close();
+    store.close();
+  };
+  return { ...client(server), ready: opened, unexpected, useEmbedder, close: closeAll };
 }
 
 function client({ url }: RunningServer) {
@@ -101,12 +120,6 @@ function client({ url }: RunningServer) {
       return line === undefined ? 0 : Number(line.slice(sample.length + 1));
     },
   };
-}
-
-async function close(server: RunningServer, ready: ReadyModel, store: Store): Promise<void> {
-  await server.close(0);
-  await ready.close();
-  store.close();
 }
 
 function bareSource(source: string): string {

@@ -30,7 +30,19 @@ export function requireBuild(): void {
 
 /** Starts it on a free port, offline, with the tests' cache and a store of its own. */
 export function serveProcess(...flags: string[]): ServedProcess {
-  const all = ['serve', '--port', '0', '--offline', '--cache-dir', testCache, '--data-dir', dataFolder(), ...flags];
+  const all = [
+    'serve',
+    '--port',
+    '0',
+    '--offline',
+    '--cache-dir',
+    testCache,
+    '--data-dir',
+    dataFolder(),
+    '--embedder',
+    'none',
+    ...flags,
+  ];
   const child = spawn(process.execPath, [main, ...all], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME },
     stdio: ['ignore', 'pipe', 'pipe'],

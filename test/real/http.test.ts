@@ -473,11 +473,30 @@ describe('everything else', () => {
   it('finds and shows features', async () => {
     const found = await (await service.get('/api/v1/features/search?q=music&limit=3')).json();
     expect(found).toMatchObject({ features: [{ source: '17-res-4k', label: expect.stringMatching(/music/) }, {}, {}] });
+    expect(found).toMatchObject({ mode: 'lexical', reason: expect.stringContaining('being prepared') });
     const feature = await (await service.get(`/api/v1/features/${source}/837`)).json();
     expect(feature).toMatchObject({ id: `${source}/837`, hook_point: 'blocks.17.hook_resid_post', statistics: {} });
     const missing = await service.get(`/api/v1/features/${model}/17-res-4k/9999`);
     expect(missing.status).toBe(404);
     expect(missing.headers.get('Content-Type')).toBe('application/problem+json');
+  });
+
+  it('finds features by meaning while it generates, once their labels are embedded', { timeout: 600_000 }, async () => {
+    await service.useEmbedder();
+    const body = { query: 'air travel', sources: [source], limit: 5 };
+    await until(async () => (await service.ask<{ mode: string }>('/api/v1/features/search', body)).mode === 'hybrid');
+    const reply = service.ask(chat, { messages, max_tokens: 8, temperature: 0 });
+    const answer = await service.ask<{ features: { index: number }[] }>('/api/v1/features/search', body);
+    expect(answer).toMatchObject({ mode: 'hybrid', reason: null, embeddings: { done: 4096, total: 4096 } });
+    // 'flights and planes'
+    expect(answer.features[0]).toMatchObject({ index: 672, lexical_rank: null, semantic_rank: 1 });
+    const ids = [`${source}/1997`, `${source}/672`, `${source}/3030`];
+    const ranked = await service.ask<{ features: { index: number }[] }>('/api/v1/features/rerank', {
+      query: 'sleep',
+      features: ids,
+    });
+    expect(ranked.features[0]?.index).toBe(3030);
+    expect((await reply).choices[0]?.message.content.length).toBeGreaterThan(0);
   });
 
   it('operations answer', async () => {

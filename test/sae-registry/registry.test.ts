@@ -75,34 +75,6 @@ describe('the bundled source', () => {
     }
   });
 
-  it('finds features by words of their labels', () => {
-    const indices = (text: string) => registry.search({ text, limit: 3 }).map(({ index }) => index);
-    expect(indices('joy')).toContain(1126);
-    expect(indices('MUSIC')[0]).toBe(307);
-    expect(indices('heavens gods prayer')[0]).toBe(837);
-    expect(indices('rejoic')).toContain(1126);
-    expect(indices('zzzzqqq')).toEqual([]);
-    expect(registry.search({ text: 'music', limit: 3 })).toEqual(registry.search({ text: 'music', limit: 3 }));
-    const both = registry.search({ text: 'music', model: smollm2.id, source: '17-res-4k', limit: 2 });
-    expect(both).toHaveLength(2);
-    expect(both[0]).toMatchObject({ id: `${id}/307`, label: 'music, songs and singers' });
-    expect(both[0]?.score).toBeGreaterThan(0);
-  });
-
-  it('refuses a search without words, or of what is not loaded', () => {
-    for (const text of ['', '  ', '?!']) {
-      expect(() => registry.search({ text, limit: 3 })).toThrow(
-        expect.objectContaining({ code: 'invalid_request', param: 'q' }),
-      );
-    }
-    expect(() => registry.search({ text: 'a', model: 'gpt2', limit: 3 })).toThrow(
-      expect.objectContaining({ code: 'model_not_found' }),
-    );
-    expect(() => registry.search({ text: 'a', source: 'x', limit: 3 })).toThrow(
-      expect.objectContaining({ code: 'source_not_found' }),
-    );
-  });
-
   it('knows the stream norm of its own place in both spellings, and of no other', () => {
     const norm = { norm: 188.129, version: '1', from: id };
     expect(registry.streamNorm('blocks.17.hook_resid_post')).toEqual(norm);
@@ -145,7 +117,6 @@ describe('a folder of one’s own', () => {
       statistics: null,
       examples: [],
     });
-    expect(registry.search({ text: 'anything', limit: 3 })).toEqual([]);
   });
 
   it('takes stream norms measured on these very weights only', async () => {
@@ -218,7 +189,6 @@ describe('a folder of one’s own', () => {
       label: 'cats',
       labels: [{ author: 'unknown' }, { author: 'me' }],
     });
-    expect(registry.search({ text: 'cats', limit: 9 }).map(({ index }) => index)).toEqual([5, 3]);
     rmSync(join(folder, 'features.jsonl'));
     rmSync(join(folder, 'labels.jsonl'));
   });

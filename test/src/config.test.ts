@@ -66,6 +66,7 @@ describe('configuration', () => {
       profile: ['p', 'p'],
       cacheDir: ['/x', '/x'],
       dataDir: ['/x', '/x'],
+      embedder: ['/m', '/m'],
       maxBodyBytes: ['2048', 2048],
     };
     for (const [key, entry] of Object.entries(serveSettings)) {

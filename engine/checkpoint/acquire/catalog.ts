@@ -40,9 +40,9 @@ const decoderSize = z.strictObject({
 
 const tensorType = z.enum(tensorTypes);
 
-const catalogModel = z.strictObject({
+const catalogFile = z.strictObject({
+  /** Its folder in the cache. */
   name: fileName,
-  aliases: z.array(z.string().min(1)),
   description: z.string().min(1),
   /** SPDX identifier. */
   licence: z.string().min(1),
@@ -53,14 +53,21 @@ const catalogModel = z.strictObject({
   }),
   /** Tried in this order, after a local path and the cache. */
   sources: z.array(z.discriminatedUnion('kind', [hubSource, pythonPackageSource])).min(1),
+});
+
+const catalogModel = catalogFile.extend({
+  aliases: z.array(z.string().min(1)),
   /** What memory estimates are made from. */
   size: decoderSize,
   /** Tensor types of its linear layers and of its embedding. */
   stored: z.strictObject({ linear: tensorType, embedding: tensorType }),
 });
 
+/** A file that is fetched, checked and cached. */
+export type CatalogFile = z.infer<typeof catalogFile>;
+/** One that a language model is served from. */
 export type CatalogModel = z.infer<typeof catalogModel>;
-export type CatalogSource = CatalogModel['sources'][number];
+export type CatalogSource = CatalogFile['sources'][number];
 export type HubSource = z.infer<typeof hubSource>;
 export type PythonPackageSource = z.infer<typeof pythonPackageSource>;
 
@@ -73,6 +80,11 @@ export function parseCatalog(entries: unknown): readonly CatalogModel[] {
       return new Set(names).size === names.length;
     }, 'two catalog entries share a name or an alias')
     .parse(entries);
+}
+
+/** Checks entries of files that are no models; throws a ZodError. */
+export function parseCatalogFiles(entries: unknown): readonly CatalogFile[] {
+  return z.array(catalogFile).parse(entries);
 }
 
 /** The model served when none is named. */

@@ -1,6 +1,14 @@
-export { acquireModel } from './acquire.ts';
+export { acquireFile, acquireModel } from './acquire.ts';
 export { type AcquiredFiles, acquireFiles } from './acquire-files.ts';
-export { type CatalogModel, type CatalogSource, catalog, defaultModelName, findCatalogModel } from './catalog.ts';
+export {
+  type CatalogFile,
+  type CatalogModel,
+  type CatalogSource,
+  catalog,
+  defaultModelName,
+  findCatalogModel,
+  parseCatalogFiles,
+} from './catalog.ts';
 export { formatBytes } from './describe.ts';
 export { freeBytes } from './disk-space.ts';
 export { anyName } from './hub-listing.ts';

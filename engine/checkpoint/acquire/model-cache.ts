@@ -2,7 +2,7 @@ import { open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/pr
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { ProgressListener, TillerError } from '../../core/index.ts';
-import { type CatalogModel, catalog } from './catalog.ts';
+import { type CatalogFile, catalog } from './catalog.ts';
 import { digestOf, type ExpectedFile, mismatch } from './expected-file.ts';
 import { hashFile } from './received-file.ts';
 
@@ -28,7 +28,7 @@ export interface NamedFile extends ExpectedFile {
   readonly name: string;
 }
 
-export function cachePlace(cacheDirectory: string, model: CatalogModel): CachePlace {
+export function cachePlace(cacheDirectory: string, model: CatalogFile): CachePlace {
   return placeIn(join(cacheDirectory, 'models', model.name), model.file.name);
 }
 

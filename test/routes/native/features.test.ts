@@ -1,36 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fakeApp } from '../../harness/http.ts';
 
-describe('feature search', () => {
-  it('gives best matches first, up to the limit', async () => {
-    const response = await fakeApp().get('/api/v1/features/search?q=cats&limit=2');
-    expect(response.status).toBe(200);
-    expect(await response.json()).toEqual({
-      features: [0, 1].map((index) => ({
-        id: `toy-chat/3-res/${index}`,
-        model: 'toy-chat',
-        source: '3-res',
-        index,
-        label: `talk about cats, kind ${index}`,
-        score: 1 - index / 10,
-      })),
-    });
-  });
-
-  it.each([
-    ['?limit=2', 'invalid_request', 'q'],
-    ['?q=', 'invalid_request', 'q'],
-    ['?q=a&limit=0', 'invalid_request', 'limit'],
-    ['?q=a&limit=many', 'invalid_request', 'limit'],
-    ['?q=a&modle=x', 'unknown_field', 'modle'],
-  ])('refuses %s', async (query, code, param) => {
-    const response = await fakeApp().get(`/api/v1/features/search${query}`);
-    expect(response.status).toBe(400);
-    expect(response.headers.get('Content-Type')).toBe('application/problem+json');
-    expect(await response.json()).toMatchObject({ status: 400, code, param });
-  });
-});
-
 describe('one feature', () => {
   it('gives everything in snake case', async () => {
     const response = await fakeApp().get('/api/v1/features/toy-chat/3-res/5');

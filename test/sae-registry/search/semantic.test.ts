@@ -1,0 +1,185 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { toUnit } from '../../../sae-registry/embedder/embedding.ts';
+import { BitRows } from '../../../sae-registry/search/bit-rows.ts';
+import { noFilters, type SearchMode, type SearchQuery } from '../../../sae-registry/search/query.ts';
+import { type QueryVector, Searcher } from '../../../sae-registry/search/searcher.ts';
+import { clusteredVectors, eightBits } from './clustered-vectors.ts';
+import { type SearchStore, searchStore } from './search-store.ts';
+
+let its: SearchStore;
+let searcher: Searcher;
+
+beforeEach(async () => {
+  its = await searchStore();
+  searcher = new Searcher(its.path);
+});
+
+afterEach(() => {
+  searcher.close();
+  its.remove();
+});
+
+const query = (text: string, mode: SearchMode | null = null, rest: Partial<SearchQuery> = {}): SearchQuery => ({
+  text,
+  filters: noFilters,
+  mode,
+  limit: 10,
+  cursor: null,
+  ...rest,
+});
+const by = (values: Float32Array, embedder = 'test'): QueryVector => ({ values, embedder });
+const dot = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  Array.from(a).reduce((sum, value, at) => sum + value * (b[at] as number), 0);
+
+/** A source whose labels have the texts and vectors. */
+function fill(texts: readonly string[], vectors: readonly Float32Array[]): number[] {
+  const ids = its.label(its.source('toy/a', { features: texts.length }), texts);
+  its.embed(new Map(eightBits(vectors).map((values, at) => [ids[at] as number, values])));
+  return ids;
+}
+
+describe('counting differing signs', () => {
+  it('equals counting them one by one, over several chunks and growths', () => {
+    const vectors = clusteredVectors(300, 10);
+    const rows = new BitRows();
+    const places = vectors.map((_, at) => at * 457);
+    for (const [at, vector] of vectors.entries()) rows.set(places[at] as number, vector);
+    const [asked] = clusteredVectors(1, 1, 9) as [Float32Array];
+    const distances = rows.distances(asked, 0, (places.at(-1) as number) + 1);
+    for (const [at, vector] of vectors.entries()) {
+      const expected = vector.filter((value, i) => value > 0 !== (asked[i] as number) > 0).length;
+      expect(distances[places[at] as number]).toBe(expected);
+    }
+  });
+});
+
+describe('search by meaning', () => {
+  it('gives the nearest labels first with their cosines', () => {
+    const vectors = clusteredVectors(50, 5);
+    fill(Array(50).fill('x'), vectors);
+    const { hits, mode } = searcher.search(query('y', 'semantic'), by(vectors[7] as Float32Array));
+    expect(mode).toBe('semantic');
+    const expected = vectors
+      .map((vector, index) => ({ index, cosine: dot(vector, vectors[7] as Float32Array) }))
+      .sort((a, b) => b.cosine - a.cosine)
+      .slice(0, 10);
+    expect(hits[0]).toMatchObject({ index: 7, lexicalRank: null, semanticRank: 1 });
+    for (const [at, { cosine }] of expected.entries()) {
+      expect(Math.abs((hits[at]?.similarity ?? 0) - cosine)).toBeLessThan(0.02);
+    }
+  });
+
+  it('finds 95 of 100 of the true nearest where only signs are compared first', () => {
+    const vectors = clusteredVectors(9000, 200);
+    fill(Array(9000).fill('x'), vectors);
+    const stored = eightBits(vectors);
+    let found = 0;
+    const asked = clusteredVectors(10, 200).map((vector, at) =>
+      at % 2 === 0 ? vector : (vectors[at] as Float32Array),
+    );
+    for (const vector of asked) {
+      const cosines = Float32Array.from(stored, (values) => dot(vector, values));
+      const tenth = [...cosines].sort((a, b) => b - a)[9] as number;
+      const { hits } = searcher.search(query(`q${found}${Math.random()}`, 'semantic'), by(vector));
+      found += hits.filter(({ index }) => (cosines[index] as number) >= tenth).length;
+    }
+    expect(found / 100).toBeGreaterThanOrEqual(0.95);
+  });
+
+  it('fuses both: what both find comes first', () => {
+    const vectors = clusteredVectors(3, 3);
+    fill(['cats', 'felines', 'cats and more cats'], vectors);
+    const near = toUnit(
+      (vectors[2] as Float32Array).map((value, i) => value + 0.4 * ((vectors[1] as Float32Array)[i] ?? 0)),
+    );
+    const page = searcher.search(query('cats'), by(near));
+    expect(page.mode).toBe('hybrid');
+    expect(page.embeddings).toEqual({ done: 3, total: 3 });
+    expect(page.hits.map(({ index }) => index)).toEqual([2, 1, 0]);
+    expect(page.hits[0]).toMatchObject({ semanticRank: 1, lexicalRank: 2 });
+    expect(page.hits[1]).toMatchObject({ semanticRank: 2, lexicalRank: null });
+    expect(page.hits[2]).toMatchObject({ semanticRank: 3, lexicalRank: 1 });
+  });
+
+  it('is by words until the embeddings of the scope are there, and goes on where they come', () => {
+    const source = its.source('toy/a');
+    const other = its.source('toy/b');
+    const ids = its.label(source, Array(10).fill('cats'));
+    its.label(other, Array(10).fill('cats'));
+    const [vector] = clusteredVectors(1, 1) as [Float32Array];
+    const [values] = eightBits([vector]) as [Int8Array];
+    const modeOf = (sources: string[], mode: SearchMode | null = null) => {
+      const page = searcher.search(query('cats', mode, { filters: { ...noFilters, sources } }), by(vector));
+      return [page.mode, page.embeddings.done, page.embeddings.total];
+    };
+    expect(modeOf([])).toEqual(['lexical', 0, 20]);
+    its.embed(new Map(ids.slice(0, 9).map((id) => [id, values])));
+    expect(modeOf(['a'])).toEqual(['lexical', 9, 10]);
+    expect(modeOf(['a'], 'semantic')).toEqual(['semantic', 9, 10]);
+    its.embed(new Map([[ids[9] as number, values]]));
+    expect(modeOf(['a'])).toEqual(['hybrid', 10, 10]);
+    expect(modeOf([], 'hybrid')).toEqual(['lexical', 10, 20]);
+  });
+
+  it('does not compare what another embedder made', () => {
+    const vectors = clusteredVectors(5, 5);
+    fill(Array(5).fill('cats'), vectors);
+    expect(searcher.search(query('cats'), by(vectors[0] as Float32Array, 'another')).mode).toBe('lexical');
+    expect(searcher.search(query('cats'), by(vectors[0] as Float32Array)).mode).toBe('hybrid');
+  });
+
+  it('sees a label that was rewritten and embedded anew', () => {
+    const [a, b, c] = clusteredVectors(3, 3) as [Float32Array, Float32Array, Float32Array];
+    const ids = fill(['one', 'two'], [a, b]);
+    expect(searcher.search(query('x', 'semantic'), by(c)).hits).toHaveLength(2);
+    its.store.connection.prepare('update labels set text = ? where id = ?').run('three', ids[0]);
+    expect(searcher.search(query('y', 'semantic'), by(c)).hits).toHaveLength(1);
+    its.embed(new Map([[ids[0] as number, eightBits([c])[0] as Int8Array]]));
+    expect(searcher.search(query('z', 'semantic'), by(c)).hits[0]).toMatchObject({ index: 0 });
+  });
+
+  it('says that there is nothing to compare with', () => {
+    its.label(its.source('toy/a'), ['cats']);
+    expect(() => searcher.search(query('cats', 'semantic'), null)).toThrow(
+      expect.objectContaining({ code: 'not_ready', param: 'mode' }),
+    );
+  });
+});
+
+describe('lookup and rerank', () => {
+  it('describe features in the order asked for, with the clearest label', () => {
+    const source = its.source('toy/a', { features: 10 });
+    its.label(source, ['dim'], { first: 4, clarity: 1, method: 'm' });
+    its.label(source, ['clear'], { first: 4, clarity: 3, method: 'n' });
+    const found = searcher.lookup(['toy/a/4', 'a/9']);
+    expect(found.map(({ id, label }) => [id, label?.text ?? null])).toEqual([
+      ['toy/a/4', 'clear'],
+      ['toy/a/9', null],
+    ]);
+  });
+
+  it.each([
+    [['toy/a/10'], 'feature_not_found', 'features[0]'],
+    [['toy/a/1', 'toy/a/x'], 'feature_not_found', 'features[1]'],
+    [['5'], 'feature_not_found', 'features[0]'],
+    [['toy/b/1'], 'source_not_found', 'features[0]'],
+    [['tox/a/1'], 'model_not_found', 'features[0]'],
+  ])('refuse %j', (ids, code, param) => {
+    its.source('toy/a', { features: 10 });
+    expect(() => searcher.lookup(ids)).toThrow(expect.objectContaining({ code, param }));
+  });
+
+  it('order by meaning, with unlabelled features last', () => {
+    const vectors = clusteredVectors(3, 3);
+    fill(['one', 'two', 'three'], vectors);
+    its.store.connection.prepare('update sources set features = 9').run();
+    const ranked = searcher.rerank(['toy/a/8', 'toy/a/0', 'toy/a/2', 'toy/a/1'], by(vectors[2] as Float32Array));
+    expect(ranked[0]).toMatchObject({ index: 2 });
+    expect(ranked[0]?.similarity).toBeCloseTo(1, 2);
+    expect(ranked.at(-1)).toMatchObject({ index: 8, similarity: null });
+    its.label(1, ['four'], { first: 8 });
+    expect(() => searcher.rerank(['toy/a/8'], by(vectors[2] as Float32Array))).toThrow(
+      expect.objectContaining({ code: 'not_ready' }),
+    );
+  });
+});
