@@ -226,7 +226,15 @@ class BatchingEngine implements Engine {
     const tapsOnly = readsOnly(member.generation.request);
     const here = () => this.#members.get(id) === member;
     const preparing: Promise<void> = Promise.resolve()
-      .then(() => this.#executor.prepare({ edits: sites, taps, encodings, replaced, tapsOnly }))
+      .then(() =>
+        this.#executor.prepare({
+          edits: sites,
+          taps,
+          ...(encodings ? { encodings } : {}),
+          ...(replaced.length > 0 ? { replaced } : {}),
+          ...(tapsOnly ? { tapsOnly } : {}),
+        }),
+      )
       .then(
         () => {
           if (here()) this.#scheduler.markReady(id);
