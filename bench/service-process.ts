@@ -26,7 +26,7 @@ export class ServiceProcess {
     const main = join(import.meta.dirname, '..', 'src', 'main.js');
     const flags = ['--model', model, '--port', String(port), '--cache-dir', cacheDirectory, '--log-level', 'warn'];
     // as of a second start: what ships is in the store already, and nobody's own store is touched
-    flags.push('--data-dir', join(cacheDirectory, 'bench-data'));
+    flags.push('--data-dir', join(cacheDirectory, 'bench-data'), '--embedder', 'none');
     const began = performance.now();
     const child = spawn(process.execPath, [main, 'serve', ...flags, '--offline', ...more], {
       cwd: checkout,

@@ -55,7 +55,7 @@ function checkReplacements({ replacements = [], tokens }: RowStep): void {
 }
 
 function checkTapsOnly(kind: StepPlan['kind'], { taps, encodings = [] }: RowStep): void {
-  if (kind !== 'prefill') refuse('a row that decodes never wants logits');
+  if (kind === 'decode') refuse('a row that decodes never wants logits');
   if (taps.length + encodings.length === 0) refuse('a row wants neither logits nor taps nor encodings');
 }
 

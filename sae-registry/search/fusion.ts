@@ -6,7 +6,7 @@ import type { WordMatches } from './word-search.ts';
  * How much words count beside meaning: a label's score is `weight · words + (1 − weight) · cosine`, where `words` is its BM25 score
  * as a share of what a label gets that has every word of the query. So a label that shares one common word of a long question gains
  * little, and one that has all of it much. (A convex combination, as Bruch, Gai & Ingber 2023 find better than fusing ranks. The weight was
- * chosen on every other query of bench/search/queries.jsonl; the others agree.)
+ * chosen on bench/search/queries.jsonl, all of it; its two halves agree.)
  */
 export const wordWeight = 0.2;
 

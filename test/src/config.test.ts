@@ -22,7 +22,7 @@ describe('configuration', () => {
       precision: 'f32',
       operators: 'auto',
       warmUp: 'common',
-      prefillRatio: 1,
+      prefillRatio: 0.8,
       queueLimit: 128,
       queueSeconds: 120,
       maxReplyTokens: null,
