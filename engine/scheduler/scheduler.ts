@@ -248,7 +248,8 @@ export class Scheduler {
     const decoding = () => (kind === 'mixed' ? this.#decoding : []);
     this.#makeRoom(() => here().reduce((sum, { count }) => sum + count, decoding().length));
     const prompts = here().map(({ entry, count }) => scheduled(entry, count));
-    if (prompts.length === 0) return null;
+    // the rows that decode go on where what they grow by leaves no room beside them: else nobody would
+    if (prompts.length === 0) return kind === 'mixed' ? this.#reserveDecode() : null;
     const others = decoding().map((row) => scheduled(row, 1));
     return this.#pacing.predicted(others.length + prompts.length > 1 ? 'mixed' : 'prefill', others, prompts);
   }

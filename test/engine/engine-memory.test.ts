@@ -106,6 +106,30 @@ describe('replies when KV memory is short', () => {
     }
   });
 
+  it.each([6, 7, 8, 9, 10, 11])(
+    'go on where a prompt fits beside them, and not what they grow by besides: at run %i',
+    async (joinAt) => {
+      const visitor = (length: number, at: number): Visitor => ({
+        sketch: {
+          prompt: Array.from({ length }, (_, n) => 60 + n),
+          sampling: { seed: length },
+          stop: twelve,
+          edits: [],
+        },
+        joinAt: at,
+        leaveAt: null,
+      });
+      const { different } = await differences([visitor(4, 1), visitor(8, joinAt)], {
+        slots: 2,
+        maxChunk: 64,
+        keyValueTokenLimit: 20,
+        growthTokens: 0,
+        ragged: true,
+      });
+      expect(different).toEqual([]);
+    },
+  );
+
   it('tell the log-probabilities of a prompt once though it is preempted half read', async () => {
     const sketch = { sampling: { seed: 1 }, promptLogprobs: 2, logprobs: 1, edits: [editOf(2, 'prompt')] };
     const visitors: Visitor[] = [
