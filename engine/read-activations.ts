@@ -3,6 +3,7 @@ import { concatenateActivations, type Encoding, type SparseActivations } from '.
 import type { Engine } from './core/engine.ts';
 import { TillerError } from './core/errors.ts';
 import type { GenerateRequest } from './core/request.ts';
+import { greedyRequest } from './greedy-request.ts';
 
 /** How token sequences are read. */
 export interface ReadingOptions {
@@ -80,32 +81,11 @@ function activationsOf(part: readonly SparseActivations[], k: number): SparseAct
 /** A request that generates nothing. */
 function readingRequest(tokenIds: Int32Array, options: ReadingOptions): GenerateRequest {
   const { id, encodings, edits = [], specialTokenIds = new Set(), signal = null, deadline = null } = options;
-  return {
-    id,
-    promptTokenIds: tokenIds,
-    sampling: {
-      temperature: 0,
-      topP: 1,
-      topK: 0,
-      minP: 0,
-      repetitionPenalty: 1,
-      frequencyPenalty: 0,
-      presencePenalty: 0,
-      logitBias: new Map(),
-      seed: 0,
-    },
-    stop: { maxTokens: 0, minTokens: 0, strings: [], tokenIds: [], ignoreEos: false, includeStopString: false },
-    logprobs: null,
-    promptLogprobs: null,
-    edits,
-    positionContext: {
-      promptLength: tokenIds.length,
-      assistantRanges: [],
-      promptIsSpecial: Uint8Array.from(tokenIds, (token) => Number(specialTokenIds.has(token))),
-      specialTokenIds,
-    },
-    encodings,
-    deadline,
-    signal,
+  const positionContext = {
+    promptLength: tokenIds.length,
+    assistantRanges: [],
+    promptIsSpecial: Uint8Array.from(tokenIds, (token) => Number(specialTokenIds.has(token))),
+    specialTokenIds,
   };
+  return greedyRequest(id, tokenIds, 0, { edits, positionContext, encodings, deadline, signal });
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { defaultModelName } from '../engine/checkpoint/acquire/catalog.ts';
 import { nearest, TillerError } from '../engine/core/index.ts';
-import { allVariables } from './command-settings.ts';
+import { allVariables } from './all-variables.ts';
 import { labellerKeyVariable } from './labelling-settings.ts';
 import { serveSettings } from './serve-settings.ts';
 import { type Environment, readSettings, type SettingTable, type SettingValues } from './setting.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { scoreMethods } from '../sae-registry/labelling/trial.ts';
 import { switchValue, wholeNumber } from './serve-settings.ts';
-import { setting } from './setting.ts';
+import { setting, textSetting } from './setting.ts';
 
 /** Where the endpoint's key is read from; src/config.ts reads it. */
 export const labellerKeyVariable = 'TILLER_LABELLER_KEY';
@@ -88,14 +88,7 @@ const labellerSettings = {
 
 /** What both commands choose from. */
 const choiceSettings = {
-  features: setting(
-    '--features <list>',
-    'TILLER_LABEL_FEATURES',
-    'only these, like 7,12,100-199',
-    text.nullable(),
-    null,
-    { defaultText: 'all' },
-  ),
+  features: textSetting('--features <list>', 'TILLER_LABEL_FEATURES', 'only these, like 7,12,100-199', 'all'),
   limit: setting(
     '--limit <n>',
     'TILLER_LABEL_LIMIT',
@@ -140,22 +133,13 @@ export const scoreSettings = {
     () => [...scoreMethods],
     { repeatable: true, defaultText: 'both' },
   ),
-  labelMethod: setting(
+  labelMethod: textSetting(
     '--label-method <method>',
     'TILLER_SCORE_LABEL_METHOD',
     'only labels made by this method',
-    text.nullable(),
-    null,
-    { defaultText: 'all' },
+    'all',
   ),
-  labelAuthor: setting(
-    '--label-author <name>',
-    'TILLER_SCORE_LABEL_AUTHOR',
-    'only labels by this author',
-    text.nullable(),
-    null,
-    { defaultText: 'all' },
-  ),
+  labelAuthor: textSetting('--label-author <name>', 'TILLER_SCORE_LABEL_AUTHOR', 'only labels by this author', 'all'),
   passages: setting(
     '--passages <n>',
     'TILLER_SCORE_PASSAGES',
@@ -180,8 +164,7 @@ export const scoreSettings = {
   ),
 } as const;
 
-const labelsOf = (flag: string, variable: string, what: string) =>
-  setting(flag, variable, what, text.nullable(), null, { defaultText: 'all' });
+const labelsOf = (flag: string, variable: string, what: string) => textSetting(flag, variable, what, 'all');
 
 /** What `tiller labels compare` can be told. */
 export const labelsCompareSettings = {

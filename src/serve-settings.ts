@@ -6,7 +6,7 @@ import { defaultPrefillRatio } from '../engine/scheduler/policy.ts';
 import { defaultCacheDirectory } from './cache-directory.ts';
 import { defaultDataDirectory } from './data-directory.ts';
 import { defaultThreads } from './processor.ts';
-import { setting } from './setting.ts';
+import { setting, textSetting } from './setting.ts';
 
 /** A whole number written in decimal digits. */
 export function wholeNumber(least: number, most: number) {
@@ -106,12 +106,10 @@ export const serveSettings = {
     null,
     { defaultText: 'every matrix of up to 256MiB' },
   ),
-  profile: setting(
+  profile: textSetting(
     '--profile <name[:version]>',
     'TILLER_PROFILE',
     'saved steering of the first model that holds where a request names none',
-    text.nullable(),
-    null,
   ),
   host: setting('--host <address>', 'TILLER_HOST', 'address to listen on', text, '127.0.0.1'),
   port: setting('--port <n>', 'TILLER_PORT', 'port to listen on; 0 takes a free one', wholeNumber(0, 65_535), 8080),
@@ -253,13 +251,11 @@ export const serveSettings = {
     (environment) => defaultDataDirectory(environment),
     { defaultText: 'the data folder of the operating system' },
   ),
-  embedder: setting(
+  embedder: textSetting(
     '--embedder <folder>',
     'TILLER_EMBEDDER',
     "folder with the label embedder's model.onnx and tokenizer.json, else it is fetched; none: search by words alone",
-    text.nullable(),
-    null,
-    { defaultText: 'fetched on first use' },
+    'fetched on first use',
   ),
   offline: setting('--offline', 'TILLER_OFFLINE', 'touch no network; use what is on disk', switchValue, false),
   logLevel: setting(

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { TillerError } from '../engine/core/index.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -43,6 +43,17 @@ export function setting<T>(
     schema,
     fallback: computed ? (fallback as (environment: Environment) => T) : () => fallback as T,
   };
+}
+
+/** A setting of any text but the empty one; null where it is not given. */
+export function textSetting(
+  flags: string,
+  variable: string,
+  description: string,
+  defaultText?: string,
+): Setting<string | null> {
+  const text = z.string().min(1, 'must not be empty').nullable();
+  return setting(flags, variable, description, text, null, { defaultText });
 }
 
 /** The long flag alone: `--max-rows`. */

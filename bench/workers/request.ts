@@ -1,4 +1,5 @@
 import type { Edit, GenerateRequest } from '../../engine/core/index.ts';
+import { greedyRequest as greedy } from '../../engine/index.ts';
 
 let made = 0;
 
@@ -9,31 +10,6 @@ export function greedyRequest(
   edits: readonly Edit[] = [],
   signal: AbortSignal | null = null,
 ): GenerateRequest {
-  return {
-    id: `bench-${made++}`,
-    promptTokenIds: Int32Array.from(prompt),
-    sampling: {
-      temperature: 0,
-      topP: 1,
-      topK: 0,
-      minP: 0,
-      repetitionPenalty: 1,
-      frequencyPenalty: 0,
-      presencePenalty: 0,
-      logitBias: new Map(),
-      seed: 0,
-    },
-    stop: { maxTokens, minTokens: 0, strings: [], tokenIds: [], ignoreEos: true, includeStopString: false },
-    logprobs: null,
-    promptLogprobs: null,
-    edits,
-    positionContext: {
-      promptLength: prompt.length,
-      assistantRanges: [],
-      promptIsSpecial: new Uint8Array(prompt.length),
-      specialTokenIds: new Set(),
-    },
-    deadline: null,
-    signal,
-  };
+  const request = greedy(`bench-${made++}`, Int32Array.from(prompt), maxTokens, { edits, signal });
+  return { ...request, stop: { ...request.stop, ignoreEos: true } };
 }

@@ -81,7 +81,7 @@ export function fillInputs(
     totalLength = Math.max(totalLength, row.start + length);
   }
   step.int32(ports.totalLength)[0] = totalLength;
-  if (step.has(ports.slots)) for (const [r, row] of rows.entries()) step.int32(ports.slots)[r] = row.slot - firstSlot;
+  if (step.has(ports.slots)) step.int32(ports.slots).set(rows.map(({ slot }) => slot - firstSlot));
   if (step.has(ports.keyCount)) step.int64(ports.keyCount)[0] = BigInt(step.sizes[keyDimension] ?? totalLength);
   if (!step.has(ports.logitIndices)) return;
   // A graph run cannot do without logits: where nobody wants any, those of the last token are computed and not read.

@@ -27,18 +27,42 @@ export const steeringErrors = [
   'statistics_missing',
 ] as const satisfies readonly ErrorCode[];
 
-/** Failures of generating. */
-export const generationErrors = [
-  ...bodyErrors,
-  ...steeringErrors,
+/** Failures of running a prompt through a model. */
+const runErrors = [
   'unsupported',
   'context_length_exceeded',
   'model_not_found',
   'model_unavailable',
   'queue_full',
   'queue_timeout',
-  'deadline_exceeded',
   'step_failed',
+] as const satisfies readonly ErrorCode[];
+
+/** Failures of generating. */
+export const generationErrors = [
+  ...bodyErrors,
+  ...steeringErrors,
+  ...runErrors,
+  'deadline_exceeded',
+] as const satisfies readonly ErrorCode[];
+
+/** Failures of reading the features of a text. */
+export const readingErrors = [
+  ...bodyErrors,
+  'source_not_found',
+  'source_invalid',
+  ...runErrors,
+  'cancelled',
+] as const satisfies readonly ErrorCode[];
+
+/** Failures of naming a feature in the path. */
+export const featureErrors = [
+  'model_not_found',
+  'source_not_found',
+  'feature_not_found',
+  'not_ready',
+  'draining',
+  'internal',
 ] as const satisfies readonly ErrorCode[];
 
 interface DocumentedResponse {

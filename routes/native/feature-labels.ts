@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { bodyErrors, errorResponses } from '../http/error-responses.ts';
+import { bodyErrors, errorResponses, featureErrors } from '../http/error-responses.ts';
 import { bodyHook, jsonBody } from '../http/json-body.ts';
 import type { Router } from '../http/router.ts';
 import type { Services } from '../services.ts';
@@ -31,15 +31,7 @@ const route = createRoute({
   responses: {
     201: { description: 'It is written down, with the method `manual`.', content: answer },
     200: { description: 'It was there just so.', content: answer },
-    ...errorResponses([
-      ...bodyErrors,
-      'model_not_found',
-      'source_not_found',
-      'feature_not_found',
-      'not_ready',
-      'draining',
-      'internal',
-    ]),
+    ...errorResponses([...bodyErrors, ...featureErrors]),
   },
 });
 

@@ -59,5 +59,4 @@ export const featureDetailSchema = featureSummarySchema
   })
   .openapi('Feature');
 
-export type FeatureSummaryBody = z.infer<typeof featureSummarySchema>;
 export type FeatureDetailBody = z.infer<typeof featureDetailSchema>;

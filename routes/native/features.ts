@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { errorResponses } from '../http/error-responses.ts';
+import { errorResponses, featureErrors } from '../http/error-responses.ts';
 import type { Router } from '../http/router.ts';
 import type { FeatureDetail, Services } from '../services.ts';
 import { type FeatureDetailBody, featureDetailSchema } from './feature-schemas.ts';
@@ -13,14 +13,7 @@ const getRoute = createRoute({
   request: { params: z.object({ model: z.string(), source: z.string(), index: z.string() }) },
   responses: {
     200: { description: 'The feature.', content: { 'application/json': { schema: featureDetailSchema } } },
-    ...errorResponses([
-      'model_not_found',
-      'source_not_found',
-      'feature_not_found',
-      'not_ready',
-      'draining',
-      'internal',
-    ]),
+    ...errorResponses(featureErrors),
   },
 });
 

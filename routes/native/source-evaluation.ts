@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { TillerError } from '../../engine/core/index.ts';
-import { bodyErrors, errorResponses } from '../http/error-responses.ts';
+import { errorResponses, readingErrors } from '../http/error-responses.ts';
 import { bodyHook, jsonBody } from '../http/json-body.ts';
 import type { Router } from '../http/router.ts';
 import { modelsOf } from '../http/use-model.ts';
@@ -51,19 +51,7 @@ const route = createRoute({
   },
   responses: {
     200: { description: 'Its health on these texts.', content: { 'application/json': { schema: responseSchema } } },
-    ...errorResponses([
-      ...bodyErrors,
-      'source_not_found',
-      'source_invalid',
-      'unsupported',
-      'context_length_exceeded',
-      'model_not_found',
-      'model_unavailable',
-      'queue_full',
-      'queue_timeout',
-      'cancelled',
-      'step_failed',
-    ]),
+    ...errorResponses(readingErrors),
   },
 });
 

@@ -49,8 +49,6 @@ const [modelEntry, tokenizerEntry] = parseCatalogFiles([
   },
 ]);
 
-export const embedderEntries = [modelEntry, tokenizerEntry];
-
 /**
  * The embedder's files: in a folder that is given (`model.onnx` and `tokenizer.json`), else in the cache, else fetched. Throws
  * `model_unavailable` and what else acquireFile throws; `model_not_found` for a folder that lacks one of them.

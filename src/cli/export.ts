@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { TillerError } from '../../engine/core/index.ts';
-import { controlVectorSettings, saelensSettings } from '../command-settings.ts';
 import { loadConfig, loadSettings } from '../config.ts';
+import { controlVectorSettings, saelensSettings } from '../registry-settings.ts';
 import { serveSettings } from '../serve-settings.ts';
 import type { CliContext } from './context.ts';
 import { addSettings, pick, usage } from './options.ts';

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { TillerError } from '../../engine/core/index.ts';
 import type { NeuronpediaImport } from '../../sae-registry/index.ts';
-import { neuronpediaSettings } from '../command-settings.ts';
 import { loadConfig, loadSettings } from '../config.ts';
+import { neuronpediaSettings } from '../registry-settings.ts';
 import { serveSettings } from '../serve-settings.ts';
 import type { CliContext } from './context.ts';
 import { addSettings, pick, usage } from './options.ts';

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { TillerError } from '../../engine/core/index.ts';
 import type { LabelImport } from '../../sae-registry/index.ts';
-import { labelsExportSettings, labelsImportSettings } from '../command-settings.ts';
 import { loadConfig, loadSettings } from '../config.ts';
+import { labelsExportSettings, labelsImportSettings } from '../registry-settings.ts';
 import { serveSettings } from '../serve-settings.ts';
 import type { CliContext } from './context.ts';
 import { addLabelsCompare } from './labels-compare.ts';

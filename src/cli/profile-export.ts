@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { profileExportSettings } from '../command-settings.ts';
 import { loadConfig, loadSettings } from '../config.ts';
+import { profileExportSettings } from '../profile-settings.ts';
 import { serveSettings } from '../serve-settings.ts';
 import type { CliContext } from './context.ts';
 import { addSettings, pick, usage } from './options.ts';

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { TillerError } from '../../engine/core/index.ts';
-import { profileImportSettings } from '../command-settings.ts';
 import { loadConfig, loadSettings, theModel } from '../config.ts';
+import { profileImportSettings } from '../profile-settings.ts';
 import { serveSettings } from '../serve-settings.ts';
 import type { CliContext } from './context.ts';
 import { addSettings, pick, usage } from './options.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { profileSettings } from '../command-settings.ts';
 import { loadConfig, loadSettings } from '../config.ts';
+import { profileSettings } from '../profile-settings.ts';
 import { serveSettings } from '../serve-settings.ts';
 import type { CliContext } from './context.ts';
 import { addSettings, pick, usage } from './options.ts';

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { TillerError } from '../../engine/core/index.ts';
-import { editSettings, profileSaveSettings, targetSettings } from '../command-settings.ts';
+import { editSettings, targetSettings } from '../command-settings.ts';
 import { loadConfig, loadSettings } from '../config.ts';
+import { profileSaveSettings } from '../profile-settings.ts';
 import { serveSettings } from '../serve-settings.ts';
 import { toWireEdit } from '../wire-edit.ts';
 import type { CliContext } from './context.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { saeAddSettings } from '../command-settings.ts';
 import { loadConfig, loadSettings, theModel } from '../config.ts';
+import { saeAddSettings } from '../sae-settings.ts';
 import { serveSettings } from '../serve-settings.ts';
 import type { CliContext } from './context.ts';
 import { addSettings, pick, usage } from './options.ts';

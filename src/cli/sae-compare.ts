@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Comparison } from '../../sae-registry/index.ts';
-import { saeCompareSettings } from '../command-settings.ts';
 import { loadConfig, loadSettings } from '../config.ts';
+import { saeCompareSettings } from '../sae-settings.ts';
 import { serveSettings } from '../serve-settings.ts';
 import type { CliContext } from './context.ts';
 import { addSettings, pick, usage } from './options.ts';

@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
 import type { CatalogRelease } from '../../sae-registry/index.ts';
-import { saeSettings } from '../command-settings.ts';
 import { loadConfig, loadSettings } from '../config.ts';
 import type { ListedSource } from '../sae/list.ts';
+import { saeSettings } from '../sae-settings.ts';
 import { serveSettings } from '../serve-settings.ts';
 import type { CliContext } from './context.ts';
 import { addSettings, pick, usage } from './options.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { saeSettings, statsSettings } from '../command-settings.ts';
 import { loadConfig, loadSettings } from '../config.ts';
+import { saeSettings, statsSettings } from '../sae-settings.ts';
 import { serveSettings } from '../serve-settings.ts';
 import type { CliContext } from './context.ts';
 import { addSettings, pick, usage } from './options.ts';

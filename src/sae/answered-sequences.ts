@@ -1,4 +1,4 @@
-import type { Engine, GenerateRequest, LoadedModel } from '../../engine/index.ts';
+import { type Engine, greedyRequest, type LoadedModel } from '../../engine/index.ts';
 import { type TextsOptions, textSequences } from '../reading-texts.ts';
 
 export interface AnswerOptions extends TextsOptions {
@@ -16,46 +16,12 @@ export async function* answeredSequences(
   const tokens = Math.max(1, Math.min(options.tokens, model.executor.context) - options.answerTokens);
   for await (const prompt of textSequences(model, { ...options, tokens, answer: true })) {
     const answer: number[] = [];
-    for await (const event of engine.submit(request(`stats-answer-${count++}`, prompt, options))) {
+    const { answerTokens, signal } = options;
+    for await (const event of engine.submit(
+      greedyRequest(`stats-answer-${count++}`, prompt, answerTokens, { signal }),
+    )) {
       if (event.type === 'token') answer.push(event.tokenId);
     }
     yield Int32Array.of(...prompt, ...answer);
   }
-}
-
-function request(id: string, promptTokenIds: Int32Array, { answerTokens, signal }: AnswerOptions): GenerateRequest {
-  return {
-    id,
-    promptTokenIds,
-    sampling: {
-      temperature: 0,
-      topP: 1,
-      topK: 0,
-      minP: 0,
-      repetitionPenalty: 1,
-      frequencyPenalty: 0,
-      presencePenalty: 0,
-      logitBias: new Map(),
-      seed: 0,
-    },
-    stop: {
-      maxTokens: answerTokens,
-      minTokens: 0,
-      strings: [],
-      tokenIds: [],
-      ignoreEos: false,
-      includeStopString: false,
-    },
-    logprobs: null,
-    promptLogprobs: null,
-    edits: [],
-    positionContext: {
-      promptLength: promptTokenIds.length,
-      assistantRanges: [],
-      promptIsSpecial: new Uint8Array(promptTokenIds.length),
-      specialTokenIds: new Set(),
-    },
-    deadline: null,
-    signal,
-  };
 }

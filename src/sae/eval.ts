@@ -2,11 +2,11 @@ import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { DictionaryHealth } from '../../routes/services.ts';
 import { bundledFolder, openStore } from '../../sae-registry/index.ts';
-import type { EvalSettings } from '../command-settings.ts';
 import { type Config, theModel } from '../config.ts';
 import { storePath } from '../data-directory.ts';
 import { type OpenModelOptions, openModel } from '../open-model.ts';
 import { textSequences } from '../reading-texts.ts';
+import type { EvalSettings } from '../sae-settings.ts';
 import { evaluateSource } from './evaluate.ts';
 
 /** Evaluates a source on the texts of a file, up to so many tokens. */

@@ -2,6 +2,7 @@ import {
   concatenateActivations,
   type Encoding,
   type GenerateRequest,
+  greedyRequest,
   type Replacement,
   resolveHookPoint,
   type SparseActivations,
@@ -107,7 +108,7 @@ interface Loss {
 }
 
 async function readLoss(
-  { engine, model }: EvaluatedModel,
+  { engine }: EvaluatedModel,
   { tokenIds, ...request }: Partial<GenerateRequest> & { readonly id: string; readonly tokenIds: Int32Array },
 ): Promise<Loss> {
   const parts: {
@@ -115,7 +116,7 @@ async function readLoss(
     readonly taps: ReadonlyMap<string, Float32Array>;
   }[] = [];
   let logprobs: number[] = [];
-  for await (const event of engine.submit({ ...plainRequest(tokenIds, model.tokenizer.specialTokenIds), ...request })) {
+  for await (const event of engine.submit(greedyRequest(request.id, tokenIds, 0, { promptLogprobs: 0, ...request }))) {
     if (event.type === 'activations') parts.push(event);
     if (event.type === 'prompt') logprobs = (event.logprobs ?? []).map((each) => each?.logprob ?? 0);
   }
@@ -136,34 +137,4 @@ function joined(parts: readonly Float32Array[]): Float32Array {
     at += part.length;
   }
   return whole;
-}
-
-function plainRequest(promptTokenIds: Int32Array, specialTokenIds: ReadonlySet<number>): GenerateRequest {
-  return {
-    id: '',
-    promptTokenIds,
-    sampling: {
-      temperature: 0,
-      topP: 1,
-      topK: 0,
-      minP: 0,
-      repetitionPenalty: 1,
-      frequencyPenalty: 0,
-      presencePenalty: 0,
-      logitBias: new Map(),
-      seed: 0,
-    },
-    stop: { maxTokens: 0, minTokens: 0, strings: [], tokenIds: [], ignoreEos: false, includeStopString: false },
-    logprobs: null,
-    promptLogprobs: 0,
-    edits: [],
-    positionContext: {
-      promptLength: promptTokenIds.length,
-      assistantRanges: [],
-      promptIsSpecial: new Uint8Array(promptTokenIds.length),
-      specialTokenIds,
-    },
-    deadline: null,
-    signal: null,
-  };
 }

@@ -2,11 +2,11 @@ import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type ProgressListener, readActivations } from '../../engine/index.ts';
 import { bundledFolder, openStore, runStatisticsJob, type StatisticsOutcome } from '../../sae-registry/index.ts';
-import type { StatsSettings } from '../command-settings.ts';
 import { type Config, theModel } from '../config.ts';
 import { storePath } from '../data-directory.ts';
 import { type OpenModelOptions, openModel } from '../open-model.ts';
 import { textSequences } from '../reading-texts.ts';
+import type { StatsSettings } from '../sae-settings.ts';
 import type { ReadyModel } from '../services.ts';
 import { answeredSequences } from './answered-sequences.ts';
 

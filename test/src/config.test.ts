@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { allVariables } from '../../src/all-variables.ts';
 import { defaultCacheDirectory } from '../../src/cache-directory.ts';
-import { allVariables } from '../../src/command-settings.ts';
 import { loadConfig, theModel } from '../../src/config.ts';
 import { defaultDataDirectory } from '../../src/data-directory.ts';
 import { defaultThreads, physicalCores } from '../../src/processor.ts';
