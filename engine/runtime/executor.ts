@@ -206,8 +206,6 @@ class OnnxExecutor implements Executor {
       if (edits.size > 0 && !tapsOnly)
         await variants?.ensure({ edits: new Set([...edits, ...this.open]), taps, encoders, replaced });
       await variants?.ensure({ edits, taps, encoders, replaced, tapsOnly });
-      // it may come to share a step with rows that decode
-      if (tapsOnly && this.ragged) await variants?.ensure({ edits, taps, encoders, replaced });
     }
   }
 
