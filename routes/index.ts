@@ -5,6 +5,7 @@ import { presentableError, problemResponse, reportFailure } from './http/errors.
 import { matchedRoute, unknownRoute } from './http/not-found.ts';
 import { observeRequests } from './http/observe.ts';
 import { type AppEnv, createRouter, type Router } from './http/router.ts';
+import { spreadRequests } from './http/spread-requests.ts';
 import { registerActivationSearch } from './native/activation-search.ts';
 import { registerDefaultProfile } from './native/default-profile.ts';
 import { registerFeatureLabels } from './native/feature-labels.ts';
@@ -42,7 +43,7 @@ const modelPaths = ['/v1/*', '/api/*', '/tokenize', '/detokenize'];
 /** The whole HTTP layer over the port: every route, and one place where errors become answers. */
 export function createRoutes(services: Services): Router {
   const app = createRouter();
-  app.use(requestId(), startWithoutWarnings, observeRequests(app, services));
+  app.use(requestId(), startWithoutWarnings, observeRequests(app, services), spreadRequests());
   for (const path of modelPaths) app.use(path, requireReady(services));
   registerChatCompletions(app, services);
   registerCompletions(app, services);

@@ -1,9 +1,12 @@
 #!/usr/bin/env node
 import { acquireModel } from '../engine/checkpoint/acquire/index.ts';
 import { runCli } from './cli/program.ts';
+import { watchOutput } from './cli/unread-output.ts';
 import { processEnvironment } from './config.ts';
 import { readVersion } from './version.ts';
 
+const [, , command] = process.argv;
+watchOutput([process.stdout, process.stderr], command === undefined || command === 'serve', process.exit);
 process.exitCode = await runCli(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,

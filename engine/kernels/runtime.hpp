@@ -10,6 +10,8 @@
 #include <iterator>
 #include <vector>
 
+#include "niceness.hpp"
+
 namespace tiller {
 
 /** Oldest API version whose table holds everything below. */
@@ -199,6 +201,7 @@ void *share_out(const Context &context, size_t total, const Work &work) {
   } job{{0}, total, &work};
   constexpr size_t most_threads = 64;
   const auto take = [](void *data, size_t) {
+    give_way_once();
     Job &mine = *static_cast<Job *>(data);
     for (size_t at = mine.next++; at < mine.total; at = mine.next++) (*mine.work)(at);
   };

@@ -19,7 +19,8 @@ export function unknownRoute(app: Router, c: Context<AppEnv>): TillerError {
 
 /** The pattern that the request matched, for metrics; never the raw path, which anybody could make up. */
 export function matchedRoute(app: Router, c: Context<AppEnv>): string {
-  return routePaths(app).find((path) => toPattern(path).test(c.req.path)) ?? 'unmatched';
+  for (const [path, pattern] of patternsOf(app)) if (pattern.test(c.req.path)) return path;
+  return 'unmatched';
 }
 
 function methodsOf(app: Router, path: string): string[] {
@@ -27,6 +28,17 @@ function methodsOf(app: Router, path: string): string[] {
     .filter((route) => toPattern(route.path).test(path))
     .flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
   return [...new Set(methods)];
+}
+
+/** Patterns by path: every request asks for them. */
+const patterns = new WeakMap<Router, { readonly routes: number; readonly byPath: ReadonlyMap<string, RegExp> }>();
+
+function patternsOf(app: Router): ReadonlyMap<string, RegExp> {
+  const known = patterns.get(app);
+  if (known?.routes === app.routes.length) return known.byPath;
+  const byPath = new Map(routePaths(app).map((path) => [path, toPattern(path)]));
+  patterns.set(app, { routes: app.routes.length, byPath });
+  return byPath;
 }
 
 /** Paths in a fixed order: those without parameters first, as the router prefers them. */

@@ -23,11 +23,31 @@ export type Answer =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly failure: Failure };
 
-/** Answers calls one after the other, in the order in which they come. */
-export function answerCalls(port: Pick<MessagePort, 'on' | 'postMessage'>, handlers: Handlers): void {
+/** Asks a thread to end. */
+export const ending = 'end';
+
+/** What a thread does: its work by name, and how it lets go of what it holds when it is to end. */
+export interface Work {
+  readonly handlers: Handlers;
+  close(): unknown;
+}
+
+/**
+ * Answers calls one after the other, in the order in which they come, until it is asked to end: then the work is closed, calls that still
+ * wait are not answered, and the port is closed.
+ */
+export function answerCalls(port: Pick<MessagePort, 'on' | 'postMessage' | 'close'>, { handlers, close }: Work): void {
   let last: Promise<void> = Promise.resolve();
-  port.on('message', (call: Call) => {
-    last = last.then(async () => port.postMessage(await answer(call, handlers)));
+  let ended = false;
+  port.on('message', (call: Call | typeof ending) => {
+    if (call === ending) {
+      ended = true;
+      void Promise.resolve(close()).finally(() => port.close());
+      return;
+    }
+    last = last.then(async () => {
+      if (!ended) port.postMessage(await answer(call, handlers));
+    });
   });
 }
 

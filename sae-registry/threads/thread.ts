@@ -1,6 +1,8 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { TillerError } from '../../engine/core/index.ts';
-import { type Answer, answerCalls, errorOf, type Handlers } from './calls.ts';
+import { type Answer, answerCalls, ending, errorOf, type Work } from './calls.ts';
 
 /** What a thread is reached through: a worker, or a port to the same thread. */
 export interface Port {
@@ -91,25 +93,43 @@ export class Thread {
  * @param module file name without its ending
  * @param inline the same handlers, and how they are closed
  */
-export function openThread(
-  caller: string,
-  module: string,
-  workerData: unknown,
-  inline: () => { readonly handlers: Handlers; close(): unknown },
-): Port {
+export function openThread(caller: string, module: string, workerData: unknown, inline: () => Work): Port {
   if (!caller.endsWith('.ts')) {
-    return new Worker(new URL(`./${module}.js`, caller), { workerData, name: module });
+    return workerPort(new Worker(new URL(`./${module}.js`, caller), { workerData, name: module }));
   }
   const { port1, port2 } = new MessageChannel();
-  const { handlers, close } = inline();
-  answerCalls(port2, handlers);
+  const work = inline();
+  answerCalls(port2, work);
   port2.unref();
   return Object.assign(port1, {
     terminate: async () => {
       port1.close();
-      await close();
+      await work.close();
     },
   });
+}
+
+/** How long a thread may take to end by itself. */
+const endingMilliseconds = 5000;
+
+/**
+ * A worker that is ended by asking, and stopped if it has not ended after so long: one that is stopped within ONNX Runtime takes the
+ * process with it.
+ */
+export function workerPort(worker: Worker, waitMilliseconds = endingMilliseconds): Port {
+  return {
+    postMessage: (message) => worker.postMessage(message),
+    on: (event: string, listener: (value: unknown) => void) => worker.on(event, listener),
+    ref: () => worker.ref(),
+    unref: () => worker.unref(),
+    terminate: async () => {
+      const gone = once(worker, 'exit').catch(() => undefined);
+      worker.ref();
+      worker.postMessage(ending);
+      await Promise.race([gone, sleep(waitMilliseconds, undefined, { ref: false })]);
+      await worker.terminate();
+    },
+  };
 }
 
 function full(waiting: number): TillerError {
