@@ -86,33 +86,20 @@ export class StepCache {
 
   get(place: StepPlace): PreparedStep {
     const { variant, kind, slots, rows, logitRows, memories, encoders } = place;
-    const first = rows[0] as RowStep;
-    const sizes: Record<string, number> = { B: rows.length, N: slots.count, S: first.tokens.length, R: logitRows };
-    let key = `${variant.key}|${kind}|${slots.first}+${slots.count}|${rows.length}|${first.tokens.length}|${logitRows}`;
+    const { length } = (rows[0] as RowStep).tokens;
     const showsKeys = variant.sites.taps.size > 0 && variant.graph.inputs.some(({ name }) => name === ports.keyCount);
-    if (showsKeys) {
-      const keys = shownKeys(rows, this.context);
-      sizes[keyDimension] = keys;
-      key += `|${keys} keys`;
-    }
-    for (const { hookPoint, layout } of memories) {
-      const { groups, width } = layout as EditLayout;
-      const names = editPorts(hookPoint).sizes;
-      sizes[names.groups] = groups;
-      sizes[names.width] = width;
-      key += `|${groups}x${width}`;
-    }
-    for (const { site, most, encoder } of encoders) {
-      sizes[encoderPorts(site).sizes.most] = most;
-      key += `|${encoder.key} ${most}`;
-    }
+    const keys = showsKeys ? shownKeys(rows, this.context) : null;
+    // This is asked for at every step: the sizes, by name, are made only for one that is not there.
+    let key = `${variant.key}|${kind}|${slots.first}+${slots.count}|${rows.length}|${length}|${logitRows}|${keys}`;
+    for (const { layout } of memories) key += `|${(layout as EditLayout).groups}x${(layout as EditLayout).width}`;
+    for (const { most, encoder } of encoders) key += `|${encoder.key} ${most}`;
     const kept = showsKeys ? this.wide : this.steps;
     let prepared = kept.get(key);
     // A variant that was evicted and built again is another session.
     const encodersStay = prepared?.encoders.every(({ memory }, at) => memory === encoders[at]?.memory);
     if (prepared?.step.variant !== variant || !encodersStay) {
       this.wide.clear();
-      const step = this.bind(variant, slots, sizes, { memories, encoders });
+      const step = this.bind(variant, slots, sizesOf(place, keys), { memories, encoders });
       prepared = { step, edits: new BoundEdits(step, memories), encoders };
       kept.set(key, prepared);
     }
@@ -165,6 +152,21 @@ function isBound({ step, encoders }: PreparedStep, what: Bound): boolean {
   if ('variant' in what) return step.variant === what.variant;
   if ('encoder' in what) return encoders.some(({ memory }) => memory === what.encoder);
   return step.variant.sites.edits.has(what.hookPoint);
+}
+
+/** Sizes of the dimensions that the graph's ports name. */
+function sizesOf({ rows, slots, logitRows, memories, encoders }: StepPlace, keys: number | null): DimensionSizes {
+  const { length } = (rows[0] as RowStep).tokens;
+  const sizes: Record<string, number> = { B: rows.length, N: slots.count, S: length, R: logitRows };
+  if (keys !== null) sizes[keyDimension] = keys;
+  for (const { hookPoint, layout } of memories) {
+    const { groups, width } = layout as EditLayout;
+    const names = editPorts(hookPoint).sizes;
+    sizes[names.groups] = groups;
+    sizes[names.width] = width;
+  }
+  for (const { site, most } of encoders) sizes[encoderPorts(site).sizes.most] = most;
+  return sizes;
 }
 
 /** Keys that taps of these rows have room for: as many as the longest holds after the step, and some more. */
