@@ -151,8 +151,9 @@ export class AppServices implements Services {
     model: this.#pool.lookUp(name)?.value?.id ?? name,
   }));
 
-  readonly relations: Services['relations'] = createRelationService((name) =>
-    name === null ? this.#first().model : this.#readyOf(name),
+  readonly relations: Services['relations'] = createRelationService(
+    (name) => (name === null ? this.#first().model : this.#readyOf(name)),
+    () => this.#searchOf(),
   );
 
   readonly sources: Services['sources'] = createSourceService(
