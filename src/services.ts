@@ -46,7 +46,7 @@ export interface ReadyModel {
   readonly model: LoadedModel;
   readonly engine: Engine;
   readonly registry: Registry;
-  /** What turns its stream into logits, from its files; headers are read when it is asked for. */
+  /** What turns its stream into logits, from its files; kept in memory where it fits (engine/kept-unembedding.ts). */
   readonly unembedding: () => Promise<Unembedding>;
   readonly limits: MemoryLimits;
   readonly capacity: ModelCapacity;

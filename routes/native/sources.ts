@@ -49,7 +49,7 @@ const releaseSchema = z
     hook_points: z.array(z.string()).openapi({ description: 'N stands for a layer. Empty: not confirmed.' }),
     examples: z.array(z.string()).openapi({ description: 'What `tiller sae add` takes, of some of them.' }),
     centred: z.boolean().openapi({ description: 'Made with center_writing_weights: each mean is taken off.' }),
-    licence: z.string().nullable().openapi({ description: 'Null: not confirmed.' }),
+    licence: z.string().openapi({ description: 'As its page says it; `unconfirmed`: nobody has looked.' }),
     unsupported: z.string().nullable().openapi({ description: 'Why it is not read yet.' }),
   })
   .openapi('CatalogRelease');

@@ -116,7 +116,7 @@ export const fakeSources: SourceService = {
         hookPoints: ['blocks.N.hook_resid_post'],
         examples: ['toy-res/0'],
         centred: true,
-        licence: null,
+        licence: 'unconfirmed',
         unsupported: null,
       },
     ].filter(({ release }) => release.includes(words)),
