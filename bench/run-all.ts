@@ -13,6 +13,9 @@ const benches = [
   { name: 'endurance', minutes: 4 },
   { name: 'startup', minutes: 2 },
   { name: 'loads', minutes: 1 },
+  { name: 'encode', minutes: 2 },
+  { name: 'search', minutes: 10 },
+  { name: 'registry', minutes: 1 },
 ] as const;
 
 const unknown = process.argv.slice(2).filter((argument) => argument !== '--check');

@@ -23,6 +23,8 @@ export interface LoadModelOptions {
   readonly warmUp?: 'none' | 'common';
   /** Default: auto. */
   readonly operators?: OperatorChoice;
+  /** Most bytes that encoders hold in memory together (runtime/encoder-memories.ts). */
+  readonly encoderBytes?: number;
   readonly onProgress?: ProgressListener;
 }
 
@@ -69,7 +71,8 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
       onProgress,
       without: unreadWeights(config, steps),
     });
-    const how = { slots, context, threads, warmUp, kernels: kernels.library, keyValueType };
+    const { encoderBytes } = options;
+    const how = { slots, context, threads, warmUp, kernels: kernels.library, keyValueType, encoderBytes };
     const executor = await openExecutor({ config, weights, ...linears, ...how });
     return {
       config,

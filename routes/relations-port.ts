@@ -1,5 +1,9 @@
 import type { FeatureSummary } from './services.ts';
 
+/** What makes features neighbours. */
+export const neighbourMeasures = ['decoder', 'encoder', 'label', 'cofiring'] as const;
+export type NeighbourMeasure = (typeof neighbourMeasures)[number];
+
 /** Another feature and what it has to do with the one that was asked about. */
 export interface RelatedFeature extends FeatureSummary {
   readonly hookPoint: string;
@@ -7,6 +11,24 @@ export interface RelatedFeature extends FeatureSummary {
   readonly value: number;
   /** What x·encoder has to exceed for it to fire, its bias taken off; null where that alone does not say it. */
   readonly effectiveThreshold: number | null;
+}
+
+export interface Neighbour extends RelatedFeature {
+  /** By co-firing: tokens on which it fires, and on which both do; null else. */
+  readonly cofiring: { readonly fired: number; readonly together: number } | null;
+}
+
+export interface NeighbourAnswer {
+  readonly feature: FeatureSummary;
+  readonly neighbours: readonly Neighbour[];
+  /** Ids of the sources that were looked through. */
+  readonly sources: readonly string[];
+  /** Features, by label: labels. */
+  readonly compared: number;
+  /** By label: those that are not embedded yet; null else. */
+  readonly notEmbedded: number | null;
+  /** By co-firing: over how many tokens, on how many of these the feature fires, and the version of the statistics that were kept; null else. */
+  readonly counted: { readonly tokens: number; readonly fired: number; readonly version: string | null } | null;
 }
 
 export interface TokenWeight {
@@ -37,12 +59,12 @@ export interface VirtualWeights {
 export interface SourcePair {
   readonly a: number;
   readonly b: number;
-  readonly cosine: number;
+  readonly similarity: number;
 }
 
 interface MatchingReport {
-  readonly meanCosine: number;
-  readonly medianCosine: number;
+  readonly meanSimilarity: number;
+  readonly medianSimilarity: number;
   readonly found: readonly {
     readonly threshold: number;
     readonly pairs: number;
@@ -58,20 +80,26 @@ interface Candidates<T> {
 
 interface SplitCandidate {
   readonly feature: number;
-  readonly parts: readonly { readonly feature: number; readonly cosine: number }[];
+  readonly parts: readonly { readonly feature: number; readonly similarity: number }[];
 }
 
 interface AbsorbedCandidate {
   readonly feature: number;
   readonly into: number;
-  readonly cosine: number;
+  readonly similarity: number;
   readonly pairedWith: number;
-  readonly pairCosine: number;
+  readonly pairSimilarity: number;
 }
 
 export interface SourceComparison {
+  readonly by: 'decoder' | 'activation';
   readonly featuresOfA: number;
   readonly featuresOfB: number;
+  /** All, or by activation those that fire on enough tokens. Shares are shares of these. */
+  readonly comparedOfA: number;
+  readonly comparedOfB: number;
+  /** By activation: over how many tokens; null else. */
+  readonly tokens: number | null;
   readonly stability: number;
   readonly greedy: MatchingReport;
   readonly optimal: MatchingReport;
@@ -82,24 +110,24 @@ export interface SourceComparison {
   readonly absorbedInA: Candidates<AbsorbedCandidate>;
 }
 
-/** How features belong together: exact, from the matrices alone. One request is worked on at a time; more wait (`queue_full`). */
+/** How features belong together. One request is worked on at a time; more wait (`queue_full`). */
 export interface RelationService {
-  /** Throws feature_not_found, source_not_found, invalid_request (a source of another width). */
+  /**
+   * Throws feature_not_found, source_not_found, invalid_request (a source of another width, sources or texts that do not go with the
+   * measure), statistics_missing (no label, nothing collected), not_ready (a label that is not embedded yet), and what reading throws.
+   */
   neighbours(
     query: {
       readonly feature: string;
-      readonly by: 'decoder' | 'encoder';
-      /** Null: every source of that width. */
+      readonly by: NeighbourMeasure;
+      /** Null: every source that can be compared. */
       readonly sources: readonly string[] | null;
+      /** Token sequences to count co-firing on; null: what was collected. */
+      readonly sequences: readonly Int32Array[] | null;
       readonly limit: number;
     },
     signal: AbortSignal,
-  ): Promise<{
-    readonly feature: FeatureSummary;
-    readonly neighbours: readonly RelatedFeature[];
-    readonly sources: readonly string[];
-    readonly compared: number;
-  }>;
+  ): Promise<NeighbourAnswer>;
   /** Throws feature_not_found, edit_not_applicable where it does not write to the stream. */
   logits(feature: string, limit: number, signal: AbortSignal): Promise<FeatureLogits>;
   /** Throws as `logits`, invalid_request for a source that reads earlier, or a text that is no one token. */
@@ -113,6 +141,15 @@ export interface RelationService {
     },
     signal: AbortSignal,
   ): Promise<VirtualWeights>;
-  /** Throws source_not_found, invalid_request (other widths), unsupported (too many features). */
-  compare(model: string | null, a: string, b: string, signal: AbortSignal): Promise<SourceComparison>;
+  /** Throws source_not_found, invalid_request (other widths, texts without tokens that count), unsupported (too many features), and what reading throws. */
+  compare(
+    query: {
+      readonly model: string | null;
+      readonly a: string;
+      readonly b: string;
+      /** Token sequences: by the correlation of activations on them; null: by the cosines of decoder vectors. */
+      readonly sequences: readonly Int32Array[] | null;
+    },
+    signal: AbortSignal,
+  ): Promise<SourceComparison>;
 }

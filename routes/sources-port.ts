@@ -44,7 +44,7 @@ export interface CatalogRelease {
   readonly examples: readonly string[];
   /** Made on a stream whose writers were centred: each token's mean is taken off. */
   readonly centred: boolean;
-  readonly licence: string | null;
+  readonly licence: string;
   /** Why it is not read yet. */
   readonly unsupported: string | null;
 }

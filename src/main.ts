@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { acquireModel } from '../engine/checkpoint/acquire/index.ts';
+import { acquireEmbedder } from '../sae-registry/embedder/embedder-files.ts';
 import { runCli } from './cli/program.ts';
 import { watchOutput } from './cli/unread-output.ts';
 import { processEnvironment } from './config.ts';
@@ -14,6 +15,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   version: readVersion(),
   actions: {
     acquireModel,
+    acquireEmbedder,
     // Loaded when used: a server's worth of modules is not needed to print --help.
     runServe: async (config) => (await import('./serve.ts')).runServe(config),
     runCollect: async (config, options) => (await import('./collect-command.ts')).runCollect(config, options),

@@ -8,6 +8,7 @@ import {
   type Engine,
   type EngineObserver,
   hookPointShapes,
+  keepUnembedding,
   type LoadedModel,
   loadModel,
   modelNeeds,
@@ -57,6 +58,7 @@ export async function openModel(config: Config, options: OpenModelOptions = {}):
     precision,
     operators,
     warmUp,
+    encoderBytes: config.encoderMemoryBytes,
     onProgress,
   });
   try {
@@ -78,7 +80,7 @@ export async function openModel(config: Config, options: OpenModelOptions = {}):
       await model.encoder.close();
     };
     const loadedUnixSeconds = Math.floor(Date.now() / 1000);
-    const unembedding = () => openUnembedding(files.path);
+    const unembedding = keepUnembedding(() => openUnembedding(files.path), config.unembeddingMemoryBytes);
     return { id, model, engine, registry, unembedding, limits, capacity, loadedUnixSeconds, close };
   } catch (error) {
     await model.encoder.close();

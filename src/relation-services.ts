@@ -1,15 +1,23 @@
 import { TillerError } from '../engine/index.ts';
 import { createTurnPace } from '../engine/turn-pace.ts';
 import type { RelationService, TokenWeight } from '../routes/relations-port.ts';
-import { createRelations, type Ranked, type Relations } from '../sae-registry/index.ts';
+import { createRelations, type FeatureSearch, type Ranked, type Relations } from '../sae-registry/index.ts';
+import { neighboursOf } from './neighbours.ts';
 import { OneAtATime } from './one-at-a-time.ts';
+import { readSources } from './read-sources.ts';
 import type { ReadyModel } from './services.ts';
 
 /** Requests that wait for their turn; more are refused. */
 const mostWaiting = 64;
 
-/** The relations of features over loaded models, one request at a time. `modelOf` gives the model of a name, null: the first. */
-export function createRelationService(modelOf: (name: string | null) => ReadyModel): RelationService {
+/**
+ * The relations of features over loaded models, one request at a time. `modelOf` gives the model of a name, null: the first; `searchOf`
+ * what compares labels, and throws where there is none.
+ */
+export function createRelationService(
+  modelOf: (name: string | null) => ReadyModel,
+  searchOf: () => FeatureSearch,
+): RelationService {
   const line = new OneAtATime(mostWaiting);
   const known = new WeakMap<ReadyModel, Relations>();
   const relationsOf = (model: ReadyModel): Relations => {
@@ -25,7 +33,11 @@ export function createRelationService(modelOf: (name: string | null) => ReadyMod
     return { model, relations: relationsOf(model) };
   };
   return {
-    neighbours: (query, signal) => line.run(() => ofFeature(query.feature).relations.neighbours(query), signal),
+    neighbours: (query, signal) =>
+      line.run(() => {
+        const { model, relations } = ofFeature(query.feature);
+        return neighboursOf({ model, relations, searchOf }, query, signal);
+      }, signal),
     logits: (feature, limit, signal) =>
       line.run(async () => {
         const { model, relations } = ofFeature(feature);
@@ -42,7 +54,12 @@ export function createRelationService(modelOf: (name: string | null) => ReadyMod
         const byId = new Map(lens?.top.map((item) => [item.index, tokenWeight(model, item)]));
         return { ...found, logits: only?.flatMap((id) => byId.get(id) ?? []) ?? null };
       }, signal),
-    compare: (name, a, b, signal) => line.run(() => relationsOf(modelOf(name)).compare(a, b), signal),
+    compare: ({ model: name, a, b, sequences }, signal) =>
+      line.run(() => {
+        const model = modelOf(name);
+        const read = (sources: readonly string[]) => readSources(model, sequences ?? [], sources, signal);
+        return relationsOf(model).compare(a, b, sequences === null ? undefined : read);
+      }, signal),
   };
 }
 

@@ -1,15 +1,10 @@
+import { z } from 'zod';
 import { steerSettings } from './command-settings.ts';
 import { switchValue, wholeNumber } from './serve-settings.ts';
 import { setting, textSetting } from './setting.ts';
 
 /** What subcommands of `tiller sae` that print something can be told. */
 export const saeSettings = { json: steerSettings.json } as const;
-
-/** What `tiller sae compare` can be told. */
-export const saeCompareSettings = {
-  ...saeSettings,
-  pairs: setting('--pairs <n>', 'TILLER_PAIRS', 'how many pairs are listed, best first', wholeNumber(0, 1_000_000), 10),
-} as const;
 
 /** What `tiller sae stats` can be told. */
 export const statsSettings = {
@@ -68,6 +63,27 @@ export interface EvalSettings {
   readonly texts: string | null;
   readonly sequenceTokens: number;
   readonly tokens: number;
+}
+
+const similarities = ['decoder', 'activation'] as const;
+
+/** What `tiller sae compare` can be told. */
+export const saeCompareSettings = {
+  ...saeSettings,
+  by: setting(
+    '--by <what>',
+    'TILLER_BY',
+    'decoder: the cosines of decoder vectors; activation: the correlations of activations on texts, which loads the model',
+    z.enum(similarities, { error: `must be one of ${similarities.join(', ')}` }),
+    'decoder',
+  ),
+  pairs: setting('--pairs <n>', 'TILLER_PAIRS', 'how many pairs are listed, best first', wholeNumber(0, 1_000_000), 10),
+  ...evalSettings,
+} as const;
+
+/** What the above come to. */
+export interface CompareSettings extends EvalSettings {
+  readonly by: (typeof similarities)[number];
 }
 
 /** What `tiller sae add` can be told. */

@@ -2,6 +2,8 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { defaultModelName } from '../engine/checkpoint/acquire/catalog.ts';
 import { operatorChoices, precisionChoices } from '../engine/core/index.ts';
+import { defaultUnembeddingBytes } from '../engine/kept-unembedding.ts';
+import { defaultEncoderBytes } from '../engine/runtime/encoder-budget.ts';
 import { defaultPrefillRatio } from '../engine/scheduler/policy.ts';
 import { defaultCacheDirectory } from './cache-directory.ts';
 import { defaultDataDirectory } from './data-directory.ts';
@@ -105,6 +107,22 @@ export const serveSettings = {
     byteSize.nullable(),
     null,
     { defaultText: 'every matrix of up to 256MiB' },
+  ),
+  encoderMemoryBytes: setting(
+    '--encoder-memory-bytes <size>',
+    'TILLER_ENCODER_MEMORY_BYTES',
+    'what the encoders of a model may hold in memory while features are read; the least recently used one makes room',
+    byteSize,
+    defaultEncoderBytes,
+    { defaultText: '1GiB' },
+  ),
+  unembeddingMemoryBytes: setting(
+    '--unembedding-memory-bytes <size>',
+    'TILLER_UNEMBEDDING_MEMORY_BYTES',
+    "up to this size a model's unembedding stays in memory once the logits of a feature were asked for; 0 reads it each time",
+    byteSize,
+    defaultUnembeddingBytes,
+    { defaultText: '256MiB' },
   ),
   profile: textSetting(
     '--profile <name[:version]>',

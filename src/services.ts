@@ -46,7 +46,7 @@ export interface ReadyModel {
   readonly model: LoadedModel;
   readonly engine: Engine;
   readonly registry: Registry;
-  /** What turns its stream into logits, from its files; headers are read when it is asked for. */
+  /** What turns its stream into logits, from its files; kept in memory where it fits (engine/kept-unembedding.ts). */
   readonly unembedding: () => Promise<Unembedding>;
   readonly limits: MemoryLimits;
   readonly capacity: ModelCapacity;
@@ -151,8 +151,9 @@ export class AppServices implements Services {
     model: this.#pool.lookUp(name)?.value?.id ?? name,
   }));
 
-  readonly relations: Services['relations'] = createRelationService((name) =>
-    name === null ? this.#first().model : this.#readyOf(name),
+  readonly relations: Services['relations'] = createRelationService(
+    (name) => (name === null ? this.#first().model : this.#readyOf(name)),
+    () => this.#searchOf(),
   );
 
   readonly sources: Services['sources'] = createSourceService(

@@ -33,7 +33,7 @@ export function createSourceService(
           (id) => `${release.release}/${id}`,
         ),
         centred: release.made_with?.center_writing_weights ?? false,
-        licence: release.licence ?? null,
+        licence: release.licence,
         unsupported: release.unsupported ?? null,
       })),
   };

@@ -17,5 +17,7 @@ export const encodeResults = disturbanceSchema.extend({
       }),
     )
     .min(1),
+  /** ONNX Runtime's MatMul of float32 by as many outputs as the largest encoder has, in the same rounds; null: measured before there was one. */
+  product: z.object({ outputs: z.number(), seconds: samples }).nullable().default(null),
 });
 export type EncodeResults = z.infer<typeof encodeResults>;

@@ -11,6 +11,7 @@ import { writeResults } from '../results.ts';
 import { measureRounds, processorSeconds } from '../rounds.ts';
 import { openBenchModel } from '../workers/open-bench-model.ts';
 import { checkEncode } from './gates.ts';
+import { openPlainProduct } from './plain-product.ts';
 import type { EncodeResults } from './results.ts';
 
 const tokens = 512;
@@ -52,6 +53,9 @@ async function run(): Promise<EncodeResults> {
     }
     return (performance.now() - began) / 1000;
   };
+  const most = Math.max(...cases.map(({ encoder }) => encoder.outputs));
+  const product = await openPlainProduct({ tokens, width: config.dModel, outputs: most, threads });
+  await product.run();
   const taking: readonly (readonly Encoding[])[] = [[], ...cases.map(({ encoder }) => [{ encoder, limit: 256 }])];
   for (const encodings of taking) await executor.prepare({ edits: [], taps: [], encodings });
   for (const encodings of taking) await read(encodings);
@@ -60,10 +64,12 @@ async function run(): Promise<EncodeResults> {
     async (round) => {
       const figures: number[] = [];
       // another one begins each round: none always follows the same
-      for (const i of taking.map((_, at) => (at + round) % taking.length)) figures[i] = await read(taking[i] ?? []);
+      const ways = [...taking.map((encodings) => () => read(encodings)), () => product.run()];
+      for (const i of ways.map((_, at) => (at + round) % ways.length)) figures[i] = (await ways[i]?.()) ?? Number.NaN;
       return { figures, headline: `${figures.map((seconds) => (seconds * 1000).toFixed(0)).join(', ')} ms` };
     },
   );
+  product.close();
   await ready.close();
   const column = (i: number) => measured.figures.map((figures) => figures[i] ?? Number.NaN);
   return {
@@ -71,6 +77,7 @@ async function run(): Promise<EncodeResults> {
     settings: { rounds, threads, tokens, width: config.dModel },
     plain: column(0),
     encoders: cases.map(({ title, encoder }, i) => ({ title, outputs: encoder.outputs, seconds: column(i + 1) })),
+    product: { outputs: most, seconds: column(cases.length + 1) },
     otherLoad: [...measured.otherLoad],
     disturbedRounds: measured.disturbedRounds,
   };

@@ -92,12 +92,15 @@ export class ResidualStream {
     this.pending = null;
   }
 
-  /** Own operators are worth it where what comes or goes is scaled or rounded; else ONNX Runtime's do as much at once. */
+  /**
+   * One operator for every norm that has no bias, summed or not: ONNX Runtime's two add squares in different orders, and the last digits
+   * of a reply would say which hook points the variant that ran it opens. Norms with a bias are left to ONNX Runtime, and do say it.
+   */
   private normalizeOwn(hookPoint: string, name: string, norm: NormWeights, reader: string | null): void {
     const { pending, linears } = this;
     const rounds = reader !== null && linears.takesQuanta(reader);
     const scale = linears.rowScale(pending ?? '');
-    if (norm.bias !== null || (!rounds && scale === '')) {
+    if (norm.bias !== null) {
       this.normalize(hookPoint, name, norm);
       return;
     }

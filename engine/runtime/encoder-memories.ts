@@ -1,9 +1,6 @@
 import { type Encoder, TillerError } from '../core/index.ts';
 import { chooseForm, EncoderMemory, encoderBytes } from './encoder-memory.ts';
 
-/** What all encoders together may take, where nothing else is said. */
-export const defaultEncoderBytes = 1 << 30;
-
 interface Held {
   readonly memory: EncoderMemory;
   pins: number;
@@ -120,7 +117,7 @@ export class EncoderMemories {
     throw new TillerError(
       'unsupported',
       `The encoder of ${encoder.outputs} outputs at ${encoder.hookPoint} takes ${mega(bytes)}, and ${mega(this.reserved)} of the ` +
-        `${mega(this.budgetBytes)} for encoders are in use. Read fewer sources at a time, or give encoders more memory.`,
+        `${mega(this.budgetBytes)} for encoders are in use. Read fewer sources at a time, or give encoders more memory (--encoder-memory-bytes).`,
     );
   }
 }

@@ -1,5 +1,11 @@
 import { z } from '@hono/zod-openapi';
-import type { RelatedFeature, SourceComparison, TokenWeight } from '../relations-port.ts';
+import {
+  type NeighbourAnswer,
+  neighbourMeasures,
+  type RelatedFeature,
+  type SourceComparison,
+  type TokenWeight,
+} from '../relations-port.ts';
 import type { FeatureSummary } from '../services.ts';
 import { featureSummarySchema } from './feature-schemas.ts';
 
@@ -21,12 +27,33 @@ const relatedSchema = featureSummarySchema
 
 const tokenSchema = z.object({ token_id: z.int(), token: z.string(), value: z.number() }).openapi('TokenWeight');
 
+const neighbourSchema = relatedSchema
+  .extend({
+    cofiring: z
+      .object({ fired: z.int(), together: z.int() })
+      .nullable()
+      .openapi({ description: 'By co-firing: tokens on which it fires, and on which both do. Else null.' }),
+  })
+  .openapi('NeighborFeature');
+
 export const neighboursSchema = z.object({
   feature: featureSummarySchema,
-  by: z.enum(['decoder', 'encoder']),
-  neighbors: z.array(relatedSchema),
+  by: z.enum(neighbourMeasures),
+  neighbors: z.array(neighbourSchema),
   sources: z.array(z.string()).openapi({ description: 'Looked through, every feature of them.' }),
-  compared: z.int(),
+  compared: z.int().openapi({ description: 'Features; by label: labels.' }),
+  not_embedded: z
+    .int()
+    .nullable()
+    .openapi({ description: 'By label: labels that are not embedded yet and were not compared. Else null.' }),
+  counted: z
+    .object({
+      tokens: z.int(),
+      fired: z.int().openapi({ description: 'Tokens on which the feature itself fires.' }),
+      version: z.string().nullable().openapi({ description: 'Of the kept statistics; null: on the texts given.' }),
+    })
+    .nullable()
+    .openapi({ description: 'By co-firing: over what it was counted. Else null.' }),
 });
 
 export const logitsSchema = z.object({
@@ -51,14 +78,14 @@ export const weightsSchema = z.object({
 
 const reportSchema = z
   .object({
-    mean_cosine: z.number(),
-    median_cosine: z.number(),
+    mean_similarity: z.number(),
+    median_similarity: z.number(),
     found: z.array(z.object({ threshold: z.number(), pairs: z.int(), share_of_a: z.number(), share_of_b: z.number() })),
   })
   .openapi('MatchingReport');
 const splitSchema = z.object({
   count: z.int(),
-  best: z.array(z.object({ feature: z.int(), parts: z.array(z.object({ feature: z.int(), cosine: z.number() })) })),
+  best: z.array(z.object({ feature: z.int(), parts: z.array(z.object({ feature: z.int(), similarity: z.number() })) })),
 });
 const absorbedSchema = z.object({
   count: z.int(),
@@ -66,9 +93,9 @@ const absorbedSchema = z.object({
     z.object({
       feature: z.int(),
       into: z.int(),
-      cosine: z.number(),
+      similarity: z.number(),
       paired_with: z.int(),
-      pair_cosine: z.number(),
+      pair_similarity: z.number(),
     }),
   ),
 });
@@ -77,13 +104,19 @@ export const comparisonSchema = z
   .object({
     a: z.string(),
     b: z.string(),
+    by: z.enum(['decoder', 'activation']),
     features_of_a: z.int(),
     features_of_b: z.int(),
-    stability: z.number().openapi({ description: 'Mean cosine of the optimal matching.' }),
+    compared_of_a: z.int().openapi({
+      description: 'All, or by activation those that fire on enough tokens. Shares are shares of these.',
+    }),
+    compared_of_b: z.int(),
+    tokens: z.int().nullable().openapi({ description: 'By activation: over how many tokens. Else null.' }),
+    stability: z.number().openapi({ description: 'Mean similarity of the optimal matching.' }),
     greedy: reportSchema,
     optimal: reportSchema,
     pairs: z
-      .array(z.object({ a: z.int(), b: z.int(), cosine: z.number() }))
+      .array(z.object({ a: z.int(), b: z.int(), similarity: z.number() }))
       .openapi({ description: 'Of the optimal matching, best first.' }),
     split_in_b: splitSchema,
     split_in_a: splitSchema,
@@ -101,6 +134,21 @@ export function toRelated(feature: RelatedFeature): z.infer<typeof relatedSchema
   return { ...toFeature(feature), hook_point: hookPoint, value, effective_threshold: effectiveThreshold };
 }
 
+export function toNeighbours(
+  by: z.infer<typeof neighboursSchema>['by'],
+  { feature, neighbours, sources, compared, notEmbedded, counted }: NeighbourAnswer,
+): z.infer<typeof neighboursSchema> {
+  return {
+    feature: toFeature(feature),
+    by,
+    neighbors: neighbours.map((each) => ({ ...toRelated(each), cofiring: each.cofiring && { ...each.cofiring } })),
+    sources: [...sources],
+    compared,
+    not_embedded: notEmbedded,
+    counted: counted && { ...counted },
+  };
+}
+
 export function toToken({ tokenId, token, value }: TokenWeight): z.infer<typeof tokenSchema> {
   return { token_id: tokenId, token, value };
 }
@@ -115,8 +163,12 @@ export function toComparison(
   return {
     a,
     b,
+    by: comparison.by,
     features_of_a: comparison.featuresOfA,
     features_of_b: comparison.featuresOfB,
+    compared_of_a: comparison.comparedOfA,
+    compared_of_b: comparison.comparedOfB,
+    tokens: comparison.tokens,
     stability: comparison.stability,
     greedy: toReport(greedy),
     optimal: toReport(optimal),
@@ -128,10 +180,14 @@ export function toComparison(
   };
 }
 
-function toReport({ meanCosine, medianCosine, found }: SourceComparison['greedy']): z.infer<typeof reportSchema> {
+function toReport({
+  meanSimilarity,
+  medianSimilarity,
+  found,
+}: SourceComparison['greedy']): z.infer<typeof reportSchema> {
   return {
-    mean_cosine: meanCosine,
-    median_cosine: medianCosine,
+    mean_similarity: meanSimilarity,
+    median_similarity: medianSimilarity,
     found: found.map(({ threshold, pairs, shareOfA, shareOfB }) => ({
       threshold,
       pairs,
@@ -148,10 +204,10 @@ function toSplit({ count, best }: SourceComparison['splitInA']): z.infer<typeof 
 function toAbsorbed({ count, best }: SourceComparison['absorbedInA']): z.infer<typeof absorbedSchema> {
   return {
     count,
-    best: best.map(({ feature, into, cosine, pairedWith, pairCosine }) => ({
-      ...{ feature, into, cosine },
+    best: best.map(({ feature, into, similarity, pairedWith, pairSimilarity }) => ({
+      ...{ feature, into, similarity },
       paired_with: pairedWith,
-      pair_cosine: pairCosine,
+      pair_similarity: pairSimilarity,
     })),
   };
 }

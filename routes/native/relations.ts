@@ -1,8 +1,12 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { bodyErrors, errorResponses } from '../http/error-responses.ts';
+import { TillerError } from '../../engine/core/index.ts';
+import { bodyErrors, errorResponses, readingErrors } from '../http/error-responses.ts';
 import { bodyHook, jsonBody } from '../http/json-body.ts';
 import type { Router } from '../http/router.ts';
+import { modelsOf } from '../http/use-model.ts';
+import { neighbourMeasures } from '../relations-port.ts';
 import type { Services } from '../services.ts';
+import { readingTexts } from './reading-texts.ts';
 import {
   featureId,
   listLimit,
@@ -10,14 +14,18 @@ import {
   neighboursSchema,
   sourceNames,
   toFeature,
+  toNeighbours,
   toRelated,
   toToken,
   weightsSchema,
 } from './relation-schemas.ts';
 
 const defaultLimit = 10;
-const by = z.enum(['decoder', 'encoder']).default('decoder').openapi({
-  description: 'Whose cosines: what features write, or what they read.',
+/** Of all texts together, which are read while the caller waits. */
+const mostTokens = 16_384;
+const by = z.enum(neighbourMeasures).default('decoder').openapi({
+  description:
+    'Cosine of what features write (decoder) or read (encoder), of the embeddings of their labels (label), of the tokens on which they fire (cofiring).',
 });
 const limitParameter = z.coerce.number().int().min(1).max(1000).default(defaultLimit);
 const neighbourErrors = [
@@ -35,7 +43,17 @@ const neighboursRequest = z
   .looseObject({
     feature: featureId,
     by,
-    sources: sourceNames.nullish().openapi({ description: 'Default: every source whose vectors have that width.' }),
+    sources: sourceNames.nullish().openapi({
+      description: 'Default: every source whose features can be compared; of collected co-firing the own one alone.',
+    }),
+    texts: z
+      .array(z.string().min(1))
+      .min(1)
+      .max(256)
+      .nullish()
+      .openapi({
+        description: `Texts to count co-firing on, together at most ${mostTokens} tokens. Default: what tiller sae stats collected.`,
+      }),
     limit: listLimit.default(defaultLimit),
   })
   .openapi('NeighborsRequest');
@@ -44,19 +62,26 @@ const getNeighbours = createRoute({
   method: 'get',
   path: '/api/v1/features/neighbors',
   operationId: 'getNeighbors',
-  summary: 'Features whose vectors point the same way',
+  summary: 'Features that are like one: by their vectors, their labels, or where they fire',
   tags: ['Features'],
   request: {
     query: z.strictObject({
       feature: featureId,
       by,
-      source: z.string().min(1).optional().openapi({ description: 'One source; default: all of that width.' }),
+      source: z.string().min(1).optional().openapi({ description: 'One source; default: all that can be compared.' }),
       limit: limitParameter,
     }),
   },
   responses: {
     ...ok('Largest cosine first.', neighboursSchema),
-    ...errorResponses(['invalid_request', ...neighbourErrors, 'not_ready', 'draining', 'internal']),
+    ...errorResponses([
+      'invalid_request',
+      ...neighbourErrors,
+      'statistics_missing',
+      'not_ready',
+      'draining',
+      'internal',
+    ]),
   },
 });
 
@@ -64,12 +89,12 @@ const postNeighbours = createRoute({
   method: 'post',
   path: '/api/v1/features/neighbors',
   operationId: 'postNeighbors',
-  summary: 'Features whose vectors point the same way, in chosen sources',
+  summary: 'Features that are like one, in chosen sources, or on texts of the request',
   tags: ['Features'],
   request: { body: { required: true, content: { 'application/json': { schema: neighboursRequest } } } },
   responses: {
     ...ok('Largest cosine first.', neighboursSchema),
-    ...errorResponses([...bodyErrors, ...neighbourErrors]),
+    ...errorResponses([...readingErrors, ...neighbourErrors, 'statistics_missing']),
   },
 });
 
@@ -128,26 +153,35 @@ const weights = createRoute({
 
 /** Neighbours, logit lens and virtual weights of a feature. */
 export function registerRelations(app: Router, services: Services): void {
-  const neighbours = async (query: z.infer<typeof neighboursRequest>, signal: AbortSignal) => {
-    const { feature, sources = null, limit } = query;
-    const found = await services.relations.neighbours({ feature, by: query.by, sources, limit }, signal);
-    return {
-      feature: toFeature(found.feature),
-      by: query.by,
-      neighbors: found.neighbours.map(toRelated),
-      sources: [...found.sources],
-      compared: found.compared,
-    };
+  const neighbours = async (
+    { feature, by: measure, sources = null, limit }: z.infer<typeof neighboursRequest>,
+    sequences: readonly Int32Array[] | null,
+    signal: AbortSignal,
+  ) => {
+    const query = { feature, by: measure, sources, sequences, limit };
+    return toNeighbours(measure, await services.relations.neighbours(query, signal));
   };
   app.openapi(getNeighbours, async (c) => {
     const { source, ...query } = c.req.valid('query');
     const sources = source === undefined ? null : [source];
-    return c.json(await neighbours({ ...query, sources }, c.req.raw.signal), 200);
+    return c.json(await neighbours({ ...query, sources }, null, c.req.raw.signal), 200);
   });
   app.use(postNeighbours.path, onPost(jsonBody(neighboursRequest, services)));
   app.openapi(
     postNeighbours,
-    async (c) => c.json(await neighbours(c.req.valid('json'), c.req.raw.signal), 200),
+    async (c) => {
+      const query = c.req.valid('json');
+      const { signal } = c.req.raw;
+      const { texts = null, feature } = query;
+      if (texts === null) return c.json(await neighbours(query, null, signal), 200);
+      if (query.by !== 'cofiring') {
+        const message = `Texts are for 'by': 'cofiring'; by ${query.by} nothing is read. Leave them out.`;
+        throw new TillerError('invalid_request', message, { param: 'texts' });
+      }
+      const { model } = await modelsOf(c, services)(modelOfFeature(feature));
+      const limits = { most: mostTokens, beyond: 'what tiller sae stats collects may be of any length' };
+      return c.json(await neighbours(query, await readingTexts(model, texts, limits, signal), signal), 200);
+    },
     bodyHook(neighboursRequest),
   );
   app.openapi(logits, async (c) => {
@@ -174,6 +208,12 @@ export function registerRelations(app: Router, services: Services): void {
     },
     bodyHook(weightsRequest),
   );
+}
+
+/** The model that a feature's id names; null for the first one. */
+function modelOfFeature(feature: string): string | null {
+  const parts = feature.trim().split('/');
+  return parts.length === 3 ? (parts[0] ?? null) : null;
 }
 
 /** Middleware for a path that is read with other methods too. */

@@ -1,11 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { TillerError } from '../../engine/core/index.ts';
 import { errorResponses, readingErrors } from '../http/error-responses.ts';
 import { bodyHook, jsonBody } from '../http/json-body.ts';
 import type { Router } from '../http/router.ts';
 import { modelsOf } from '../http/use-model.ts';
 import type { Services } from '../services.ts';
-import { readingPrompt } from './reading-prompt.ts';
+import { readingTexts } from './reading-texts.ts';
 
 /** Tokens of all texts together: each is run three times while the caller waits. `tiller sae eval` takes more. */
 const mostTokens = 16_384;
@@ -65,17 +64,12 @@ export function registerSourceEvaluation(app: Router, services: Services): void 
       const { texts } = c.req.valid('json');
       const { model } = await modelsOf(c, services)(name);
       const { signal } = c.req.raw;
-      const sequences: Int32Array[] = [];
-      let tokens = 0;
-      for (const text of texts) {
-        const ids = await readingPrompt(model, { text }, signal);
-        tokens += ids.length;
-        if (tokens > mostTokens) {
-          const message = `The texts have more than ${mostTokens} tokens: give fewer, or use tiller sae eval.`;
-          throw new TillerError('invalid_request', message, { param: 'texts' });
-        }
-        sequences.push(ids);
-      }
+      const sequences = await readingTexts(
+        model,
+        texts,
+        { most: mostTokens, beyond: 'tiller sae eval takes more' },
+        signal,
+      );
       const health = await model.evaluateSource({ source, sequences, signal });
       return c.json(
         {

@@ -1,9 +1,12 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { bodyErrors, errorResponses } from '../http/error-responses.ts';
+import { TillerError } from '../../engine/core/index.ts';
+import { errorResponses, readingErrors } from '../http/error-responses.ts';
 import { bodyHook, jsonBody } from '../http/json-body.ts';
 import type { Router } from '../http/router.ts';
+import { modelsOf } from '../http/use-model.ts';
 import type { Services } from '../services.ts';
 import type { CatalogRelease, SourceCard } from '../sources-port.ts';
+import { readingTexts } from './reading-texts.ts';
 import { comparisonSchema, toComparison } from './relation-schemas.ts';
 
 const figure = z.number().nullable();
@@ -46,7 +49,7 @@ const releaseSchema = z
     hook_points: z.array(z.string()).openapi({ description: 'N stands for a layer. Empty: not confirmed.' }),
     examples: z.array(z.string()).openapi({ description: 'What `tiller sae add` takes, of some of them.' }),
     centred: z.boolean().openapi({ description: 'Made with center_writing_weights: each mean is taken off.' }),
-    licence: z.string().nullable().openapi({ description: 'Null: not confirmed.' }),
+    licence: z.string().openapi({ description: 'As its page says it; `unconfirmed`: nobody has looked.' }),
     unsupported: z.string().nullable().openapi({ description: 'Why it is not read yet.' }),
   })
   .openapi('CatalogRelease');
@@ -100,11 +103,24 @@ const get = createRoute({
   },
 });
 
+/** Of all texts together, which are read while the caller waits. */
+const mostTokens = 16_384;
+
 const compareRequest = z
   .looseObject({
     a: z.string().min(1).max(300).openapi({ example: '8-res-4k' }),
     b: z.string().min(1).max(300).openapi({ example: '17-res-4k' }),
     model: z.string().min(1).nullish(),
+    by: z.enum(['decoder', 'activation']).default('decoder').openapi({
+      description:
+        'Cosine of decoder vectors, or Pearson correlation of activations on `texts`, of features that fire there often enough.',
+    }),
+    texts: z
+      .array(z.string().min(1))
+      .min(1)
+      .max(256)
+      .nullish()
+      .openapi({ description: `By activation: what is read, together at most ${mostTokens} tokens.` }),
     pairs: z.int().min(0).max(100_000).default(100).openapi({ description: 'How many pairs are listed, best first.' }),
   })
   .openapi('CompareRequest');
@@ -113,7 +129,7 @@ const compare = createRoute({
   method: 'post',
   path: '/api/v1/sources/compare',
   operationId: 'compareSources',
-  summary: 'Which features two dictionaries have in common, by the cosines of their decoder vectors',
+  summary: 'Which features two dictionaries have in common, by their decoder vectors or by where they fire',
   tags: ['Sources'],
   request: { body: { required: true, content: { 'application/json': { schema: compareRequest } } } },
   responses: {
@@ -121,7 +137,7 @@ const compare = createRoute({
       description: 'Greedy and optimal one-to-one matchings; two dictionaries of 4,096 features take some 20 s.',
       content: { 'application/json': { schema: comparisonSchema } },
     },
-    ...errorResponses([...bodyErrors, 'model_not_found', 'source_not_found', 'unsupported', 'queue_full', 'cancelled']),
+    ...errorResponses(readingErrors),
   },
 });
 
@@ -142,8 +158,22 @@ export function registerSources(app: Router, services: Services): void {
   app.openapi(
     compare,
     async (c) => {
-      const { a, b, model = null, pairs } = c.req.valid('json');
-      const comparison = await services.relations.compare(model, a, b, c.req.raw.signal);
+      const { a, b, model: name = null, by, texts = null, pairs } = c.req.valid('json');
+      const { signal } = c.req.raw;
+      let sequences: readonly Int32Array[] | null = null;
+      if ((by === 'activation') !== (texts !== null)) {
+        const message =
+          by === 'activation'
+            ? "Activations are compared on texts: give 'texts'."
+            : "Texts are for 'by': 'activation'; by decoder nothing is read. Leave them out.";
+        throw new TillerError('invalid_request', message, { param: 'texts' });
+      }
+      if (texts !== null) {
+        const { model } = await modelsOf(c, services)(name);
+        const limits = { most: mostTokens, beyond: 'tiller sae compare --by activation takes more' };
+        sequences = await readingTexts(model, texts, limits, signal);
+      }
+      const comparison = await services.relations.compare({ model: name, a, b, sequences }, signal);
       return c.json(toComparison(a, b, comparison, pairs), 200);
     },
     bodyHook(compareRequest),

@@ -10,6 +10,9 @@ const here = dirname(fileURLToPath(import.meta.url));
 /** Beside this file in a checkout, in the checkout's sae-registry/ when it runs from dist/. */
 const places = [here, resolve(here, '../../../sae-registry/catalog')].map((folder) => join(folder, 'releases.jsonl'));
 
+/** A licence that nobody has looked up. */
+export const unconfirmed = 'unconfirmed';
+
 const releaseSchema = z.strictObject({
   release: z.string(),
   /** On the Hugging Face Hub. */
@@ -29,8 +32,8 @@ const releaseSchema = z.strictObject({
   /** `N` stands for a layer. Empty: not confirmed. */
   hook_points: z.array(z.string()),
   made_with: madeWithSchema.optional(),
-  /** Missing: not confirmed. */
-  licence: z.string().optional(),
+  /** As its page says it; nobody has looked: `unconfirmed`. */
+  licence: z.string().default(unconfirmed),
   unsupported: z.string().optional(),
 });
 
@@ -61,7 +64,7 @@ export function catalogReleases(): readonly CatalogRelease[] {
 export function searchCatalog(words: string, releases = catalogReleases()): readonly CatalogRelease[] {
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
   return releases.filter((release) => {
-    const { repository, model, format, hook_points, widths, licence = '' } = release;
+    const { repository, model, format, hook_points, widths, licence } = release;
     const text = [release.release, repository, model, format, licence, ...hook_points, ...widths]
       .join(' ')
       .toLowerCase();

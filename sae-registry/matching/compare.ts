@@ -6,7 +6,7 @@ import { cosineMatrix, type PairValues, unitVectors } from './cosine-matrix.ts';
 import { greedyMatching, type Matching } from './greedy.ts';
 import { optimalMatching } from './optimal.ts';
 
-/** At or above these cosines a pair counts as the same feature found twice. */
+/** At or above these similarities a pair counts as the same feature found twice. */
 export const matchThresholds = [0.5, 0.7, 0.9] as const;
 /** A feature that is found again has a pair at least so good; what is less may be split or absorbed. */
 const found = 0.7;
@@ -20,13 +20,14 @@ const listed = 50;
 export interface Pair {
   readonly a: number;
   readonly b: number;
-  readonly cosine: number;
+  /** Cosine of their decoder vectors, or correlation of their activations. */
+  readonly similarity: number;
 }
 
 /** What one way of pairing found. Pairs are one to one. */
 export interface MatchingReport {
-  readonly meanCosine: number;
-  readonly medianCosine: number;
+  readonly meanSimilarity: number;
+  readonly medianSimilarity: number;
   /** For each threshold, pairs at or above it, and their share of A's and of B's features. */
   readonly found: readonly {
     readonly threshold: number;
@@ -39,7 +40,7 @@ export interface MatchingReport {
 /** A feature of one dictionary that several of the other have as their nearest. */
 export interface SplitCandidate {
   readonly feature: number;
-  readonly parts: readonly { readonly feature: number; readonly cosine: number }[];
+  readonly parts: readonly { readonly feature: number; readonly similarity: number }[];
 }
 
 /** A feature without a pair of its own, whose nearest is the pair of another. */
@@ -47,9 +48,9 @@ export interface AbsorbedCandidate {
   readonly feature: number;
   /** Its nearest in the other dictionary, and the feature of its own that this one is paired with. */
   readonly into: number;
-  readonly cosine: number;
+  readonly similarity: number;
   readonly pairedWith: number;
-  readonly pairCosine: number;
+  readonly pairSimilarity: number;
 }
 
 export interface Candidates<T> {
@@ -58,9 +59,15 @@ export interface Candidates<T> {
 }
 
 export interface Comparison {
+  readonly by: 'decoder' | 'activation';
   readonly featuresOfA: number;
   readonly featuresOfB: number;
-  /** Mean cosine of the optimal matching: 1 where both found the same directions. */
+  /** Features that were compared: all, or by activation those that fire on enough tokens. Shares are shares of these. */
+  readonly comparedOfA: number;
+  readonly comparedOfB: number;
+  /** By activation: over how many tokens; null else. */
+  readonly tokens: number | null;
+  /** Mean similarity of the optimal matching: 1 where both found the same. */
   readonly stability: number;
   readonly greedy: MatchingReport;
   readonly optimal: MatchingReport;
@@ -75,7 +82,7 @@ export interface Comparison {
 
 export interface CompareOptions {
   readonly pace: Pace | null;
-  readonly progress?: (stage: 'cosines' | 'matching', done: number, total: number) => void;
+  readonly progress?: (stage: 'cosines' | 'reading' | 'matching', done: number, total: number | null) => void;
 }
 
 /** Compares two dictionaries by the cosines of their decoder vectors. Throws `invalid_request` for other widths, or too many features. */
@@ -103,49 +110,63 @@ export async function compareDictionaries(a: Dictionary, b: Dictionary, options:
     pace,
     progress: (rows) => progress?.('cosines', rows, a.features),
   });
-  const rows = Math.min(a.features, b.features);
-  const greedy = await greedyMatching(cosines, pace);
-  const optimal = await optimalMatching(cosines, { pace, progress: (done) => progress?.('matching', done, rows) });
-  return report(cosines, greedy, optimal);
+  return {
+    ...(await comparePairs(cosines, options)),
+    by: 'decoder',
+    featuresOfA: a.features,
+    featuresOfB: b.features,
+    tokens: null,
+  };
 }
 
-/** The figures of both matchings over the cosines. */
-export function report(cosines: PairValues, greedy: Matching, optimal: Matching): Comparison {
-  const { rows, columns } = cosines;
-  const pairs = pairsOf(cosines, optimal);
+/** What both ways of pairing make of the similarities of all pairs; features are rows and columns. */
+export async function comparePairs(
+  pairValues: PairValues,
+  { pace, progress }: CompareOptions,
+): Promise<Omit<Comparison, 'by' | 'featuresOfA' | 'featuresOfB' | 'tokens'>> {
+  const rows = Math.min(pairValues.rows, pairValues.columns);
+  const greedy = await greedyMatching(pairValues, pace);
+  const optimal = await optimalMatching(pairValues, { pace, progress: (done) => progress?.('matching', done, rows) });
+  return report(pairValues, greedy, optimal);
+}
+
+/** The figures of both matchings over the similarities. */
+function report(pairValues: PairValues, greedy: Matching, optimal: Matching): Awaited<ReturnType<typeof comparePairs>> {
+  const { rows, columns } = pairValues;
+  const pairs = pairsOf(pairValues, optimal);
   const rowOf: Matching = new Int32Array(columns).fill(-1);
   for (const { a, b } of pairs) rowOf[b] = a;
   const optimalReport = matchingReport(pairs, rows, columns);
-  const cosine = (a: number, b: number) => cosines.values[a * columns + b];
-  const turned = (b: number, a: number) => cosine(a, b);
-  const [nearestInB, nearestInA] = nearest(cosines);
+  const similarity = (a: number, b: number) => pairValues.values[a * columns + b];
+  const turned = (b: number, a: number) => similarity(a, b);
+  const [nearestInB, nearestInA] = nearest(pairValues);
   return {
-    featuresOfA: rows,
-    featuresOfB: columns,
-    stability: optimalReport.meanCosine,
-    greedy: matchingReport(pairsOf(cosines, greedy), rows, columns),
+    comparedOfA: rows,
+    comparedOfB: columns,
+    stability: optimalReport.meanSimilarity,
+    greedy: matchingReport(pairsOf(pairValues, greedy), rows, columns),
     optimal: optimalReport,
     pairs,
-    splitInB: splits(nearestInA, cosine, rows),
+    splitInB: splits(nearestInA, similarity, rows),
     splitInA: splits(nearestInB, turned, columns),
-    absorbedInB: absorbed(nearestInB, optimal, rowOf, cosine),
+    absorbedInB: absorbed(nearestInB, optimal, rowOf, similarity),
     absorbedInA: absorbed(nearestInA, rowOf, optimal, turned),
   };
 }
 
 function pairsOf({ columns, values }: PairValues, matching: Matching): readonly Pair[] {
-  return Array.from(matching, (b, a) => ({ a, b, cosine: b < 0 ? Number.NaN : values[a * columns + b] }))
+  return Array.from(matching, (b, a) => ({ a, b, similarity: b < 0 ? Number.NaN : values[a * columns + b] }))
     .filter(({ b }) => b >= 0)
-    .sort((one, other) => other.cosine - one.cosine || one.a - other.a);
+    .sort((one, other) => other.similarity - one.similarity || one.a - other.a);
 }
 
 function matchingReport(pairs: readonly Pair[], rows: number, columns: number): MatchingReport {
   const count = pairs.length;
   return {
-    meanCosine: count === 0 ? 0 : pairs.reduce((sum, { cosine }) => sum + cosine, 0) / count,
-    medianCosine: pairs[Math.floor((count - 1) / 2)]?.cosine ?? 0,
+    meanSimilarity: count === 0 ? 0 : pairs.reduce((sum, { similarity }) => sum + similarity, 0) / count,
+    medianSimilarity: pairs[Math.floor((count - 1) / 2)]?.similarity ?? 0,
     found: matchThresholds.map((threshold) => {
-      const good = pairs.filter(({ cosine }) => cosine >= threshold).length;
+      const good = pairs.filter(({ similarity }) => similarity >= threshold).length;
       return { threshold, pairs: good, shareOfA: good / rows, shareOfB: good / columns };
     }),
   };
@@ -168,16 +189,16 @@ function nearest({ rows, columns, values }: PairValues): [Int32Array, Int32Array
 /** `nearestHere` gives for each feature of the other dictionary the nearest of `features` here. */
 function splits(
   nearestHere: Int32Array,
-  cosine: (here: number, other: number) => number,
+  similarity: (here: number, other: number) => number,
   features: number,
 ): Candidates<SplitCandidate> {
-  const parts = Array.from({ length: features }, (): { feature: number; cosine: number }[] => []);
+  const parts = Array.from({ length: features }, (): { feature: number; similarity: number }[] => []);
   for (const [other, here] of nearestHere.entries()) {
-    const value = cosine(here, other);
-    if (value >= related) parts[here]?.push({ feature: other, cosine: value });
+    const value = similarity(here, other);
+    if (value >= related) parts[here]?.push({ feature: other, similarity: value });
   }
   const all = parts
-    .map((each, feature) => ({ feature, parts: each.sort((x, y) => y.cosine - x.cosine) }))
+    .map((each, feature) => ({ feature, parts: each.sort((x, y) => y.similarity - x.similarity) }))
     .filter((candidate) => candidate.parts.length >= 2)
     .sort((x, y) => y.parts.length - x.parts.length || x.feature - y.feature);
   return { count: all.length, best: all.slice(0, listed) };
@@ -187,18 +208,18 @@ function absorbed(
   nearestThere: Int32Array,
   matchOfHere: Matching,
   matchOfThere: Matching,
-  cosine: (here: number, there: number) => number,
+  similarity: (here: number, there: number) => number,
 ): Candidates<AbsorbedCandidate> {
   const all = Array.from(nearestThere, (into, feature): AbsorbedCandidate => {
     const pairedWith = matchOfThere[into];
-    const pairCosine = pairedWith < 0 ? 0 : cosine(pairedWith, into);
-    return { feature, into, cosine: cosine(feature, into), pairedWith, pairCosine };
+    const pairSimilarity = pairedWith < 0 ? 0 : similarity(pairedWith, into);
+    return { feature, into, similarity: similarity(feature, into), pairedWith, pairSimilarity };
   })
-    .filter(({ feature, pairedWith, pairCosine, cosine: near }) => {
+    .filter(({ feature, pairedWith, pairSimilarity, similarity: near }) => {
       const own = matchOfHere[feature];
-      const alone = own < 0 || cosine(feature, own) < found;
-      return alone && pairedWith !== feature && pairedWith >= 0 && pairCosine >= found && near >= related;
+      const alone = own < 0 || similarity(feature, own) < found;
+      return alone && pairedWith !== feature && pairedWith >= 0 && pairSimilarity >= found && near >= related;
     })
-    .sort((x, y) => y.cosine - x.cosine || x.feature - y.feature);
+    .sort((x, y) => y.similarity - x.similarity || x.feature - y.feature);
   return { count: all.length, best: all.slice(0, listed) };
 }

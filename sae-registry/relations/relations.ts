@@ -1,25 +1,17 @@
-import { nearest, TillerError } from '../../engine/core/index.ts';
+import { TillerError } from '../../engine/core/index.ts';
 import { featureSummary } from '../feature-detail.ts';
 import type { FeatureSummary } from '../feature-shapes.ts';
-import { type CompareOptions, type Comparison, compareDictionaries } from '../matching/compare.ts';
+import { type Comparison, compareDictionaries } from '../matching/compare.ts';
+import { compareActivations, type SourceReadings } from '../matching/compare-activations.ts';
 import type { Registry } from '../registry.ts';
 import type { Source } from '../source.ts';
-import type { Ranked } from './best-list.ts';
 import { decoderDirections, encoderDirections } from './feature-directions.ts';
 import { type LogitLens, logitLens, type UnembeddingReader } from './logit-lens.ts';
 import { nearestVectors } from './neighbours.ts';
 import type { Pace } from './pace.ts';
+import { findRelated, type RelatedFeature } from './related-feature.ts';
 import { streamDepth } from './stream-depth.ts';
 import { virtualWeights } from './virtual-weights.ts';
-
-/** Another feature and what it has to do with the one that was asked about. */
-export interface RelatedFeature extends FeatureSummary {
-  readonly hookPoint: string;
-  /** A cosine, or a weight. */
-  readonly value: number;
-  /** What x·encoder has to exceed for it to fire, its bias taken off; null where that alone does not say it. */
-  readonly effectiveThreshold: number | null;
-}
 
 export interface Neighbours {
   readonly feature: FeatureSummary;
@@ -73,31 +65,13 @@ export interface Relations {
     readonly hookPoint: string;
     readonly readers: readonly FeatureWeights[];
   }>;
-  /** Pairs the features of two sources. */
-  compare(a: string, b: string, progress?: CompareOptions['progress']): Promise<Comparison>;
+  /** Pairs the features of two sources: by their decoder vectors, or by their activations where `read` reads texts in both. */
+  compare(a: string, b: string, read?: (sources: readonly string[]) => SourceReadings): Promise<Comparison>;
 }
 
 export function createRelations({ registry, unembedding, pace }: RelationsOptions): Relations {
   const { sources, store } = registry;
-  const locate = (feature: string) => {
-    const source = registry.sourceOf(feature, 'feature');
-    return { source, index: Number(feature.trim().split('/').at(-1)) };
-  };
-  const find = (name: string, param: string): Source => {
-    const source = sources.find((candidate) => candidate.name === name || candidate.id === name);
-    if (source) return source;
-    const names = sources.map((candidate) => candidate.name);
-    throw new TillerError('source_not_found', `There is no source '${name}'. Loaded: ${names.join(', ') || 'none'}.`, {
-      param,
-      suggestions: nearest(name, names),
-    });
-  };
-  const related = (source: Source, { index, value }: Ranked): RelatedFeature => ({
-    ...featureSummary(store, source, index),
-    hookPoint: source.hookPoint,
-    value,
-    effectiveThreshold: effectiveThreshold(source, index),
-  });
+  const { locate, find, related } = findRelated(registry);
   const written = (feature: string) => {
     const { source, index } = locate(feature);
     const depth = streamDepth(source.hookPoint);
@@ -167,18 +141,13 @@ export function createRelations({ registry, unembedding, pace }: RelationsOption
       }
       return { feature: summary, hookPoint: source.hookPoint, readers };
     },
-    compare(a, b, progress) {
+    compare(a, b, read) {
       const [one, other] = [find(a, 'a'), find(b, 'b')];
-      return compareDictionaries(one.dictionary, other.dictionary, { pace, progress });
+      if (!read) return compareDictionaries(one.dictionary, other.dictionary, { pace });
+      const ids = [...new Set([one.id, other.id])];
+      return compareActivations(one.dictionary, other.dictionary, read(ids), { pace });
     },
   };
-}
-
-/** p > threshold with p = x·encoder + bias: what the first part has to exceed. */
-function effectiveThreshold({ dictionary }: Source, index: number): number | null {
-  if (!dictionary.readsByRow) return null;
-  const { threshold, bias } = dictionary.feature(index);
-  return threshold - bias;
 }
 
 function readingPlace({ dictionary, hookPoint }: Source): string {

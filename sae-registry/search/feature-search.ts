@@ -1,6 +1,7 @@
 import { TillerError } from '../../engine/core/index.ts';
 import type { TextEmbedder } from '../embedder/text-embedder.ts';
 import { openThread, Thread } from '../threads/thread.ts';
+import type { LabelNeighbours } from './label-neighbours.ts';
 import type { FoundFeature, RankedFeature, SearchPage, SearchQuery } from './query.ts';
 import { searchHandlers } from './search-handlers.ts';
 import type { QueryVector } from './searcher.ts';
@@ -57,6 +58,11 @@ export class FeatureSearch {
     const vector = await this.#vectorOf(text);
     if (vector === null) throw this.#noEmbedder('query');
     return this.#thread.call<RankedFeature[]>('rerank', { ids, vector });
+  }
+
+  /** Throws like `Searcher.labelNeighbours`. Needs no embedder: what is compared is in the store. */
+  labelNeighbours(feature: string, sources: readonly string[], limit: number): Promise<LabelNeighbours> {
+    return this.#thread.call<LabelNeighbours>('labelNeighbours', { feature, sources, limit });
   }
 
   /** Bytes that the search thread holds. */

@@ -11,6 +11,11 @@ export function searchHandlers(path: string) {
     lookup: (ids: readonly string[]) => searcher.lookup(ids),
     rerank: ({ ids, vector }: { readonly ids: readonly string[]; readonly vector: QueryVector }) =>
       searcher.rerank(ids, vector),
+    labelNeighbours: (asked: {
+      readonly feature: string;
+      readonly sources: readonly string[];
+      readonly limit: number;
+    }) => searcher.labelNeighbours(asked.feature, asked.sources, asked.limit),
     memory: () => searcher.memory(),
   } satisfies Handlers;
   return { handlers, close: () => searcher.close() };

@@ -5,6 +5,7 @@ import { readCursor, writeCursor } from './cursor.ts';
 import { findFeatures } from './feature-lookup.ts';
 import { type Fused, fuse, wordWeight } from './fusion.ts';
 import { highlights } from './highlights.ts';
+import { type LabelNeighbours, labelNeighbours } from './label-neighbours.ts';
 import type { FoundFeature, RankedFeature, SearchHit, SearchMode, SearchPage, SearchQuery } from './query.ts';
 import { type Scope, scopeOf } from './scope.ts';
 import { SearchState } from './search-state.ts';
@@ -93,6 +94,14 @@ export class Searcher {
           return { ...found, similarity: best?.similarity ?? null };
         })
         .sort((a, b) => (b.similarity ?? -2) - (a.similarity ?? -2)),
+    );
+  }
+
+  /** The features of some sources whose labels mean the same as one's. Throws like `labelNeighbours`. */
+  labelNeighbours(feature: string, sources: readonly string[], limit: number): LabelNeighbours {
+    const stored = this.#connection.prepare('select embedder from label_embeddings limit 1').pluck();
+    return this.#consistently(this.#embedder ?? (stored.get() as string | undefined) ?? null, () =>
+      labelNeighbours(this.#state, feature, sources, limit),
     );
   }
 

@@ -105,6 +105,11 @@ export class VectorSearch {
     return near.sort((a, b) => b.score - a.score || byStanding(this.#table, a.slot, b.slot));
   }
 
+  /** A label's embedding, times 127; null where it has none. Not kept: it is overwritten when labels come. */
+  embeddingOf(slot: number): Int8Array | null {
+    return this.#embedded[slot] === 1 ? this.#valuesOf(slot) : null;
+  }
+
   #isIn(scope: Scope, slot: number): boolean {
     return this.#embedded[slot] === 1 && (scope.mask === null || scope.mask[slot] === 1);
   }

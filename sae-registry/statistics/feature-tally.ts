@@ -1,5 +1,7 @@
 import { deserialize, serialize } from 'node:v8';
 import type { SparseActivations } from '../../engine/core/index.ts';
+import { closestInSample, type FeatureCofirings } from '../cofiring/closest-in-sample.ts';
+import { FiringSample, type FiringState } from '../cofiring/firing-sample.ts';
 import { countedTokens } from '../rank-activations.ts';
 import type { FeatureFigures } from '../store/statistics.ts';
 import { TokenCounts } from './token-counts.ts';
@@ -14,6 +16,8 @@ const heldValues = 1024;
 const passages = 4;
 const [before, after] = [16, 8];
 const namedTokens = 10;
+/** Of each feature, the others that fire together with it most. */
+const keptCofirings = 32;
 
 /** A passage in token ids. */
 export interface Passage {
@@ -41,13 +45,14 @@ interface SavedFigures extends Pick<Figures, 'count' | 'sum' | 'max' | 'passages
 }
 
 /** Raised when what is saved changes. */
-const stateVersion = 1;
+const stateVersion = 2;
 
 interface State {
   readonly version: number;
   readonly tokens: number;
   readonly truncated: number;
   readonly features: ReadonlyMap<number, SavedFigures>;
+  readonly firings: FiringState;
 }
 
 /**
@@ -57,6 +62,7 @@ interface State {
 export class FeatureTally {
   readonly #sinkNorm: number | null;
   readonly #features = new Map<number, Figures>();
+  readonly #firings = new FiringSample();
   #tokens = 0;
   #truncated = 0;
 
@@ -83,6 +89,7 @@ export class FeatureTally {
       this.#tokens++;
       const [from, to] = [offsets[t] as number, offsets[t + 1] as number];
       if ((active[t] as number) > to - from) this.#truncated++;
+      this.#firings.add(indices.subarray(from, to));
       for (let at = from; at < to; at++) {
         const feature = indices[at] as number;
         const value = values[at] as number;
@@ -129,13 +136,25 @@ export class FeatureTally {
     for (const [feature, own] of this.#features) yield [feature, own.passages];
   }
 
+  /** Which of `features` features fire together, and over how many tokens that was counted. */
+  cofirings(features: number): { readonly tokens: number; readonly features: Iterable<FeatureCofirings> } {
+    const { tokens } = this.#firings;
+    return { tokens: tokens.length, features: closestInSample(tokens, features, keptCofirings) };
+  }
+
   /** Everything, for `restore`. */
   save(): Uint8Array {
     const saved = new Map<number, SavedFigures>();
     for (const [feature, { top, bins, tokens, ...plain }] of this.#features) {
       saved.set(feature, { ...plain, top: top.values(), bins: bins.state, tokens: tokens.entries() });
     }
-    const state: State = { version: stateVersion, tokens: this.#tokens, truncated: this.#truncated, features: saved };
+    const state: State = {
+      version: stateVersion,
+      tokens: this.#tokens,
+      truncated: this.#truncated,
+      features: saved,
+      firings: this.#firings.save(),
+    };
     return serialize(state);
   }
 
@@ -145,6 +164,7 @@ export class FeatureTally {
     if (state.version !== stateVersion) return false;
     this.#tokens = state.tokens;
     this.#truncated = state.truncated;
+    this.#firings.restore(state.firings);
     for (const [feature, { top, bins, tokens, ...plain }] of state.features) {
       this.#features.set(feature, {
         ...plain,

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { type SparseActivations, TillerError } from '../../engine/core/index.ts';
 import type { Source } from '../source.ts';
+import { writeCofirings } from '../store/cofirings.ts';
 import { writeExamples } from '../store/examples.ts';
 import { jobState, saveJobState } from '../store/job-states.ts';
 import { findJob, saveJob } from '../store/jobs.ts';
@@ -47,8 +48,8 @@ export interface StatisticsOutcome {
 }
 
 /**
- * Runs texts through the model and writes down what each feature of a source did: statistics and examples in place of those that were
- * there, at the end and all at once. What was read is saved as it goes: killed and begun again with the same texts it goes on, and ends
+ * Runs texts through the model and writes down what each feature of a source did: statistics, examples and what fires together in place of those
+ * that were there, at the end and all at once. What was read is saved as it goes: killed and begun again with the same texts it goes on, and ends
  * with the same numbers. Throws `invalid_request` for texts that are not those it began with, or none.
  */
 export async function runStatisticsJob(job: StatisticsJob): Promise<StatisticsOutcome> {
@@ -112,9 +113,11 @@ function finish(
       passages.map(({ tokenIds, values, peak }) => ({ tokens: Array.from(tokenIds, tokenText), values, peak })),
     );
   }
+  const cofirings = tally.cofirings(features);
   writeStore(store, () => {
     writeStatistics(store, origin, figures);
     writeExamples(store, origin, examples);
+    writeCofirings(store, { source: source.key, version, tokens: cofirings.tokens }, cofirings.features);
     end.save('done');
   });
   const silent = figures.filter(({ density }) => density === 0).length;

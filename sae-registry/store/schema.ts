@@ -186,6 +186,24 @@ export const examples = sqliteTable(
   (table) => [primaryKey({ columns: [table.source, table.feature, table.rank] })],
 );
 
+/** Which other features of its source a feature fires together with most, over a sample of tokens (cofiring/). */
+export const cofirings = sqliteTable(
+  'cofirings',
+  {
+    source: ofSource(),
+    feature: integer('feature').notNull(),
+    /** Of the run: that of its statistics. */
+    version: text('version').notNull(),
+    /** In the sample: the same for all features of a source. */
+    tokens: integer('tokens').notNull(),
+    /** Tokens of the sample on which it fires. Features that fire on none have no row. */
+    fired: integer('fired').notNull(),
+    /** Largest firing cosine first; of each three little-endian uint32: index, tokens with both, tokens with it. */
+    others: blob('others', { mode: 'buffer' }).notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.source, table.feature] })],
+);
+
 /** A label's text as a direction, for search by meaning. */
 export const labelEmbeddings = sqliteTable('label_embeddings', {
   label: integer('label')

@@ -1,4 +1,5 @@
 import type { acquireModel } from '../../engine/checkpoint/acquire/index.ts';
+import type { acquireEmbedder } from '../../sae-registry/embedder/embedder-files.ts';
 import type { Config } from '../config.ts';
 import type { LabelSettings } from '../labelling/label-command.ts';
 import type { ScoreSettings } from '../labelling/score-command.ts';
@@ -25,6 +26,7 @@ export interface Actions {
   /** Scores labels of a source of the store, and returns what to print. */
   runSaeScore(config: Config, source: string, settings: ScoreSettings): Promise<string>;
   readonly acquireModel: typeof acquireModel;
+  readonly acquireEmbedder: typeof acquireEmbedder;
 }
 
 /** Everything that the commands touch of the world. */

@@ -30,6 +30,8 @@ export interface DoctorReport {
   readonly compiler: string | null;
   readonly python: { readonly pip: string | null; readonly problem: string | null };
   readonly cache: { readonly folder: string; readonly free: number | null; readonly models: readonly CacheEntry[] };
+  /** What may be held of dictionaries beside each model, taken when they are used. `matrices`: null is no limit. */
+  readonly dictionaries: { readonly matrices: number | null; readonly encoders: number; readonly unembedding: number };
   readonly models: readonly ModelEstimate[];
   /** Published models that can be had by their repository's name. */
   readonly published: readonly PublishedEstimate[];
@@ -81,6 +83,11 @@ export async function gatherReport(config: Config, version: string): Promise<Doc
     compiler,
     python,
     cache: { folder: config.cacheDir, free, models: cached },
+    dictionaries: {
+      matrices: config.saeMemoryBytes,
+      encoders: config.encoderMemoryBytes,
+      unembedding: config.unembeddingMemoryBytes,
+    },
     models: catalog.map((model) => estimate(model, config, memory, operators)),
     published: publishedModels.map((model) => estimatePublished(model, memory.available, operators)),
   };

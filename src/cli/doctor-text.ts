@@ -18,6 +18,7 @@ export function renderReport(report: DoctorReport): string {
       report.cache.free === null ? 'free space unknown' : `${formatBytes(report.cache.free)} free`
     }`,
     ...report.cache.models.map(cached),
+    dictionaries(report),
     ...report.models.map(fits),
     ...published(report),
   ].join('\n');
@@ -64,6 +65,15 @@ function runtime({ runtime, platform }: DoctorReport): string[] {
     `  ONNX Runtime: ${runtime.path}${tried}`,
     '  GPU: not used; .npmrc skips the CUDA download of onnxruntime-node (see the README on how to turn it on)',
   ];
+}
+
+/** What is held beside each model while dictionaries are used, and which flags say so. */
+function dictionaries({ dictionaries: { matrices, encoders, unembedding } }: DoctorReport): string {
+  return (
+    `  dictionaries of a model, as they are used: matrices up to ${matrices === null ? '256 MiB each' : formatBytes(matrices)} ` +
+    `(--sae-memory-bytes), encoders up to ${formatBytes(encoders)} (--encoder-memory-bytes), its unembedding where that takes no ` +
+    `more than ${formatBytes(unembedding)} (--unembedding-memory-bytes)`
+  );
 }
 
 const stateWords: Readonly<Record<CacheEntry['state'], string>> = {

@@ -56,7 +56,7 @@ function catalogText(found: readonly CatalogRelease[]): string {
     layersText(release.layers),
     release.widths.join(' '),
     `${release.dictionaries}`,
-    release.licence ?? 'not confirmed',
+    release.licence,
     `${release.release}/${release.examples[0] ?? Object.keys(release.paths ?? {})[0] ?? ''}`,
   ]);
   const heading = ['release', 'model', 'format', 'layers', 'widths', 'dictionaries', 'licence', 'add as'];

@@ -8,6 +8,7 @@ import { type OpenModelOptions, openModel } from '../open-model.ts';
 import { textSequences } from '../reading-texts.ts';
 import type { EvalSettings } from '../sae-settings.ts';
 import { evaluateSource } from './evaluate.ts';
+import { upTo } from './up-to.ts';
 
 /** Evaluates a source on the texts of a file, up to so many tokens. */
 export async function runSaeEval(
@@ -38,15 +39,5 @@ export async function runSaeEval(
     }
   } finally {
     store.close();
-  }
-}
-
-/** Whole sequences until so many tokens have been given. */
-async function* upTo(tokens: number, sequences: AsyncIterable<Int32Array>): AsyncGenerator<Int32Array> {
-  let given = 0;
-  for await (const sequence of sequences) {
-    if (given >= tokens) return;
-    given += sequence.length;
-    yield sequence;
   }
 }

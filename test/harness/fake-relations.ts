@@ -10,8 +10,8 @@ const related: RelatedFeature = {
   effectiveThreshold: 0.25,
 };
 const report = {
-  meanCosine: 0.5,
-  medianCosine: 0.4,
+  meanSimilarity: 0.5,
+  medianSimilarity: 0.4,
   found: [{ threshold: 0.5, pairs: 1, shareOfA: 0.125, shareOfB: 0.25 }],
 };
 
@@ -20,7 +20,15 @@ export function fakeRelations(asked: unknown[]): RelationService {
   return {
     neighbours: async (query) => {
       asked.push(query);
-      return { feature, neighbours: [related], sources: ['toy-chat/3-res'], compared: 8 };
+      const counts = query.by === 'cofiring' ? { fired: 4, together: 2 } : null;
+      return {
+        feature,
+        neighbours: [{ ...related, cofiring: counts }],
+        sources: ['toy-chat/3-res'],
+        compared: 8,
+        notEmbedded: query.by === 'label' ? 1 : null,
+        counted: counts && { tokens: 20, fired: 4, version: query.sequences ? null : 'v1' },
+      };
     },
     logits: async (id, limit) => {
       asked.push({ id, limit });
@@ -35,20 +43,24 @@ export function fakeRelations(asked: unknown[]): RelationService {
       const logits = query.tokens && [{ tokenId: 5, token: ' 5', value: 1 }];
       return { feature, hookPoint: 'blocks.3.hook_resid_post', readers, logits };
     },
-    compare: async (model, a, b) => {
-      asked.push({ model, a, b });
-      if (b === 'none') throw new TillerError('source_not_found', "There is no source 'none'.", { param: 'b' });
-      const split = { feature: 1, parts: [{ feature: 2, cosine: 0.5 }] };
-      const absorbed = { feature: 1, into: 2, cosine: 0.5, pairedWith: 3, pairCosine: 0.75 };
+    compare: async (query) => {
+      asked.push(query);
+      if (query.b === 'none') throw new TillerError('source_not_found', "There is no source 'none'.", { param: 'b' });
+      const split = { feature: 1, parts: [{ feature: 2, similarity: 0.5 }] };
+      const absorbed = { feature: 1, into: 2, similarity: 0.5, pairedWith: 3, pairSimilarity: 0.75 };
       return {
+        by: query.sequences ? 'activation' : 'decoder',
         featuresOfA: 8,
         featuresOfB: 4,
+        comparedOfA: 7,
+        comparedOfB: 3,
+        tokens: query.sequences?.length ?? null,
         stability: 0.5,
         greedy: report,
         optimal: report,
         pairs: [
-          { a: 1, b: 2, cosine: 0.75 },
-          { a: 2, b: 3, cosine: 0.25 },
+          { a: 1, b: 2, similarity: 0.75 },
+          { a: 2, b: 3, similarity: 0.25 },
         ],
         splitInB: { count: 1, best: [split] },
         splitInA: { count: 0, best: [] },
@@ -104,7 +116,7 @@ export const fakeSources: SourceService = {
         hookPoints: ['blocks.N.hook_resid_post'],
         examples: ['toy-res/0'],
         centred: true,
-        licence: null,
+        licence: 'unconfirmed',
         unsupported: null,
       },
     ].filter(({ release }) => release.includes(words)),

@@ -23,7 +23,8 @@ const steering = {
     },
   ],
 };
-const asked = { messages, max_tokens: 24, temperature: 0.7, seed: 5 };
+/** With log-probabilities: every bit of them is compared, of first replies by the graph with every hook point open and of later ones. */
+const asked = { messages, max_tokens: 24, temperature: 0.7, seed: 5, logprobs: true, top_logprobs: 2 };
 /** Without what is measured: its last digits depend on the graph that ran and on what of the prompt was cached. */
 const exact = ({ relative_dose: _dose, value_read_back: _read, coefficient, ...edit }: SteeringBlockEdit) => ({
   ...edit,

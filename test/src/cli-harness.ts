@@ -35,7 +35,7 @@ export async function cli(
     environment: options.environment ?? { HOME: '/nowhere' },
     version: '1.2.3',
     actions: {
-      ...{ runServe: refuse, runSteer: refuse, runCollect: refuse, acquireModel: refuse },
+      ...{ runServe: refuse, runSteer: refuse, runCollect: refuse, acquireModel: refuse, acquireEmbedder: refuse },
       ...{ runSaeLabel: refuse, runSaeScore: refuse },
       ...options.actions,
     },

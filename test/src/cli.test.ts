@@ -111,11 +111,20 @@ describe('tiller pull', () => {
     };
     const flags = ['pull', 'm', '--verify', '--offline', '--cache-dir', '/c'];
     const environment = { HF_TOKEN: 'hf_x', HF_ENDPOINT: 'https://mirror.example', PATH: '/bin' };
-    expect(await cli(flags, { actions: { acquireModel }, environment })).toEqual({
+    const embedders: AcquireOptions[] = [];
+    const acquireEmbedder = (options: AcquireOptions) => {
+      embedders.push(options);
+      options.onProgress?.({ label: 'Embedder', done: 1_000_000, total: 2_000_000, unit: 'bytes' });
+      return Promise.resolve({ model: '/c/model.onnx', tokenizer: '/c/tokenizer.json' });
+    };
+    expect(await cli(flags, { actions: { acquireModel, acquireEmbedder }, environment })).toEqual({
       code: 0,
       stdout: '/c/m.gguf\n',
-      stderr: 'Downloading: 5.00 MB of 10.0 MB (50 %)\nThe Hub was away.\nm from the Hugging Face Hub\n',
+      stderr:
+        'Downloading: 5.00 MB of 10.0 MB (50 %)\nThe Hub was away.\nm from the Hugging Face Hub\n' +
+        'Embedder: 1.00 MB of 2.00 MB (50 %)\nlabel embedder: there\n',
     });
+    expect(embedders).toMatchObject([{ folder: null, cacheDirectory: '/c', offline: true, verify: true }]);
     expect(calls[0]?.[0]).toBe('m');
     expect(calls[0]?.[1]).toMatchObject({
       cacheDirectory: '/c',
@@ -124,6 +133,17 @@ describe('tiller pull', () => {
       hub: { token: 'hf_x', endpoint: 'https://mirror.example' },
       childEnvironment: { PATH: '/bin' },
     });
+  });
+
+  it('gets the embedder too, says what is missing without it, and leaves it out where it is switched off', async () => {
+    const acquireModel = () => Promise.resolve({ name: 'm', path: '/c/m.gguf', source: 'cache' as const });
+    const acquireEmbedder = () =>
+      Promise.reject(new TillerError('model_unavailable', 'No source had it.', { param: '--embedder' }));
+    const actions = { acquireModel, acquireEmbedder };
+    const without = await cli(['pull', 'm'], { actions });
+    expect(without).toMatchObject({ code: 1, stdout: '/c/m.gguf\n' });
+    expect(without.stderr).toMatch(/model is there, but not the label embedder: No source had it.*--embedder none/);
+    expect(await cli(['pull', 'm', '--embedder', 'none'], { actions })).toMatchObject({ code: 0 });
   });
 });
 

@@ -15,10 +15,27 @@ describe('relations of a feature', () => {
     const expected = { by: 'decoder', neighbors: [related], sources: ['toy-chat/3-res'], compared: 8 };
     const got = await app().get(`/api/v1/features/neighbors?feature=${feature}&source=3-res&limit=3`);
     expect(await got.json()).toMatchObject(expected);
-    expect(asked.at(-1)).toEqual({ feature, by: 'decoder', sources: ['3-res'], limit: 3 });
+    expect(asked.at(-1)).toEqual({ feature, by: 'decoder', sources: ['3-res'], sequences: null, limit: 3 });
     const posted = await app().post('/api/v1/features/neighbors', { feature, by: 'encoder' });
     expect(await posted.json()).toMatchObject({ ...expected, by: 'encoder' });
-    expect(asked.at(-1)).toEqual({ feature, by: 'encoder', sources: null, limit: 10 });
+    expect(asked.at(-1)).toEqual({ feature, by: 'encoder', sources: null, sequences: null, limit: 10 });
+  });
+
+  it('are also those with like labels, and those that fire where it does, as collected or on texts', async () => {
+    const labelled = await app().get(`/api/v1/features/neighbors?feature=${feature}&by=label`);
+    expect(await labelled.json()).toMatchObject({ by: 'label', not_embedded: 1, counted: null });
+    const kept = await app().get(`/api/v1/features/neighbors?feature=${feature}&by=cofiring`);
+    const counts = { fired: 4, together: 2 };
+    expect(await kept.json()).toMatchObject({
+      neighbors: [{ ...related, cofiring: counts }],
+      not_embedded: null,
+      counted: { tokens: 20, fired: 4, version: 'v1' },
+    });
+    const body = { feature, by: 'cofiring', texts: ['one text', 'two'] };
+    const counted = await app().post('/api/v1/features/neighbors', body);
+    expect(await counted.json()).toMatchObject({ counted: { version: null } });
+    const { sequences } = asked.at(-1) as { readonly sequences: readonly Int32Array[] };
+    expect(sequences.map((ids) => ids.length > 0)).toEqual([true, true]);
   });
 
   it('are the tokens that it raises and lowers', async () => {
@@ -44,10 +61,18 @@ describe('relations of a feature', () => {
 
   it.each([
     ['/api/v1/features/neighbors', {}, 'feature'],
-    ['/api/v1/features/neighbors', { feature, by: 'label' }, 'by'],
+    ['/api/v1/features/neighbors', { feature, by: 'sound' }, 'by'],
+    ['/api/v1/features/neighbors', { feature, by: 'label', texts: ['a text'] }, 'texts'],
+    [
+      '/api/v1/features/neighbors',
+      { feature, by: 'cofiring', texts: Array.from({ length: 200 }, () => 'a '.repeat(100)) },
+      'texts',
+    ],
     ['/api/v1/features/neighbors', { feature, limit: 0 }, 'limit'],
     ['/api/v1/features/virtual-weights', { feature, tokens: [] }, 'tokens'],
     ['/api/v1/sources/compare', { a: 'x' }, 'b'],
+    ['/api/v1/sources/compare', { a: 'x', b: 'y', by: 'activation' }, 'texts'],
+    ['/api/v1/sources/compare', { a: 'x', b: 'y', texts: ['a text'] }, 'texts'],
   ])('are refused: %s %j', async (path, body, param) => {
     const response = await app().post(path, body);
     expect(response.status).toBe(400);
@@ -74,19 +99,27 @@ describe('sources', () => {
   it('are compared', async () => {
     const response = await app().post('/api/v1/sources/compare', { a: '3-res', b: '5-res', pairs: 1 });
     expect(await response.json()).toEqual({
-      ...{ a: '3-res', b: '5-res', features_of_a: 8, features_of_b: 4, stability: 0.5 },
-      greedy: expect.objectContaining({ mean_cosine: 0.5 }),
+      ...{ a: '3-res', b: '5-res', by: 'decoder', tokens: null, stability: 0.5 },
+      ...{ features_of_a: 8, features_of_b: 4, compared_of_a: 7, compared_of_b: 3 },
+      greedy: expect.objectContaining({ mean_similarity: 0.5 }),
       optimal: {
-        mean_cosine: 0.5,
-        median_cosine: 0.4,
+        mean_similarity: 0.5,
+        median_similarity: 0.4,
         found: [{ threshold: 0.5, pairs: 1, share_of_a: 0.125, share_of_b: 0.25 }],
       },
-      pairs: [{ a: 1, b: 2, cosine: 0.75 }],
-      split_in_b: { count: 1, best: [{ feature: 1, parts: [{ feature: 2, cosine: 0.5 }] }] },
+      pairs: [{ a: 1, b: 2, similarity: 0.75 }],
+      split_in_b: { count: 1, best: [{ feature: 1, parts: [{ feature: 2, similarity: 0.5 }] }] },
       split_in_a: { count: 0, best: [] },
-      absorbed_in_b: { count: 1, best: [{ feature: 1, into: 2, cosine: 0.5, paired_with: 3, pair_cosine: 0.75 }] },
+      absorbed_in_b: {
+        count: 1,
+        best: [{ feature: 1, into: 2, similarity: 0.5, paired_with: 3, pair_similarity: 0.75 }],
+      },
       absorbed_in_a: { count: 0, best: [] },
     });
     expect((await app().post('/api/v1/sources/compare', { a: '3-res', b: 'none' })).status).toBe(404);
+    const texts = ['one text', 'another'];
+    const read = await app().post('/api/v1/sources/compare', { a: '3-res', b: '5-res', by: 'activation', texts });
+    expect(await read.json()).toMatchObject({ by: 'activation', tokens: 2 });
+    expect(asked.at(-1)).toMatchObject({ model: null, a: '3-res', b: '5-res' });
   });
 });

@@ -153,12 +153,12 @@ describe('two dictionaries', () => {
       {
         feature: 0,
         parts: [
-          { feature: 0, cosine: expect.closeTo(Math.SQRT1_2) },
-          { feature: 1, cosine: expect.closeTo(Math.SQRT1_2) },
+          { feature: 0, similarity: expect.closeTo(Math.SQRT1_2) },
+          { feature: 1, similarity: expect.closeTo(Math.SQRT1_2) },
         ],
       },
     ]);
-    expect(result.absorbedInB.best).toMatchObject([{ feature: 3, into: 3, pairedWith: 2, pairCosine: 1 }]);
+    expect(result.absorbedInB.best).toMatchObject([{ feature: 3, into: 3, pairedWith: 2, pairSimilarity: 1 }]);
     expect(result.optimal.found[0]).toMatchObject({ threshold: 0.5, pairs: 3, shareOfA: 3 / 5, shareOfB: 3 / 6 });
     const turned = await compareDictionaries(b, a, { pace: null });
     expect(turned.splitInA).toEqual(result.splitInB);

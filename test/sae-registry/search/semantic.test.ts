@@ -183,3 +183,57 @@ describe('lookup and rerank', () => {
     );
   });
 });
+
+describe('features whose labels mean the same', () => {
+  const vectors = clusteredVectors(40, 4);
+
+  it('are those with the nearest embeddings, in the sources asked for, without an embedder', () => {
+    const [a, b] = [its.source('toy/a', { features: 20 }), its.source('toy/b', { features: 20 })];
+    const ids = [...its.label(a, Array(20).fill('x')), ...its.label(b, Array(20).fill('y'))];
+    const stored = eightBits(vectors);
+    its.embed(new Map(stored.map((values, at) => [ids[at] as number, values])));
+    const near = (sources: readonly number[]) =>
+      stored
+        .map((values, at) => ({
+          id: `toy/${at < 20 ? 'a' : 'b'}/${at % 20}`,
+          source: at < 20 ? 0 : 1,
+          cosine:
+            dot(values, stored[3] as Int8Array) /
+            Math.sqrt(dot(values, values) * dot(stored[3] as Int8Array, stored[3] as Int8Array)),
+        }))
+        .filter(({ id, source }) => id !== 'toy/a/3' && sources.includes(source))
+        .sort((x, y) => y.cosine - x.cosine)
+        .slice(0, 6);
+    for (const [sources, which] of [
+      [
+        ['toy/a', 'toy/b'],
+        [0, 1],
+      ],
+      [['toy/b'], [1]],
+    ] as const) {
+      const found = searcher.labelNeighbours('toy/a/3', sources, 6);
+      expect(found).toMatchObject({ label: 'x', labels: 20 * sources.length, missing: 0 });
+      const expected = near(which);
+      expect(found.neighbours.map(({ similarity }) => similarity)).toEqual(
+        expected.map(({ cosine }) => expect.closeTo(cosine, 1)),
+      );
+      expect(found.neighbours[0]?.id).toBe(expected[0]?.id);
+    }
+  });
+
+  it('stand once each, however many labels they have', () => {
+    const a = its.source('toy/a', { features: 3 });
+    const ids = [0, 1, 1, 1, 1, 1, 1, 2].flatMap((feature, at) => its.label(a, [`label ${at}`], { first: feature }));
+    its.embed(new Map(eightBits(vectors.slice(0, 8)).map((values, at) => [ids[at] as number, values])));
+    const found = searcher.labelNeighbours('toy/a/0', ['toy/a'], 2);
+    expect(found.neighbours.map(({ index }) => index).sort()).toEqual([1, 2]);
+  });
+
+  it('are refused of a feature without a label, or whose label is not embedded yet', () => {
+    const a = its.source('toy/a', { features: 3 });
+    its.label(a, ['only one']);
+    expect(() => searcher.labelNeighbours('toy/a/1', ['toy/a'], 2)).toThrow(/no label/);
+    expect(() => searcher.labelNeighbours('toy/a/0', ['toy/a'], 2)).toThrow(/not embedded yet/);
+    expect(() => searcher.labelNeighbours('toy/a/9', ['toy/a'], 2)).toThrow(/0 to 2/);
+  });
+});

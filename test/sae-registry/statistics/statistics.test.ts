@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { SparseActivations } from '../../../engine/core/index.ts';
 import {
+  cofiringsOf,
   examplesOf,
   findJob,
   openStore,
@@ -113,6 +114,7 @@ function written(store: Store, source: Source) {
   return Array.from({ length: features }, (_, j) => ({
     figures: statisticsOf(store, source.key, j),
     examples: examplesOf(store, source.key, j),
+    cofirings: cofiringsOf(store, source.key, j),
   }));
 }
 
@@ -159,6 +161,35 @@ describe('statistics of features over texts', () => {
         expect(Math.max(...(own ?? []))).toBe(peak);
       }
     }
+    store.close();
+  });
+
+  it('say which features fire together', async () => {
+    const store = await openStore(null);
+    const options = job(store);
+    expect(cofiringsOf(store, options.source.key, 0)).toBeNull();
+    const { tokens, version } = await runStatisticsJob(options);
+    const places = Array.from({ length: features }, (_, j) => {
+      const fired = texts.flatMap(({ activations: a }, text) =>
+        Array.from({ length: a.tokens }, (_, t) => t)
+          .filter((t) => t > 0 && (a.norms[t] as number) <= 1000)
+          .filter((t) => a.indices.subarray(a.offsets[t], a.offsets[t + 1]).includes(j))
+          .map((t) => `${text}:${t}`),
+      );
+      return new Set(fired);
+    });
+    for (const [j, own] of places.entries()) {
+      const expected = places
+        .map((its, index) => ({ index, together: [...its].filter((at) => own.has(at)).length, fired: its.size }))
+        .filter(({ index, together }) => index !== j && together >= 3)
+        .sort(
+          (a, b) =>
+            b.together / Math.sqrt(own.size * b.fired) - a.together / Math.sqrt(own.size * a.fired) ||
+            a.index - b.index,
+        );
+      expect(cofiringsOf(store, options.source.key, j)).toEqual({ tokens, version, fired: own.size, others: expected });
+    }
+    expect(places.some(({ size }) => size === 0)).toBe(true);
     store.close();
   });
 

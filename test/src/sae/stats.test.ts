@@ -130,4 +130,33 @@ describe('tiller sae stats', () => {
       stderr: expect.stringMatching(/line 2/),
     });
   });
+
+  it('compares dictionaries by what fires where', async () => {
+    const turned = join(temporary, 'turned');
+    mkdirSync(turned);
+    writeSparseSafetensors(join(turned, 'sae_weights.safetensors'), {
+      // feature 6 − j reads input j, twice as strongly
+      W_enc: { dtype: 'F32', shape: [64, 8], values: new Map([0, 1, 2, 3].map((j) => [j * 8 + 6 - j, 2])) },
+      W_dec: { dtype: 'F32', shape: [8, 64], values: new Map([[9, 1]]) },
+      b_enc: { dtype: 'F32', shape: [8] },
+      b_dec: { dtype: 'F32', shape: [64] },
+    });
+    const cfg = { architecture: 'standard', d_in: 64, d_sae: 8, model_name: 'tiny-model', hook_name: hookPoint };
+    writeFileSync(join(turned, 'cfg.json'), JSON.stringify(cfg));
+    const where = ['--model', model, '--cache-dir', cacheDir, '--data-dir', dataDir];
+    const how = ['sae', 'compare', folder, turned, '--by', 'activation', '--texts', texts, ...where];
+    const found = JSON.parse((await cli([...how, '--json'])).stdout);
+    expect(found).toMatchObject({ by: 'activation', featuresOfA: 8, featuresOfB: 8 });
+    expect(found.comparedOfA).toBeGreaterThan(1);
+    expect(found.comparedOfB).toBe(found.comparedOfA);
+    expect(found.stability).toBeCloseTo(1, 4);
+    for (const { a, b } of found.pairs) expect(a + b).toBe(6);
+    const table = await cli(how);
+    expect(table.stdout).toMatch(
+      /8 features, of which \d fire often enough[\s\S]*mean correlation of the optimal matching/,
+    );
+    expect(await cli(['sae', 'compare', folder, turned, '--by', 'sound', ...where])).toMatchObject({ code: 2 });
+    const unread = await cli([...how, '--texts', join(temporary, 'none')]);
+    expect(unread).toMatchObject({ code: 1, stderr: expect.stringMatching(/none/) });
+  });
 });
