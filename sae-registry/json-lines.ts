@@ -11,37 +11,66 @@ export type JsonLine<T> = { readonly number: number } & (
   | { readonly value: null; readonly reason: string }
 );
 
+/** What lines must be: a schema, and where that takes too long for millions of lines, a check of its plainest cases. */
+export interface LineShape<T> {
+  readonly schema: z.ZodType<T>;
+  /** Whether the schema would give this very value. All others are the schema's to take or to refuse. */
+  isPlain(value: unknown): value is T;
+}
+
 /**
- * The lines of a JSON Lines file, one at a time, checked by `schema`; empty lines are passed over. Throws `source_invalid`
+ * The lines of a JSON Lines file, one at a time, checked by `shape`; empty lines are passed over. Throws `source_invalid`
  * naming file and line.
  */
-export async function* readJsonLines<T>(path: string, schema: z.ZodType<T>): AsyncGenerator<T> {
-  for await (const { number, value, reason } of eachJsonLine(createReadStream(path), schema)) {
-    if (reason !== null) throw sourceInvalid(`${path}, line ${number} ${reason}`);
-    yield value;
+export async function* readJsonLines<T>(path: string, shape: z.ZodType<T> | LineShape<T>): AsyncGenerator<T> {
+  for await (const values of readJsonBatches(path, shape)) for (const value of values) yield value;
+}
+
+/** The same, as many at a time as were read together: waiting for each line would take longer than reading it. */
+export async function* readJsonBatches<T>(path: string, shape: z.ZodType<T> | LineShape<T>): AsyncGenerator<T[]> {
+  for await (const lines of eachJsonBatch(createReadStream(path), shape)) {
+    yield lines.map(({ number, value, reason }) => {
+      if (reason !== null) throw sourceInvalid(`${path}, line ${number} ${reason}`);
+      return value;
+    });
   }
 }
 
 /** The lines of any stream of bytes, good and bad. Not a byte more than the longest line is held. */
 export async function* eachJsonLine<T>(
   chunks: AsyncIterable<Uint8Array>,
-  schema: z.ZodType<T>,
+  shape: z.ZodType<T> | LineShape<T>,
 ): AsyncGenerator<JsonLine<T>> {
+  for await (const lines of eachJsonBatch(chunks, shape)) for (const line of lines) yield line;
+}
+
+async function* eachJsonBatch<T>(
+  chunks: AsyncIterable<Uint8Array>,
+  shape: z.ZodType<T> | LineShape<T>,
+): AsyncGenerator<JsonLine<T>[]> {
+  const { schema, isPlain } = 'isPlain' in shape ? shape : { schema: shape, isPlain: null };
   let number = 0;
-  for await (const bytes of splitLines(chunks)) {
-    number++;
-    const line = bytes === null ? `is longer than ${maxLineBytes} bytes.` : parseLine(bytes, schema);
-    if (line === null) continue;
-    yield typeof line === 'string'
-      ? { number, value: null, reason: line }
-      : { number, value: line.value, reason: null };
+  for await (const texts of splitLines(chunks)) {
+    const lines: JsonLine<T>[] = [];
+    for (const bytes of texts) {
+      number++;
+      const line = bytes === null ? `is longer than ${maxLineBytes} bytes.` : parseLine(bytes, schema, isPlain);
+      if (line === null) continue;
+      if (typeof line === 'string') lines.push({ number, value: null, reason: line });
+      else lines.push({ number, value: line.value, reason: null });
+    }
+    if (lines.length > 0) yield lines;
   }
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** The value of a line, null of an empty one, or the reason why it has none. */
-function parseLine<T>(bytes: Uint8Array, schema: z.ZodType<T>): { readonly value: T } | string | null {
+function parseLine<T>(
+  bytes: Uint8Array,
+  schema: z.ZodType<T>,
+  isPlain: LineShape<T>['isPlain'] | null,
+): { readonly value: T } | string | null {
   let text: string;
   try {
     text = decoder.decode(bytes);
@@ -55,20 +84,21 @@ function parseLine<T>(bytes: Uint8Array, schema: z.ZodType<T>): { readonly value
   } catch {
     return 'is not JSON.';
   }
+  if (isPlain?.(value)) return { value };
   const checked = schema.safeParse(value);
   return checked.success ? { value: checked.data } : `is malformed: ${z.prettifyError(checked.error)}`;
 }
 
-/** Lines without their ends; null of one that is too long, which is passed over. */
-async function* splitLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array | null> {
+/** Lines without their ends, those of a chunk at a time; null of one that is too long, which is passed over. */
+async function* splitLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<(Uint8Array | null)[]> {
   let rest: Buffer = Buffer.alloc(0);
   let skipping = false;
   for await (const chunk of chunks) {
     rest = rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([rest, chunk]);
+    const lines: (Uint8Array | null)[] = [];
     let start = 0;
     for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10, start)) {
-      if (skipping) yield null;
-      else yield end - start > maxLineBytes ? null : rest.subarray(start, end);
+      lines.push(skipping || end - start > maxLineBytes ? null : rest.subarray(start, end));
       skipping = false;
       start = end + 1;
     }
@@ -77,7 +107,8 @@ async function* splitLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Ui
       skipping = true;
       rest = Buffer.alloc(0);
     }
+    yield lines;
   }
-  if (skipping) yield null;
-  else if (rest.length > 0) yield rest;
+  if (skipping) yield [null];
+  else if (rest.length > 0) yield [rest];
 }

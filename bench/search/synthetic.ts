@@ -34,6 +34,14 @@ export function syntheticLabels(seed: number): () => string {
   };
 }
 
+/** The first so many different ones. */
+export function distinctLabels(count: number, seed: number): string[] {
+  const label = syntheticLabels(seed);
+  const labels = new Set<string>();
+  while (labels.size < count) labels.add(label());
+  return [...labels];
+}
+
 /** A few telling words of labels that were never written: each query once. */
 export function syntheticQueries(count: number, seed: number): string[] {
   const random = seededRandom(seed);

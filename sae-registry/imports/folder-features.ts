@@ -1,5 +1,5 @@
-import { examplesOfLine, type FeatureLine, featureLineSchema, figuresOf } from '../feature-line.ts';
-import { readJsonLines } from '../json-lines.ts';
+import { examplesOfLine, type FeatureLine, featureLineShape, figuresOf } from '../feature-line.ts';
+import { readJsonBatches } from '../json-lines.ts';
 import { sourceInvalid } from '../source-error.ts';
 import {
   addArtifact,
@@ -11,7 +11,7 @@ import {
 } from '../store/index.ts';
 import { type NewFolderFile, newFolderFile } from './folder-file.ts';
 
-/** Features that are written together: other writers wait no longer than for these. */
+/** Features that are written together, and those that were read with the last of them: other writers wait no longer than for these. */
 const batch = 1000;
 
 /**
@@ -29,7 +29,7 @@ export async function importFolderFeatures(
   const file = await newFolderFile(store, source.key, folder, 'features.jsonl');
   if (file === null) return;
   const replaces = hasFigures(store, source.key);
-  if (replaces) for await (const _ of checkedLines(file, source.features));
+  if (replaces) for await (const _ of checkedBatches(file, source.features));
   const artifact = addArtifact(store, { kind: 'features', origin: file.path, hash: file.hash, bytes: file.bytes });
   const origin = { source: source.key, version: `${cardVersion ?? 0}-${file.hash.slice(0, 12)}`, artifact };
   const lines: FeatureLine[] = [];
@@ -45,9 +45,9 @@ export async function importFolderFeatures(
     lines.length = 0;
   };
   try {
-    for await (const line of checkedLines(file, source.features)) {
-      lines.push(line);
-      if (lines.length === batch) write();
+    for await (const some of checkedBatches(file, source.features)) {
+      lines.push(...some);
+      if (lines.length >= batch) write();
     }
     write();
   } catch (error) {
@@ -60,15 +60,15 @@ export async function importFolderFeatures(
   });
 }
 
-async function* checkedLines({ path }: NewFolderFile, features: number): AsyncGenerator<FeatureLine> {
+async function* checkedBatches({ path }: NewFolderFile, features: number): AsyncGenerator<FeatureLine[]> {
   const seen = new Uint8Array(features);
-  for await (const line of readJsonLines(path, featureLineSchema)) {
-    if (line.index >= features) {
-      throw sourceInvalid(`${path} has feature ${line.index}; the dictionary has ${features}.`);
+  for await (const lines of readJsonBatches(path, featureLineShape)) {
+    for (const { index } of lines) {
+      if (index >= features) throw sourceInvalid(`${path} has feature ${index}; the dictionary has ${features}.`);
+      if (seen[index] === 1) throw sourceInvalid(`${path} has feature ${index} twice.`);
+      seen[index] = 1;
     }
-    if (seen[line.index] === 1) throw sourceInvalid(`${path} has feature ${line.index} twice.`);
-    seen[line.index] = 1;
-    yield line;
+    yield lines;
   }
 }
 

@@ -34,11 +34,11 @@ export function fuse(
 ): Fused[] {
   const lexical = words === null ? null : rankFeatures(words.labels, featureOf);
   const semantic = near === null ? null : rankFeatures(near, featureOf);
-  return firstOfEach(scored(words, near, weight), featureOf).map((found) => ({
-    ...found,
-    lexicalRank: lexical?.get(featureOf(found.slot)) ?? null,
-    semanticRank: semantic?.get(featureOf(found.slot)) ?? null,
-  }));
+  return firstOfEach(scored(words, near, weight), featureOf).map(({ slot, score, similarity }) => {
+    const feature = featureOf(slot);
+    const [lexicalRank, semanticRank] = [lexical?.get(feature) ?? null, semantic?.get(feature) ?? null];
+    return { slot, score, similarity, lexicalRank, semanticRank };
+  });
 }
 
 /** Labels with their scores, best first. */
@@ -58,7 +58,12 @@ function scored(words: WordMatches | null, near: readonly Near[] | null, weight:
 
 /** Places of features from 1, each at its best label. */
 function rankFeatures(labels: readonly Ranked[], featureOf: (slot: number) => number): ReadonlyMap<number, number> {
-  return new Map(firstOfEach(labels, featureOf).map(({ slot }, at) => [featureOf(slot), at + 1]));
+  const ranks = new Map<number, number>();
+  for (const { slot } of labels) {
+    const feature = featureOf(slot);
+    if (!ranks.has(feature)) ranks.set(feature, ranks.size + 1);
+  }
+  return ranks;
 }
 
 function firstOfEach<T extends { readonly slot: number }>(

@@ -1,67 +1,47 @@
-/**
- * A WebAssembly module of one function, which counts the differing bits of a query and many rows of 384 bits: six 64-bit words a
- * row, each one exclusive-or and one population count, which JavaScript's numbers cannot do. A million rows take some 10 ms.
- *
- *     (memory (export "memory") 3)
- *     (func (export "distances") (param $row i32) (param $count i32) (param $out i32))
- *
- * The query's six words lie at address 0; row after row, 48 bytes each, from $row; the counts go to $out, 16 bits each.
- */
+import { i32, i64, instantiate, type ModuleMemory, unsigned } from './wasm.ts';
+
+/** 64-bit words of a row. */
 const words = 6;
 export const rowBytes = words * 8;
+/** Bits of what is given out that hold the count; the place lies above them. */
+export const countBits = 9;
 
-const i32 = 0x7f;
-const i64 = 0x7e;
-const [localGet, localSet, i64Const] = [0x20, 0x21, 0x42] as const;
-const [i64Load, i32Store16, i32Const] = [0x29, 0x3b, 0x41] as const;
-const [i32Add, i32Sub, i64Add, i64Xor, i64Popcnt, i32WrapI64] = [0x6a, 0x6b, 0x7c, 0x85, 0x7b, 0xa7] as const;
+const [localGet, localSet, i64Const, i32Const] = [0x20, 0x21, 0x42, 0x41] as const;
+const [i64Load, i32Store] = [0x29, 0x36] as const;
+const [i32Add, i32ShiftLeft, i32Or, i32AtMost, i32Below] = [0x6a, 0x74, 0x72, 0x4d, 0x49] as const;
+const [i64Add, i64Xor, i64Popcnt, i32WrapI64] = [0x7c, 0x85, 0x7b, 0xa7] as const;
 const [loop, branchIf, end, block, equalsZero, noResult] = [0x03, 0x0d, 0x0b, 0x02, 0x45, 0x40] as const;
-const [row, count, out, firstQueryWord] = [0, 1, 2, 3] as const;
-const pageBytes = 65_536;
+const [row, count, limit, out, firstQueryWord, place, differing] = [0, 1, 2, 3, 4, 10, 11] as const;
 const firstPages = 3;
-
-export interface ModuleMemory {
-  readonly buffer: ArrayBuffer;
-  grow(pages: number): number;
-}
-
-/** What is used of the global of this name, whose types come with a browser's only. */
-declare const WebAssembly: {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: unknown };
-};
 
 export interface HammingModule {
   readonly memory: ModuleMemory;
-  distances(row: number, count: number, out: number): void;
+  /**
+   * Of `count` rows from address `row`, those that differ from the query in at most `limit` bits: their places from 0 and their
+   * counts, `place << 9 | count`, 32 bits each, from `out`; the address after the last. There must be room for one more than
+   * there are rows. The query's six words lie at address 0.
+   */
+  near(row: number, count: number, limit: number, out: number): number;
 }
 
+/**
+ * Counts the differing bits of a query and many rows of 384 bits: six 64-bit words a row, each one exclusive-or and one population
+ * count, which JavaScript's numbers cannot do. A million rows take some 5 ms.
+ */
 export function createHammingModule(): HammingModule {
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(moduleBytes()));
-  return instance.exports as HammingModule;
-}
-
-/** Makes the memory hold at least so many bytes. Views of it from before are of no use any more. */
-export function growTo(memory: ModuleMemory, bytes: number): void {
-  const missing = Math.ceil((bytes - memory.buffer.byteLength) / pageBytes);
-  if (missing > 0) memory.grow(missing);
-}
-
-function moduleBytes(): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-    ...section(1, vector([[0x60, ...vector([[i32], [i32], [i32]]), ...vector([])]])),
-    ...section(3, vector([[0]])),
-    ...section(5, vector([[0x00, ...unsigned(firstPages)]])),
-    ...section(
-      7,
-      vector([
-        [...name('memory'), 0x02, 0],
-        [...name('distances'), 0x00, 0],
-      ]),
-    ),
-    ...section(10, vector([sized([...vector([[...unsigned(words), i64]]), ...body()])])),
-  ]);
+  return instantiate<HammingModule>(
+    {
+      name: 'near',
+      parameters: [i32, i32, i32, i32],
+      results: [i32],
+      locals: [
+        [words, i64],
+        [2, i32],
+      ],
+      body: body(),
+    },
+    firstPages,
+  );
 }
 
 function body(): number[] {
@@ -69,7 +49,7 @@ function body(): number[] {
     ...[i32Const, 0, i64Load, 3, ...unsigned(word * 8)],
     ...[localSet, firstQueryWord + word],
   ]);
-  const differing = Array.from({ length: words }, (_, word) => [
+  const differences = Array.from({ length: words }, (_, word) => [
     ...[localGet, row, i64Load, 3, ...unsigned(word * 8)],
     ...[localGet, firstQueryWord + word, i64Xor, i64Popcnt, i64Add],
   ]);
@@ -77,32 +57,28 @@ function body(): number[] {
     ...[block, noResult, localGet, count, equalsZero, branchIf, 0],
     ...queryWords.flat(),
     ...[loop, noResult],
-    ...[localGet, out, i64Const, 0, ...differing.flat(), i32WrapI64, i32Store16, 1, 0],
+    ...[i64Const, 0, ...differences.flat(), i32WrapI64, localSet, differing],
+    // Written in any case, kept where it is within the limit: a branch would be guessed wrong too often.
+    ...[localGet, out, localGet, place, i32Const, countBits, i32ShiftLeft, localGet, differing, i32Or, i32Store, 2, 0],
+    ...[
+      localGet,
+      out,
+      localGet,
+      differing,
+      localGet,
+      limit,
+      i32AtMost,
+      i32Const,
+      2,
+      i32ShiftLeft,
+      i32Add,
+      localSet,
+      out,
+    ],
     ...[localGet, row, i32Const, rowBytes, i32Add, localSet, row],
-    ...[localGet, out, i32Const, 2, i32Add, localSet, out],
-    ...[localGet, count, i32Const, 1, i32Sub, localSet, count],
-    ...[localGet, count, branchIf, 0],
-    ...[end, end, end],
+    ...[localGet, place, i32Const, 1, i32Add, localSet, place],
+    ...[localGet, place, localGet, count, i32Below, branchIf, 0],
+    ...[end, end],
+    ...[localGet, out],
   ];
-}
-
-function section(id: number, content: readonly number[]): number[] {
-  return [id, ...sized(content)];
-}
-
-function vector(items: readonly (readonly number[])[]): number[] {
-  return [...unsigned(items.length), ...items.flat()];
-}
-
-function sized(content: readonly number[]): number[] {
-  return [...unsigned(content.length), ...content];
-}
-
-function name(text: string): number[] {
-  return sized([...Buffer.from(text)]);
-}
-
-/** LEB128. */
-function unsigned(value: number): number[] {
-  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
 }

@@ -1,12 +1,17 @@
 import type Database from 'better-sqlite3';
 import { Column } from './columns.ts';
 
+/** Labels that are longer count as if they were so long. */
+export const mostCharacters = 4095;
+
 export interface SourceRow {
   readonly id: number;
   readonly model: string;
   readonly name: string;
   readonly layer: number | null;
   readonly features: number;
+  /** Whether it went aside (`name~hash`) for other weights that now have its name: it is searched only where it is asked for. */
+  readonly setAside: boolean;
 }
 
 type LabelRow = [id: number, source: number, feature: number, length: number, method: string, clarity: number | null];
@@ -19,7 +24,7 @@ export class LabelTable {
   readonly ids = new Column((length) => new Uint32Array(length));
   readonly sources = new Column((length) => new Uint32Array(length));
   readonly features = new Column((length) => new Uint32Array(length));
-  /** Characters of the label's text. */
+  /** Characters of the label's text, at most `mostCharacters`. */
   readonly lengths = new Column((length) => new Uint16Array(length));
   /** Place of its method in `methods`. */
   readonly methodOf = new Column((length) => new Uint16Array(length));
@@ -56,7 +61,8 @@ export class LabelTable {
   readNew(connection: Database.Database): void {
     const rows = connection
       .prepare(
-        'select id, source, feature, min(length(text), 65535), method, clarity from labels where id > ? order by id',
+        `select id, source, feature, min(length(text), ${mostCharacters}), method, clarity
+         from labels where id > ? order by id`,
       )
       .raw();
     const methods = new Map(this.methods.map((method, at) => [method, at]));

@@ -46,11 +46,11 @@ export function scopeOf(
   return { from: Math.min(from, to), to, mask: size === to - from ? null : mask, size };
 }
 
-/** Rows of the sources that are asked for; null: all. */
+/** Rows of the sources that are asked for; null: all. Those that were set aside must be asked for by their own names. */
 export function sourcesOf(filters: SearchFilters, sources: readonly SourceRow[]): ReadonlySet<number> | null {
   const { model, sources: names, layers } = filters;
-  if (model === null && names.length === 0 && layers.length === 0) return null;
-  let left = sources;
+  let left = names.length > 0 ? sources : sources.filter(({ setAside }) => !setAside);
+  if (model === null && names.length === 0 && layers.length === 0 && left.length === sources.length) return null;
   if (model !== null) {
     left = left.filter((source) => source.model === model);
     if (left.length === 0) throw noModel(model, sources);

@@ -21,8 +21,11 @@ export class SearchState {
   readonly #connection: Database.Database;
   readonly #stemmer: Stemmer;
   readonly #label: Database.Statement<[number]>;
+  readonly #density: Database.Statement<[number, number], number>;
   readonly #labelsOf: Database.Statement<[number, number]>;
   #sourceById = new Map<number, SourceRow>();
+  /** By a source's row: how many features those before it have. */
+  #firstFeature: number[] = [];
   #version: unknown = null;
   #embedder: string | null = null;
   #changes: Changes = { rewritten: -1, statistics: -1 };
@@ -32,6 +35,9 @@ export class SearchState {
     this.#connection = connection;
     this.#stemmer = stemmer;
     this.#label = connection.prepare('select text, method, author, clarity from labels where id = ?');
+    this.#density = connection
+      .prepare<[number, number], number>('select density from statistics where source = ? and feature = ?')
+      .pluck();
     this.#labelsOf = connection
       .prepare('select id from labels where source = ? and feature = ? order by clarity desc nulls last, id')
       .pluck() as Database.Statement<[number, number]>;
@@ -46,12 +52,12 @@ export class SearchState {
     const rewritten = changes.rewritten !== this.#changes.rewritten;
     if (rewritten) this.#forget();
     if (rewritten || changes.statistics !== this.#changes.statistics) this.#densities = new Map();
-    this.sources = this.#connection
-      .prepare('select id, model, name, layer, features from sources order by model, name')
-      .all() as SourceRow[];
+    this.sources = readSources(this.#connection);
     this.#sourceById = new Map(this.sources.map((source) => [source.id, source]));
+    this.#countFeatures();
     this.table.readNew(this.#connection);
     this.vocabulary.refresh(this.#connection, this.table.length, rewritten);
+    if (rewritten) this.words.readCommon();
     this.vectors.readNew(embedder);
     this.#changes = changes;
     this.#version = version;
@@ -85,9 +91,9 @@ export class SearchState {
     return densities;
   };
 
-  /** One number for each feature of each source. */
+  /** One number for each feature of each source; small ones, which maps find fastest. */
   featureKey(slot: number): number {
-    return this.table.sources.at(slot) * 2 ** 32 + this.table.features.at(slot);
+    return (this.#firstFeature[this.table.sources.at(slot)] as number) + this.table.features.at(slot);
   }
 
   /** `model/source/index` of a label's feature. */
@@ -114,7 +120,7 @@ export class SearchState {
 
   /** @param slot of the label to show; null: it has none */
   describe(source: SourceRow, index: number, slot: number | null): FoundFeature {
-    const density = this.densities(source.id)?.[index] ?? Number.NaN;
+    const density = this.#densityOf(source.id, index);
     return {
       id: `${source.model}/${source.name}/${index}`,
       model: source.model,
@@ -123,8 +129,24 @@ export class SearchState {
       layer: source.layer,
       label: slot === null ? null : this.label(slot),
       // In the shortest form that is the same float32.
-      density: Number.isNaN(density) ? null : Number(density.toPrecision(7)),
+      density: density === null ? null : Number(density.toPrecision(7)),
     };
+  }
+
+  #densityOf(source: number, feature: number): number | null {
+    const known = this.#densities.get(source);
+    if (known === undefined) return this.#density.get(source, feature) ?? null;
+    const density = known[feature] ?? Number.NaN;
+    return Number.isNaN(density) ? null : density;
+  }
+
+  #countFeatures(): void {
+    let before = 0;
+    this.#firstFeature = [];
+    for (const { id, features } of this.sources) {
+      this.#firstFeature[id] = before;
+      before += features;
+    }
   }
 
   #forget(): void {
@@ -132,4 +154,15 @@ export class SearchState {
     this.words = new WordSearch(this.#connection, this.table, this.#stemmer, this.vocabulary);
     this.vectors = new VectorSearch(this.#connection, this.table);
   }
+}
+
+function readSources(connection: Database.Database): SourceRow[] {
+  const rows = connection
+    .prepare(
+      `select id, model, name, layer, features, exists
+         (select 1 from sources as now where now.model = its.model and its.name = now.name || '~' || substr(its.hash, -12)) as setAside
+       from sources as its order by model, name`,
+    )
+    .all() as (Omit<SourceRow, 'setAside'> & { readonly setAside: 0 | 1 })[];
+  return rows.map(({ setAside, ...source }) => ({ ...source, setAside: setAside === 1 }));
 }

@@ -6,7 +6,15 @@ import { findFeatures } from './feature-lookup.ts';
 import { type Fused, fuse, wordWeight } from './fusion.ts';
 import { highlights } from './highlights.ts';
 import { type LabelNeighbours, labelNeighbours } from './label-neighbours.ts';
-import type { FoundFeature, RankedFeature, SearchHit, SearchMode, SearchPage, SearchQuery } from './query.ts';
+import type {
+  FoundFeature,
+  RankedFeature,
+  SearchFilters,
+  SearchHit,
+  SearchMode,
+  SearchPage,
+  SearchQuery,
+} from './query.ts';
 import { type Scope, scopeOf } from './scope.ts';
 import { SearchState } from './search-state.ts';
 import { Stemmer } from './stemmer.ts';
@@ -20,11 +28,19 @@ const comparedByWords = 200;
 const toleratedMissing = 0.01;
 /** Results that later pages are served from. */
 const rememberedResults = 64;
+/** Filters whose labels are remembered: a byte a label each. */
+const rememberedScopes = 16;
 
 /** A query as a direction of unit length, and whose it is: the hash of the embedder's files. */
 export interface QueryVector {
   readonly values: Float32Array;
   readonly embedder: string;
+}
+
+interface KnownScope {
+  readonly scope: Scope;
+  /** Of its labels, how many have an embedding. */
+  readonly done: number;
 }
 
 interface Result {
@@ -43,6 +59,7 @@ export class Searcher {
   readonly #stemmer = new Stemmer();
   readonly #state: SearchState;
   readonly #results = new LRUCache<string, Result>({ max: rememberedResults });
+  readonly #scopes = new LRUCache<string, KnownScope>({ max: rememberedScopes });
   /** Whose embeddings are counted and compared; null: nobody's. */
   #embedder: string | null = null;
 
@@ -121,7 +138,10 @@ export class Searcher {
     this.#embedder = embedder ?? this.#embedder;
     this.#connection.exec('begin');
     try {
-      if (this.#state.refresh(this.#embedder)) this.#results.clear();
+      if (this.#state.refresh(this.#embedder)) {
+        this.#results.clear();
+        this.#scopes.clear();
+      }
       return work();
     } finally {
       this.#connection.exec('commit');
@@ -152,14 +172,23 @@ export class Searcher {
     const key = (mode: SearchMode) => JSON.stringify([text, filters, newest, mode]);
     const known = pinned === null ? undefined : this.#results.get(key(pinned));
     if (known) return known;
-    const { table, vectors, sources, densities } = this.#state;
-    const scope = scopeOf(filters, table, sources, densities, this.#state.slotsUpTo(newest));
-    const done = vectors.count(scope);
+    const { scope, done } = this.#scope(filters, newest);
     const complete = vector !== null && scope.size - done <= scope.size * toleratedMissing;
     const mode = pinned ?? (query.mode === 'semantic' ? 'semantic' : complete ? (query.mode ?? 'hybrid') : 'lexical');
     const result = { fused: this.#find(text, vector, scope, mode), mode, done, total: scope.size };
     this.#results.set(key(mode), result);
     return result;
+  }
+
+  #scope(filters: SearchFilters, newest: number): KnownScope {
+    const key = JSON.stringify([filters, newest]);
+    const known = this.#scopes.get(key);
+    if (known) return known;
+    const { table, vectors, sources, densities } = this.#state;
+    const scope = scopeOf(filters, table, sources, densities, this.#state.slotsUpTo(newest));
+    const its = { scope, done: vectors.count(scope) };
+    this.#scopes.set(key, its);
+    return its;
   }
 
   #find(text: string, vector: QueryVector | null, scope: Scope, mode: SearchMode): Fused[] {

@@ -15,6 +15,12 @@ export class Vocabulary {
     return this.#counts.get(stem) ?? 0;
   }
 
+  /** Words that more labels than so many have, the commonest last. */
+  commonest(labels: number): string[] {
+    const found = this.#words.filter((word) => this.count(word) > labels);
+    return found.sort((a, b) => this.count(a) - this.count(b));
+  }
+
   /** Words that begin with a stem and go on, the commonest first. */
   continuations(stem: string, most: number, mostLabels: number): string[] {
     const found: string[] = [];

@@ -7,7 +7,7 @@ import { sourceInvalid } from '../../source-error.ts';
 import { addArtifact, findJob, type KnownSource, type Store, saveJob, writeStore } from '../../store/index.ts';
 import { type ExportFile, findExportFiles, openExportFile } from './files.ts';
 import { type OwnedRow, Ownership } from './ownership.ts';
-import { createWriters, type RowWriter } from './writers.ts';
+import { createWriters, type RowWriter, type Writers } from './writers.ts';
 
 const kind = 'neuronpedia';
 const batch = 500;
@@ -53,6 +53,25 @@ export async function importNeuronpedia(
   for (const { path } of files) hashes.push(await contentHash([path]));
   const ownership = new Ownership(source, from);
   const writers = createWriters(store, source.key, versionOf(files, hashes));
+  try {
+    return await importFiles(store, source, files, hashes, { writers, ownership, signal, onProgress });
+  } finally {
+    writers.close();
+  }
+}
+
+interface Importing extends Pick<NeuronpediaImportOptions, 'signal' | 'onProgress'> {
+  readonly writers: Writers;
+  readonly ownership: Ownership;
+}
+
+async function importFiles(
+  store: Store,
+  source: KnownSource,
+  files: readonly ExportFile[],
+  hashes: readonly string[],
+  { writers, ownership, signal, onProgress }: Importing,
+): Promise<NeuronpediaImport> {
   await checkFirstRows(files, writers, ownership);
   const bad: { file: string; line: number; reason: string }[] = [];
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -108,11 +127,7 @@ export async function importNeuronpedia(
 }
 
 /** Nothing is written where a file is of another source from its first row on. */
-async function checkFirstRows(
-  files: readonly ExportFile[],
-  writers: ReturnType<typeof createWriters>,
-  ownership: Ownership,
-): Promise<void> {
+async function checkFirstRows(files: readonly ExportFile[], writers: Writers, ownership: Ownership): Promise<void> {
   for (const file of files) {
     const { raw, bytes } = openExportFile(file);
     const schema: RowWriter['schema'] = writers[file.kind].schema;

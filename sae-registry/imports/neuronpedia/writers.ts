@@ -35,11 +35,14 @@ export interface RowWriter {
 
 export type Writers = Readonly<Record<ExportKind, RowWriter>> & {
   readonly counts: { features: number; labels: number; examples: number; withoutHistogram: number };
+  /** Call it in any case. */
+  close(): void;
 };
 
 /** Writers of each kind of rows of one import, with what they have written. */
 export function createWriters(store: Store, source: number, version: string): Writers {
   const counts = { features: 0, labels: 0, examples: 0, withoutHistogram: 0 };
+  const staged = stageLabels(store);
   let artifact = 0;
   const begin = (next: number) => {
     artifact = next;
@@ -48,6 +51,7 @@ export function createWriters(store: Store, source: number, version: string): Wr
   const passages = new Set<number>();
   return {
     counts,
+    close: () => staged.close(),
     features: {
       schema: featureRow,
       begin,
@@ -63,14 +67,9 @@ export function createWriters(store: Store, source: number, version: string): Wr
       schema: explanationRow,
       begin,
       write(rows) {
-        const staged = stageLabels(store);
-        try {
-          staged.add((rows as ExplanationRow[]).map(toLabel));
-          const { added, updated } = staged.commit(source, artifact);
-          counts.labels += added + updated;
-        } finally {
-          staged.close();
-        }
+        staged.add((rows as ExplanationRow[]).map(toLabel));
+        const { added, updated } = staged.commit(source, artifact);
+        counts.labels += added + updated;
       },
     },
     activations: {

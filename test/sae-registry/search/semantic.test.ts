@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toUnit } from '../../../sae-registry/embedder/embedding.ts';
 import { BitRows } from '../../../sae-registry/search/bit-rows.ts';
+import { EmbeddingRows } from '../../../sae-registry/search/embedding-rows.ts';
 import { noFilters, type SearchMode, type SearchQuery } from '../../../sae-registry/search/query.ts';
 import { type QueryVector, Searcher } from '../../../sae-registry/search/searcher.ts';
 import { clusteredVectors, eightBits } from './clustered-vectors.ts';
@@ -38,18 +39,69 @@ function fill(texts: readonly string[], vectors: readonly Float32Array[]): numbe
   return ids;
 }
 
-describe('counting differing signs', () => {
-  it('equals counting them one by one, over several chunks and growths', () => {
-    const vectors = clusteredVectors(300, 10);
-    const rows = new BitRows();
-    const places = vectors.map((_, at) => at * 457);
-    for (const [at, vector] of vectors.entries()) rows.set(places[at] as number, vector);
-    const [asked] = clusteredVectors(1, 1, 9) as [Float32Array];
-    const distances = rows.distances(asked, 0, (places.at(-1) as number) + 1);
-    for (const [at, vector] of vectors.entries()) {
-      const expected = vector.filter((value, i) => value > 0 !== (asked[i] as number) > 0).length;
-      expect(distances[places[at] as number]).toBe(expected);
-    }
+describe('rows that differ in the fewest signs', () => {
+  const vectors = clusteredVectors(3000, 10);
+  const place = (at: number) => at * 17;
+  const rows = new BitRows();
+  for (const [at, vector] of vectors.entries()) rows.set(place(at), vector);
+  const [asked] = clusteredVectors(1, 1, 9) as [Float32Array];
+  const differing = vectors.map((vector) => vector.filter((value, i) => value > 0 !== (asked[i] as number) > 0).length);
+  const isThere = (row: number) => row % 17 === 0 && row < place(vectors.length);
+
+  it.each([1, 100, 2999, 5000])(
+    'are those that counting one by one gives: %i of them, over several chunks',
+    (wanted) => {
+      const found = rows.nearest(asked, 0, place(vectors.length), wanted, isThere);
+      // Ascending by count; of those of one count the first.
+      const order = vectors
+        .map((_, at) => at)
+        .sort((a, b) => (differing[a] as number) - (differing[b] as number) || a - b);
+      const expected = order.slice(0, wanted).map(place);
+      expect(found).toEqual(expected.sort((a, b) => a - b));
+    },
+  );
+
+  it('are among the rows of the range that are accepted', () => {
+    const found = rows.nearest(asked, place(1000), place(2000), 50, (row) => isThere(row) && row % 2 === 0);
+    const order = vectors.map((_, at) => at).filter((at) => at >= 1000 && at < 2000 && place(at) % 2 === 0);
+    order.sort((a, b) => (differing[a] as number) - (differing[b] as number) || a - b);
+    expect(found).toEqual(
+      order
+        .slice(0, 50)
+        .map(place)
+        .sort((a, b) => a - b),
+    );
+  });
+});
+
+describe('cosines of rows', () => {
+  const vectors = clusteredVectors(2500, 10);
+  const stored = eightBits(vectors);
+  const [asked] = clusteredVectors(1, 1, 9) as [Float32Array];
+  const expected = (row: number) => dot(asked, stored[row] as Int8Array) / 127;
+
+  it.each([
+    ['in memory', 1e9],
+    ['read one by one', 1000],
+  ])('equal products of floats: %s', (_, mostBytes) => {
+    const rows = new EmbeddingRows(mostBytes, (row) => stored[row] ?? null);
+    rows.makeRoom(1000);
+    for (let row = 0; row < 1000; row++) rows.set(row, stored[row] as Int8Array);
+    rows.makeRoom(vectors.length);
+    for (let row = 1000; row < vectors.length; row++) rows.set(row, stored[row] as Int8Array);
+    const order = vectors.map((_, at) => (at * 7) % vectors.length);
+    const cosines = rows.cosines(asked, order);
+    for (const [at, row] of order.entries())
+      expect(Math.abs((cosines[at] as number) - expected(row))).toBeLessThan(5e-5);
+    expect(rows.byteLength > vectors.length * 384).toBe(mostBytes > 1000);
+  });
+
+  it('are lowest of a row that went away', () => {
+    const rows = new EmbeddingRows(0, (row) => (row === 1 ? null : (stored[row] as Int8Array)));
+    rows.makeRoom(3);
+    const [first, second] = rows.cosines(asked, [0, 1]);
+    expect(first).toBeCloseTo(expected(0), 4);
+    expect(second).toBe(Number.NEGATIVE_INFINITY);
   });
 });
 
