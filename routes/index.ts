@@ -6,6 +6,7 @@ import { matchedRoute, unknownRoute } from './http/not-found.ts';
 import { observeRequests } from './http/observe.ts';
 import { type AppEnv, createRouter, type Router } from './http/router.ts';
 import { registerActivationSearch } from './native/activation-search.ts';
+import { registerActivations } from './native/activations.ts';
 import { registerDefaultProfile } from './native/default-profile.ts';
 import { registerFeatureLabels } from './native/feature-labels.ts';
 import { registerFeatureLookup } from './native/feature-lookup.ts';
@@ -50,6 +51,7 @@ export function createRoutes(services: Services): Router {
   registerTokenize(app, services);
   registerDetokenize(app, services);
   registerActivationSearch(app, services);
+  registerActivations(app, services);
   registerFeatureSearch(app, services);
   registerFeatureLookup(app, services);
   registerFeatures(app, services);

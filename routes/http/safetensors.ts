@@ -1,5 +1,11 @@
 import type { Context } from 'hono';
-import { type SafetensorsType, safetensorsHead, TillerError, tensorBytes } from '../../engine/core/index.ts';
+import {
+  type SafetensorsType,
+  safetensorsBytes,
+  safetensorsHead,
+  TillerError,
+  tensorBytes,
+} from '../../engine/core/index.ts';
 import { safetensorsType } from './accept.ts';
 import type { AppEnv } from './router.ts';
 
@@ -11,18 +17,17 @@ export interface AnswerTensor {
 }
 
 /**
- * Answers with a safetensors file: the tensors by name in this order, wider elements first, and metadata as strings. Nothing is copied,
- * so the arrays must not be written to until the answer has gone out.
+ * Answers with a safetensors file of the tensors, those of wider elements first so that each lies where its elements may lie, and
+ * metadata as strings. Nothing is copied, so the arrays must not be written to until the answer has gone out.
  */
 export function safetensorsResponse(
   c: Context<AppEnv>,
   tensors: ReadonlyMap<string, AnswerTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Response {
-  const { bytes, size } = safetensorsHead(tensors, metadata);
-  const pieces = [bytes, ...Array.from(tensors, ([name, tensor]) => bytesOf(name, tensor))].filter(
-    (piece) => piece.length > 0,
-  );
+  const ordered = [...tensors].toSorted(([, a], [, b]) => safetensorsBytes[b.type] - safetensorsBytes[a.type]);
+  const { bytes, size } = safetensorsHead(ordered, metadata);
+  const pieces = [bytes, ...ordered.map(([name, tensor]) => bytesOf(name, tensor))].filter((piece) => piece.length > 0);
   const body = new ReadableStream<Uint8Array>({
     pull(controller) {
       const next = pieces.shift();

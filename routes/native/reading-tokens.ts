@@ -35,25 +35,47 @@ export function describeTokens(input: ReadingInput, tokenizer: Tokenizer): Descr
 }
 
 /**
- * Tokens of a reply, after `first` tokens of prompt; they stand in the reply's own text. `message` is the reply's number in its
- * conversation; null of a text that goes on.
+ * Tokens of a reply as they come, after `first` tokens of prompt; they stand in the reply's own text, special tokens nowhere. `message`
+ * is the reply's number in its conversation; null of a text that goes on.
  */
-export function describeReply(
-  tokenIds: ArrayLike<number>,
-  tokenizer: Tokenizer,
-  first: number,
-  message: number | null,
-): DescribedTokens {
-  const text = tokenizer.decode(tokenIds, { skipSpecial: false });
-  const spans = tokenSpans(text, tokenIds, tokenizer);
-  const places = spans ? placesInText(text, spans) : [];
-  const role = message === null ? null : 'assistant';
-  const tokens = Array.from(tokenIds, (id, index) => {
-    const place = places[index] ?? placeless;
-    return { ...place, position: first + index, id, text: tokenizer.tokenText(id), message, role };
-  });
-  const unspelled = 'The reply has bytes that are no text, so where its tokens stand in it cannot be told.';
-  return { tokens, warning: spans ? null : { param: 'reply', message: unspelled } };
+export class ReplyTokens {
+  readonly #tokenizer: Tokenizer;
+  readonly #message: number | null;
+  #position: number;
+  /** Characters that have begun. */
+  #characters = 0;
+  #atStart = true;
+
+  constructor(tokenizer: Tokenizer, first: number, message: number | null) {
+    this.#tokenizer = tokenizer;
+    this.#position = first;
+    this.#message = message;
+  }
+
+  push(id: number): ReadToken {
+    const tokenizer = this.#tokenizer;
+    const role = this.#message === null ? null : 'assistant';
+    const place = tokenizer.specialTokenIds.has(id) ? { start: null, end: null } : this.#place(id);
+    return { position: this.#position++, id, text: tokenizer.tokenText(id), ...place, message: this.#message, role };
+  }
+
+  #place(id: number): { readonly start: number; readonly end: number } {
+    let bytes = this.#tokenizer.tokenBytes(id);
+    // decoding takes away a space that a tokenizer puts before every text
+    const strips =
+      this.#atStart && bytes[0] === 0x20 && !this.#tokenizer.decode([id], { skipSpecial: true }).startsWith(' ');
+    if (strips) bytes = bytes.subarray(1);
+    this.#atStart = false;
+    const goesOn = bytes.length > 0 && isContinuation(bytes[0] as number) && this.#characters > 0;
+    const start = this.#characters - Number(goesOn);
+    this.#characters += bytes.reduce((count, byte) => count + Number(!isContinuation(byte)), 0);
+    return { start, end: this.#characters };
+  }
+}
+
+/** A byte of a character that began before it. */
+function isContinuation(byte: number): boolean {
+  return (byte & 0xc0) === 0x80;
 }
 
 type Place = Pick<ReadToken, 'start' | 'end' | 'message' | 'role'>;

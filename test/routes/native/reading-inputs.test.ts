@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ReadingInputsBody } from '../../../routes/native/reading-input-schemas.ts';
 import { inputPositions, toReadingInputs } from '../../../routes/native/reading-inputs.ts';
-import { describeReply, describeTokens } from '../../../routes/native/reading-tokens.ts';
+import { describeTokens, ReplyTokens } from '../../../routes/native/reading-tokens.ts';
 import { type FakeOptions, fakeServices } from '../../harness/fake-services.ts';
 import { toyTemplate } from '../../harness/toy-model.ts';
 
@@ -164,19 +164,26 @@ describe('tokens of an input', () => {
     ]);
   });
 
-  it('of a reply stand in the reply', () => {
-    const { tokens, warning } = describeReply([97, 0xc3, 0xa9, 257], modelOf().tokenizer, 7, 2);
-    expect(warning).toBeNull();
-    expect(tokens.map(({ position, start, end }) => [position, start, end])).toEqual([
+  it('of a reply stand in the reply, as they come, special ones nowhere', () => {
+    const reply = new ReplyTokens(modelOf().tokenizer, 7, 2);
+    // a, é, €, the end
+    const tokens = [97, 0xc3, 0xa9, 0xe2, 0x82, 0xac, 257].map((id) => reply.push(id));
+    const places = tokens.map(({ position, start, end }) => [position, start, end]);
+    expect(places).toEqual([
       [7, 0, 1],
       [8, 1, 2],
       [9, 1, 2],
-      [10, 2, 12],
+      [10, 2, 3],
+      [11, 2, 3],
+      [12, 2, 3],
+      [13, null, null],
     ]);
-    expect(tokens[0]).toMatchObject({ message: 2, role: 'assistant' });
-    expect(describeReply([0xc3], modelOf().tokenizer, 0, null)).toMatchObject({
-      warning: { param: 'reply' },
-      tokens: [{ role: null, start: null }],
-    });
+    expect(tokens[0]).toMatchObject({ id: 97, text: 'a', message: 2, role: 'assistant' });
+    const spaced = { ...modelOf().tokenizer, tokenBytes: () => Uint8Array.of(0x20, 97), decode: () => 'a' };
+    const words = new ReplyTokens(spaced, 0, null);
+    expect([words.push(1), words.push(1)]).toMatchObject([
+      { start: 0, end: 1, role: null },
+      { start: 1, end: 3 },
+    ]);
   });
 });
