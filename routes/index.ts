@@ -20,6 +20,7 @@ import { registerProfiles } from './native/profiles.ts';
 import { registerRelations } from './native/relations.ts';
 import { registerSourceEvaluation } from './native/source-evaluation.ts';
 import { registerSources } from './native/sources.ts';
+import { registerTaps } from './native/taps.ts';
 import { registerVectors } from './native/vectors.ts';
 import { registerChatCompletions } from './openai/chat-completions.ts';
 import { registerCompletions } from './openai/completions.ts';
@@ -52,6 +53,7 @@ export function createRoutes(services: Services): Router {
   registerDetokenize(app, services);
   registerActivationSearch(app, services);
   registerActivations(app, services);
+  registerTaps(app, services);
   registerFeatureSearch(app, services);
   registerFeatureLookup(app, services);
   registerFeatures(app, services);

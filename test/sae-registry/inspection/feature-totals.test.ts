@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SparseActivations } from '../../../engine/core/index.ts';
-import { FeatureTotals, rankTotals, strongestFeatures } from '../../../sae-registry/index.ts';
+import { FeatureTotals, rankTotals, strongestFeatures, type TotalRanking } from '../../../sae-registry/index.ts';
 
 /** Of each token: index → value. */
 function activationsOf(tokens: readonly Readonly<Record<number, number>>[]): SparseActivations {
@@ -22,7 +22,7 @@ function activationsOf(tokens: readonly Readonly<Record<number, number>>[]): Spa
 
 describe('what features do on a text', () => {
   it('is the same in one piece and in several, over the tokens that count', () => {
-    const tokens = [{ 5: 100 }, { 5: 2, 7: 1 }, { 7: 4 }, {}, { 5: 2, 9: 3 }];
+    const tokens: Record<number, number>[] = [{ 5: 100 }, { 5: 2, 7: 1 }, { 7: 4 }, {}, { 5: 2, 9: 3 }];
     const counts = [false, true, true, true, true];
     const expected = [
       { index: 5, max: 2, mean: 1, sum: 4, count: 2, last: 2, frequency: 0.5, position: 1 },
@@ -55,8 +55,7 @@ describe('what features do on a text', () => {
   it('ranks by any of its figures', () => {
     const totals = new FeatureTotals();
     totals.add(activationsOf([{ 1: 5, 2: 1, 3: 2 }, { 2: 1, 3: 2 }, { 2: 1 }]), [true, true, true], 0);
-    const by = (ranking: Parameters<typeof rankTotals>[1]) =>
-      rankTotals(totals.all(), ranking, 2).map(({ index }) => index);
+    const by = (ranking: TotalRanking) => rankTotals(totals.all(), ranking, 2).map(({ index }) => index);
     expect(by('max')).toEqual([1, 3]);
     expect(by('sum')).toEqual([1, 3]);
     expect(by('count')).toEqual([2, 3]);
