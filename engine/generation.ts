@@ -1,6 +1,7 @@
 import { type ArrayReading, copyReading, type EditReading } from './core/edit-reading.ts';
 import { activationsFrom } from './core/encoder.ts';
 import { TillerError } from './core/errors.ts';
+import { showsKeys } from './core/hook-point-shapes.ts';
 import type { SharedSequence } from './core/prefix-sharing.ts';
 import type { GenerateRequest, GenerationEvent, TokenLogprob } from './core/request.ts';
 import type { LogitsRow, Replacement, RowResult, RowStep } from './core/step.ts';
@@ -214,7 +215,10 @@ export class Generation implements SharedSequence {
       start: start + known,
       activations: activations.map((each) => activationsFrom(each, known)),
       taps: new Map(
-        [...result.taps].map(([name, values]) => [name, values.subarray((values.length / tokens.length) * known)]),
+        [...result.taps].map(([name, values]) => [
+          name,
+          tapFrom(name, values, { tokens: tokens.length, keys: start + tokens.length, known }),
+        ]),
       ),
     });
   }
@@ -287,6 +291,22 @@ export class Generation implements SharedSequence {
       edits: this.#reporters.map((reporter) => reporter.report()),
     };
   }
+}
+
+/** A tap's values but those of the first `known` tokens: [tokens, width], or [heads, tokens, keys] of what shows keys. */
+function tapFrom(
+  name: string,
+  values: Float32Array,
+  { tokens, keys, known }: { readonly tokens: number; readonly keys: number; readonly known: number },
+): Float32Array {
+  if (known === 0) return values;
+  const heads = showsKeys(name) ? values.length / (tokens * keys) : 1;
+  const [whole, gone] = [values.length / heads, (values.length / heads / tokens) * known];
+  const rest = new Float32Array(heads * (whole - gone));
+  for (let head = 0; head < heads; head++) {
+    rest.set(values.subarray(head * whole + gone, (head + 1) * whole), head * (whole - gone));
+  }
+  return rest;
 }
 
 /** Whether nothing but what encoders find is wanted of a request. */

@@ -19,7 +19,6 @@ export function validateRequest(request: GenerateRequest, vocabularySize: number
   validateLogprobs(request.logprobs, 'logprobs');
   validateLogprobs(request.promptLogprobs, 'prompt_logprobs');
   validateEncodings(request);
-  validateTaps(request);
   validateReplacements(request);
   const { promptLength, promptIsSpecial } = request.positionContext;
   if (promptLength !== request.promptTokenIds.length || promptIsSpecial.length !== promptLength) {
@@ -91,12 +90,6 @@ function validateEncodings({ encodings = [] }: GenerateRequest): void {
     if (!Number.isInteger(limit) || limit < 1 || limit > mostTold)
       refuse('limit', `must lie between 1 and ${mostTold}, not ${limit}.`);
   }
-}
-
-/** What is as wide as there are keys is not told in pieces. */
-function validateTaps({ taps = [] }: GenerateRequest): void {
-  const byKeys = taps.find((name) => /hook_(attn_scores|pattern)$/.test(name));
-  if (byKeys !== undefined) refuse('taps', `${byKeys} cannot be read with a request.`);
 }
 
 /** They are given for the prompt: what is generated has none. */

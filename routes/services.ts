@@ -22,6 +22,7 @@ import type {
   FeatureService,
   SequenceFeatures,
 } from './feature-port.ts';
+import type { InspectionService } from './inspection-port.ts';
 import type { LabelService } from './labels-port.ts';
 import type { RelationService } from './relations-port.ts';
 import type {
@@ -36,6 +37,7 @@ import type { SourceService } from './sources-port.ts';
 
 // what whoever implements the port needs of its parts
 export * from './feature-port.ts';
+export * from './inspection-port.ts';
 export type * from './labels-port.ts';
 export type * from './saved-port.ts';
 
@@ -175,7 +177,7 @@ export interface ModelUse {
 }
 
 /** One loaded model, as the routes use it. */
-export interface ModelService {
+export interface ModelService extends InspectionService {
   readonly card: ModelCard;
   readonly tokenizer: Tokenizer;
   /** As `tokenizer.encode`; a long text does not hold up the event loop. */

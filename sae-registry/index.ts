@@ -11,6 +11,8 @@ export * from './feature-shapes.ts';
 export * from './feature-vectors.ts';
 export * from './frozen-steering.ts';
 export * from './imports/index.ts';
+export * from './inspection/feature-totals.ts';
+export * from './inspection/strongest-features.ts';
 export { eachJsonLine } from './json-lines.ts';
 export type { LabelDefaults } from './label-line.ts';
 export * from './loaders/load-dictionary.ts';

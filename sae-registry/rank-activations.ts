@@ -1,4 +1,5 @@
 import type { SparseActivations } from '../engine/core/index.ts';
+import { FeatureTotals, rankTotals } from './inspection/feature-totals.ts';
 
 /** By what features are ranked over the tokens of a text. */
 export const activationRankings = ['max', 'mean', 'count'] as const;
@@ -17,42 +18,22 @@ export interface ActiveFeature {
 }
 
 /**
- * Which tokens say something: all but the first, which is an attention sink, and those whose norm is beyond `sinkNorm` (null: not
+ * Which tokens say something: all but the text's first, which is an attention sink, and those whose norm is beyond `sinkNorm` (null: not
  * known). [tokens]
+ *
+ * @param start position of the first of these tokens
  */
-export function countedTokens({ norms }: SparseActivations, sinkNorm: number | null): boolean[] {
-  return Array.from(norms, (norm, t) => t > 0 && (sinkNorm === null || norm <= sinkNorm));
+export function countedTokens({ norms }: SparseActivations, sinkNorm: number | null, start = 0): boolean[] {
+  return Array.from(norms, (norm, t) => start + t > 0 && (sinkNorm === null || norm <= sinkNorm));
 }
 
 /** What each feature did on the tokens that count, in no order. */
-export function activeFeatures(
-  { tokens, offsets, indices, values }: SparseActivations,
-  counted: readonly boolean[],
-): ActiveFeature[] {
-  const found = new Map<number, { max: number; sum: number; count: number; position: number }>();
-  let over = 0;
-  for (let t = 0; t < tokens; t++) {
-    if (!counted[t]) continue;
-    over++;
-    for (let at = offsets[t] as number; at < (offsets[t + 1] as number); at++) {
-      const index = indices[at] as number;
-      const value = values[at] as number;
-      const known = found.get(index);
-      if (!known) found.set(index, { max: value, sum: value, count: 1, position: t });
-      else {
-        known.sum += value;
-        known.count++;
-        if (value > known.max) Object.assign(known, { max: value, position: t });
-      }
-    }
-  }
-  return Array.from(found, ([index, { max, sum, count, position }]) => ({
-    index,
-    max,
-    mean: sum / over,
-    count,
-    position,
-  }));
+export function activeFeatures(activations: SparseActivations, counted: readonly boolean[]): ActiveFeature[] {
+  const totals = new FeatureTotals();
+  totals.add(activations, counted, 0);
+  return totals
+    .all()
+    .map(({ index, max, mean, count, position }) => ({ index, max, mean, count, position: position as number }));
 }
 
 /** The first `limit` features; of equal ones those with the greater maximum, then the lower index. */
@@ -61,5 +42,5 @@ export function rankActivations(
   by: ActivationRanking,
   limit: number,
 ): ActiveFeature[] {
-  return features.toSorted((a, b) => b[by] - a[by] || b.max - a.max || a.index - b.index).slice(0, limit);
+  return rankTotals(features, by, limit);
 }

@@ -4,6 +4,7 @@ import type { ListedModel, ModelCapacity, ModelCard, ModelService, ModelUse, Ser
 import { type FeatureSearch, formatSavedName, type Registry, type Store } from '../sae-registry/index.ts';
 import type { SteeringContext } from './compile-steering.ts';
 import type { Config } from './config.ts';
+import { inspectionService } from './inspection/inspect.ts';
 import { labelService } from './labels/service.ts';
 import type { MemoryLimits } from './limits.ts';
 import { countSteering } from './metrics/count-steering.ts';
@@ -301,6 +302,7 @@ function modelService(
     resolveSteering: (request, promptLengths) =>
       resolveSteering(request, { ...context, promptLengths: promptLengths ?? null }),
   });
+  const counted = countSteering(requests, steered);
   return {
     card,
     tokenizer: model.tokenizer,
@@ -317,6 +319,7 @@ function modelService(
     },
     ...savingOf(() => saved.store, context),
     ...featureReading({ engine, registry, tokenizer: model.tokenizer }),
-    ...countSteering(requests, steered),
+    ...inspectionService({ submit: counted.submit, registry }),
+    ...counted,
   };
 }

@@ -87,7 +87,10 @@ export type GenerationEvent =
       readonly type: 'activations';
       readonly start: number;
       readonly activations: readonly SparseActivations[];
-      /** Tap name → [tokens, width], of the request's taps. */
+      /**
+       * Tap name → [tokens, width], of the request's taps; of what is as wide as there are keys [heads, tokens, keys], keys being all
+       * tokens up to the last of these.
+       */
       readonly taps: ReadonlyMap<string, Float32Array>;
     }
   | {

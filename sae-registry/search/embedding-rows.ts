@@ -60,6 +60,16 @@ export class EmbeddingRows {
     if (this.#resident) new Int8Array(this.#module.memory.buffer).set(values, rowsAddress + row * rowNumbers);
   }
 
+  /** A row's numbers, a copy; null of one that is not there. */
+  values(row: number): Int8Array | null {
+    if (!this.#resident) return this.#read(row)?.slice() ?? null;
+    if (row >= this.#capacity) return null;
+    return new Int8Array(this.#module.memory.buffer).slice(
+      rowsAddress + row * rowNumbers,
+      rowsAddress + (row + 1) * rowNumbers,
+    );
+  }
+
   /** Cosines of a query of unit length and these rows, in their order; minus infinity of one that is not there any more. */
   cosines(query: Float32Array, rows: readonly number[]): Float32Array {
     const { buffer } = this.#module.memory;

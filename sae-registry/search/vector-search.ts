@@ -111,9 +111,9 @@ export class VectorSearch {
       .map(({ slot, score }) => ({ slot, score, similarity: score }));
   }
 
-  /** A label's embedding, times 127; null where it has none. Not kept: it is overwritten when labels come. */
+  /** A label's embedding, times 127; null where it has none. */
   embeddingOf(slot: number): Int8Array | null {
-    return this.#embedded[slot] === 1 ? this.#valuesOf(slot) : null;
+    return this.#embedded[slot] === 1 ? this.#rows.values(slot) : null;
   }
 
   #isIn(scope: Scope, slot: number): boolean {

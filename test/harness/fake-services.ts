@@ -18,6 +18,7 @@ import type {
   SteeringRequest,
 } from '../../routes/services.ts';
 import { FakeEngine, type FakeEngineOptions } from './fake-engine.ts';
+import { fakeInspection } from './fake-inspection.ts';
 import { fakeRelations, fakeSources } from './fake-relations.ts';
 import { tinyConfig } from './tiny-model.ts';
 import { toyTemplate, toyTokenizer } from './toy-model.ts';
@@ -92,6 +93,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
     chatTemplate: options.chatTemplate === undefined ? toyTemplate : options.chatTemplate,
     submit: (request) => engine.submit(request),
     readFeatures: async function* () {},
+    inspection: fakeInspection(sourceId, (request) => engine.submit(request)),
     searchByActivation: async (request) => searchByActivation(request),
     evaluateSource: async ({ source, sequences }) => {
       if (source !== '3-res') throw new TillerError('source_not_found', `no source '${source}'`, { param: 'source' });
