@@ -50,27 +50,36 @@ export class PromptLogitsTeller {
     for (const [at, token] of logitTokens(row).entries()) {
       const position = row.start + token;
       if (position < this.#told || mask[position] !== 1) continue;
-      rows.push(this.#tell(position, logits[at] as LogitsRow, this.#wanted));
+      const next = this.#promptTokenIds[position + 1];
+      rows.push(tellPosition(position, logits[at] as LogitsRow, this.#wanted, next));
     }
     this.#told = Math.max(this.#told, row.start + row.tokens.length);
     return rows.length === 0 ? null : { type: 'logits', rows };
   }
-
-  #tell(position: number, row: LogitsRow, { top, tokenIds }: PromptLogits): PositionLogits {
-    const next = this.#promptTokenIds[position + 1];
-    return {
-      position,
-      logSumExp: row.logSumExp,
-      topTokenIds: row.topTokenIds.slice(0, top),
-      topValues: row.topValues.slice(0, top),
-      values: chosenLogits(row, tokenIds),
-      next: next === undefined ? null : rankedLogit(row, next),
-    };
-  }
 }
 
-/** The logits of chosen tokens. The whole row is looked at in place. */
-export function chosenLogits(row: LogitsRow, tokenIds: Int32Array): Float32Array {
+/**
+ * What is told of a row of logits; the row is looked at in place.
+ *
+ * @param next the token that follows in the text, if one does
+ */
+export function tellPosition(
+  position: number,
+  row: LogitsRow,
+  { top, tokenIds }: Pick<PromptLogits, 'top' | 'tokenIds'>,
+  next: number | undefined,
+): PositionLogits {
+  return {
+    position,
+    logSumExp: row.logSumExp,
+    topTokenIds: row.topTokenIds.slice(0, top),
+    topValues: row.topValues.slice(0, top),
+    values: chosenLogits(row, tokenIds),
+    next: next === undefined ? null : rankedLogit(row, next),
+  };
+}
+
+function chosenLogits(row: LogitsRow, tokenIds: Int32Array): Float32Array {
   if (tokenIds.length === 0) return new Float32Array();
   const logits = row.full();
   return Float32Array.from(tokenIds, (id) => logits[id] as number);

@@ -6,6 +6,7 @@ import type { SteeringContext } from './compile-steering.ts';
 import type { Config } from './config.ts';
 import { labelService } from './labels/service.ts';
 import type { MemoryLimits } from './limits.ts';
+import { logitsService } from './logits/service.ts';
 import { countSteering } from './metrics/count-steering.ts';
 import type { RequestObserver } from './metrics/steering-metrics.ts';
 import { type Loaded, ModelPool, type PoolEntry } from './models/model-pool.ts';
@@ -300,9 +301,15 @@ function modelService(
     resolveSteering: (request, promptLengths) =>
       resolveSteering(request, { ...context, promptLengths: promptLengths ?? null }),
   });
+  const { executor } = model;
+  const counted = countSteering(requests, steered);
   return {
     card,
     tokenizer: model.tokenizer,
+    logits: logitsService({
+      ...{ card, registry, saved, executor, submit: (request) => counted.submit(request) },
+      ...{ width: model.config.dModel, blocks: model.config.blocks },
+    }),
     encode: (text, options) => model.encoder.encode(text, options),
     chatTemplate: model.chatTemplate,
     evaluateSource: async ({ source: name, sequences, signal }) => {
@@ -316,6 +323,6 @@ function modelService(
     },
     ...savingOf(() => saved.store, context),
     ...featureReading({ engine, registry, tokenizer: model.tokenizer }),
-    ...countSteering(requests, steered),
+    ...counted,
   };
 }

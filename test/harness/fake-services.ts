@@ -93,6 +93,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
     submit: (request) => engine.submit(request),
     readFeatures: async function* () {},
     searchByActivation: async (request) => searchByActivation(request),
+    logits: { read: unused, compare: unused, directions: () => [], bytesPerPosition: (places) => places * dModel * 4 },
     evaluateSource: async ({ source, sequences }) => {
       if (source !== '3-res') throw new TillerError('source_not_found', `no source '${source}'`, { param: 'source' });
       const tokens = sequences.reduce((sum, ids) => sum + ids.length - 1, 0);
