@@ -48,7 +48,7 @@ export function registerLogProbabilities(app: Router, services: Services): void 
     route,
     async (c) => {
       const body = c.req.valid('json');
-      const { model, inputs, steering } = await steeredInputs(c, services, body, mostTokens);
+      const { model, inputs, steering } = await steeredInputs(c, services, body, { mostTokens });
       const from = firstCounted(body, inputs);
       const compares = steering !== null && steering.edits.length > 0 && body.compare;
       refuseLarge(body, model, inputs, compares);

@@ -48,7 +48,10 @@ export function registerLogits(app: Router, services: Services): void {
     route,
     async (c) => {
       const body = c.req.valid('json');
-      const { model, inputs, steering } = await steeredInputs(c, services, body, mostTokens);
+      const { model, inputs, steering } = await steeredInputs(c, services, body, {
+        mostTokens,
+        addGenerationPrompt: true,
+      });
       const { tokenizer } = model;
       const chosen = toTokenIds(body.tokens, tokenizer, 'tokens');
       const lens = lensPlaces(body, model.card);

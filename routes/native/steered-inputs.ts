@@ -5,7 +5,7 @@ import type { SteeringBody } from '../http/steering-schema.ts';
 import { modelsOf } from '../http/use-model.ts';
 import type { ModelService, ResolvedSteering, Services } from '../services.ts';
 import type { ReadingInputsBody } from './reading-input-schemas.ts';
-import { type ReadingInput, toReadingInputs } from './reading-inputs.ts';
+import { type ReadingInput, type ReadingInputsOptions, toReadingInputs } from './reading-inputs.ts';
 
 /** What a request reads, and how the model is steered meanwhile. */
 export interface SteeredInputs {
@@ -23,7 +23,7 @@ export async function steeredInputs(
   c: Context<AppEnv>,
   services: Services,
   body: ReadingInputsBody & { readonly model?: string; readonly steering?: SteeringBody | null },
-  mostTokens: number,
+  options: Omit<ReadingInputsOptions, 'signal'>,
 ): Promise<SteeredInputs> {
   const { model, profile } = await modelsOf(c, services)(body.model ?? null);
   const profiles = { ofModel: profile, byDefault: model.defaultProfile() };
@@ -34,11 +34,7 @@ export async function steeredInputs(
       ([, value]) => value !== undefined,
     ),
   ) as ReadingInputsBody;
-  const inputs = await toReadingInputs(model, given, {
-    signal: c.req.raw.signal,
-    mostTokens,
-    addGenerationPrompt: true,
-  });
+  const inputs = await toReadingInputs(model, given, { ...options, signal: c.req.raw.signal });
   const lengths = inputs.map(({ tokenIds }) => tokenIds.length);
   const steering =
     wanted && model.resolveSteering(wanted, { shortest: Math.min(...lengths), longest: Math.max(...lengths) });

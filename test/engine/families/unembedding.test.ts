@@ -7,6 +7,7 @@ import {
   familyFolders,
   familyGolden,
   familyModel,
+  familyRow,
   largestDifference,
   runInChunks,
 } from '../../harness/families.ts';
@@ -92,6 +93,26 @@ describe.each(loads)('the end of $folder by itself, with the operators of $opera
 });
 
 describe('logits of vectors beside steps', () => {
+  it('take turns with steps, however many are asked for at once', async () => {
+    const { config, weights } = await familyModel('llama3', cacheDirectory);
+    const executor = await openExecutor({ config, weights, slots: 2, context: 48, threads: 1, maxChunk: 48 });
+    const vector = new Float32Array(config.dModel).fill(1);
+    await executor.unembed('stream', vector, () => null);
+    const order: string[] = [];
+    const lens = Promise.all(
+      Array.from({ length: 12 }, () => executor.unembed('stream', vector, () => void order.push('vectors'))),
+    );
+    for (let step = 0; step < 4; step++) {
+      await executor.run({ kind: 'prefill', rows: [familyRow(0, [1, 5, 9], 0)] });
+      order.push('step');
+    }
+    await lens;
+    expect(order).toHaveLength(16);
+    const steps = order.flatMap((what, at) => (what === 'step' ? [at] : []));
+    for (const [k, at] of steps.entries()) expect(at).toBeLessThanOrEqual(2 * k + 2);
+    await executor.close();
+  });
+
   it('are read before others are made, whatever runs meanwhile, and the executor closes after them', async () => {
     const { config, weights } = await familyModel('llama3', cacheDirectory);
     const executor = await openExecutor({ config, weights, slots: 2, context: 48, threads: 1, maxChunk: 48 });

@@ -214,6 +214,16 @@ describe('POST /api/v1/log-probabilities', () => {
     );
   });
 
+  it('scores a conversation as it stands; logits are of what the assistant says next', async () => {
+    const messages = [{ role: 'user', content: 'hello' }];
+    const [scored] = (await score({ messages })).inputs;
+    const [asked] = (await logits({ messages })).inputs;
+    const [whole] = (await score({ messages, add_generation_prompt: true })).inputs;
+    expect(asked?.tokens.length).toBeGreaterThan(scored?.tokens.length ?? 0);
+    expect(whole?.tokens.map(({ id }) => id)).toEqual(asked?.tokens.map(({ id }) => id));
+    expect(scored?.tokens.some(({ role }) => role === 'user')).toBe(true);
+  });
+
   it('knows a continuation that is the greedy one', async () => {
     const grown = [...ids];
     for (let step = 0; step < 4; step++) {
