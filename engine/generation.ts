@@ -4,8 +4,9 @@ import { TillerError } from './core/errors.ts';
 import { showsKeys } from './core/hook-point-shapes.ts';
 import type { SharedSequence } from './core/prefix-sharing.ts';
 import type { GenerateRequest, GenerationEvent, TokenLogprob } from './core/request.ts';
-import type { LogitsRow, Replacement, RowResult, RowStep } from './core/step.ts';
+import { type LogitsRow, logitTokens, type Replacement, type RowResult, type RowStep } from './core/step.ts';
 import type { Tokenizer } from './core/tokenizer.ts';
+import { PromptLogitsTeller } from './prompt-logits.ts';
 import { ReadingLog } from './reading-log.ts';
 import { EditChooser } from './row-edits.ts';
 import { isFiniteRow, sampleToken, tokenLogprob } from './runtime/sampler/index.ts';
@@ -45,6 +46,7 @@ export class Generation implements SharedSequence {
   readonly #promptTokenIds: ReadonlySet<number>;
   readonly #generatedCounts = new Map<number, number>();
   readonly #promptLogprobs: (TokenLogprob | null)[] | null;
+  readonly #promptLogits: PromptLogitsTeller;
   /** Which of the request's edits the step in flight carries. */
   #editsOfStep: readonly number[] = [];
   readonly #generatedIds: number[] = [];
@@ -70,6 +72,7 @@ export class Generation implements SharedSequence {
     this.#log = shares && request.edits.length > 0 ? new ReadingLog() : null;
     this.#promptTokenIds = request.sampling.repetitionPenalty === 1 ? noTokens : new Set(request.promptTokenIds);
     this.#promptLogprobs = request.promptLogprobs === null ? null : [null];
+    this.#promptLogits = new PromptLogitsTeller(request);
   }
 
   get generated(): number {
@@ -122,10 +125,14 @@ export class Generation implements SharedSequence {
     this.#editsOfStep = indices;
     const echoes = promptLogprobs !== null && !this.#promptTold;
     const rest = readsOnly(this.request) ? 'never' : 'none';
-    const logits = echoes ? 'all' : end >= this.length && stop.maxTokens > 0 ? 'last' : rest;
+    const last = end >= this.length && stop.maxTokens > 0;
+    const chosen = echoes ? null : this.#promptLogits.chosen(start, end);
+    if (chosen && last) chosen[chosen.length - 1] = 1;
+    const logits = echoes ? 'all' : chosen ? 'chosen' : last ? 'last' : rest;
     const standIns = replacements?.map((whole) => replacementOf(whole, start, end));
     return {
       ...{ requestId: id, slot, tokens, start, logits, edits, taps },
+      ...(chosen ? { chosen } : {}),
       ...(encodings ? { encodings } : {}),
       ...(standIns ? { replacements: standIns } : {}),
     };
@@ -140,6 +147,8 @@ export class Generation implements SharedSequence {
     this.#takeReadings(row, result);
     if (!this.#promptTold) this.#takePromptLogprobs(row, result);
     const events: GenerationEvent[] = [];
+    const told = this.#promptLogits.take(row, result);
+    if (told) events.push(told);
     this.#takeActivations(row, result, events);
     if (row.start + row.tokens.length < this.length) return { finished: false, events };
     if (!this.#promptTold) {
@@ -156,7 +165,7 @@ export class Generation implements SharedSequence {
   }
 
   #checkShape(row: RowStep, result: RowResult): void {
-    const expected = { none: 0, never: 0, last: 1, all: row.tokens.length }[row.logits];
+    const expected = logitTokens(row).length;
     if (
       result.requestId !== row.requestId ||
       result.logits.length !== expected ||
@@ -310,8 +319,10 @@ function tapFrom(
 }
 
 /** Whether nothing but what encoders find is wanted of a request. */
-export function readsOnly({ encodings = [], taps = [], stop, promptLogprobs }: GenerateRequest): boolean {
-  return encodings.length + taps.length > 0 && stop.maxTokens === 0 && promptLogprobs === null;
+export function readsOnly(request: GenerateRequest): boolean {
+  const { encodings = [], taps = [], stop, promptLogprobs, promptLogits } = request;
+  if (promptLogprobs !== null || promptLogits) return false;
+  return encodings.length + taps.length > 0 && stop.maxTokens === 0;
 }
 
 /** Tokens `from` … `to` − 1 of it. */

@@ -6,6 +6,7 @@ export { defaultUnembeddingBytes, keepUnembedding } from './kept-unembedding.ts'
 export { type LoadedModel, type LoadModelOptions, loadModel } from './load-model.ts';
 export { type ModelNeeds, modelNeeds, possiblePrecisions } from './model-needs.ts';
 export { createPrefixSharing } from './prefix-sharing.ts';
+export { tellPosition } from './prompt-logits.ts';
 export { type ReadingOptions, readActivations, type SequenceReading } from './read-activations.ts';
 export { askForShortSlices } from './runtime/index.ts';
 export { type CompiledEdit, compileEdits, mergeReports, sameTarget } from './steering/index.ts';

@@ -1,4 +1,5 @@
 import type { BlockStore, EditReading, PrefixSharing, PrefixStatistics, SharedSequence } from './core/index.ts';
+import { wantsEarlierLogits } from './prompt-logits.ts';
 import { PrefixCache, type PrefixEntry } from './scheduler/prefix-cache.ts';
 import { PackedReading, packReadings } from './steering/packed-readings.ts';
 import { type BlockKey, type KeyParts, PrefixKeys } from './steering/prefix-key.ts';
@@ -178,7 +179,7 @@ class BlockSharing implements PrefixSharing {
 }
 
 function mayRead({ request }: SharedSequence): boolean {
-  return request.promptLogprobs === null;
+  return request.promptLogprobs === null && !wantsEarlierLogits(request);
 }
 
 /** How many of the sizes, from the first on, fit into `limit` together. */

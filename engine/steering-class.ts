@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Edit } from './core/edit.ts';
 import type { SteeringClass } from './core/engine-events.ts';
 import type { GenerateRequest } from './core/request.ts';
+import { wantsEarlierLogits } from './prompt-logits.ts';
 import { editDigest } from './steering/edit-digest.ts';
 import { positionsMask } from './steering/positions.ts';
 
@@ -27,8 +28,9 @@ const worthSharing = 64;
  * The same for requests that read the same prompt steered alike, so that one can wait for the other's; null for those that
  * share nothing.
  */
-export function promptKeyOf({ edits, promptTokenIds, promptLogprobs }: GenerateRequest): string | null {
-  if (promptTokenIds.length < worthSharing || promptLogprobs !== null) return null;
+export function promptKeyOf(request: GenerateRequest): string | null {
+  const { edits, promptTokenIds, promptLogprobs } = request;
+  if (promptTokenIds.length < worthSharing || promptLogprobs !== null || wantsEarlierLogits(request)) return null;
   return createHash('sha256')
     .update(promptTokenIds)
     .update(steeringKey(edits) ?? '')

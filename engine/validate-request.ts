@@ -1,5 +1,6 @@
 import { TillerError } from './core/errors.ts';
 import type { GenerateRequest } from './core/request.ts';
+import { checkPromptLogits } from './prompt-logits.ts';
 
 /** Most alternatives that log-probabilities may list. */
 const maxLogprobs = 20;
@@ -18,6 +19,10 @@ export function validateRequest(request: GenerateRequest, vocabularySize: number
   validateTokenIds(request.promptTokenIds, vocabularySize, 'prompt');
   validateLogprobs(request.logprobs, 'logprobs');
   validateLogprobs(request.promptLogprobs, 'prompt_logprobs');
+  if (request.promptLogits) {
+    checkPromptLogits(request.promptLogits, request.promptTokenIds.length);
+    validateTokenIds(request.promptLogits.tokenIds, vocabularySize, 'tokens');
+  }
   validateEncodings(request);
   validateReplacements(request);
   const { promptLength, promptIsSpecial } = request.positionContext;

@@ -15,6 +15,8 @@ import { registerFeatureSearch } from './native/feature-search.ts';
 import { registerFeatures } from './native/features.ts';
 import { registerHookPoints } from './native/hook-points.ts';
 import { registerLabels } from './native/labels.ts';
+import { registerLogProbabilities } from './native/log-probabilities.ts';
+import { registerLogits } from './native/logits.ts';
 import { registerModelCards } from './native/models.ts';
 import { registerProfileFiles } from './native/profile-files.ts';
 import { registerProfiles } from './native/profiles.ts';
@@ -62,6 +64,8 @@ export function createRoutes(services: Services): Router {
   registerLabels(app, services);
   registerRelations(app, services);
   registerSources(app, services);
+  registerLogits(app, services);
+  registerLogProbabilities(app, services);
   registerModelCards(app, services);
   registerSourceEvaluation(app, services);
   registerHookPoints(app, services);

@@ -24,6 +24,7 @@ import type {
 } from './feature-port.ts';
 import type { InspectionService } from './inspection-port.ts';
 import type { LabelService } from './labels-port.ts';
+import type { LogitsService } from './logits-port.ts';
 import type { RelationService } from './relations-port.ts';
 import type {
   ProfileRequest,
@@ -39,6 +40,7 @@ import type { SourceService } from './sources-port.ts';
 export * from './feature-port.ts';
 export * from './inspection-port.ts';
 export type * from './labels-port.ts';
+export type * from './logits-port.ts';
 export type * from './saved-port.ts';
 
 /** The body field `steering`, parsed (routes/http/steering-schema.ts). */
@@ -202,6 +204,8 @@ export interface ModelService extends InspectionService {
     readonly sequences: readonly Int32Array[];
     readonly signal?: AbortSignal | null;
   }): Promise<DictionaryHealth>;
+  /** Logits of texts: the model's own, those of the stream on its way, what directions write to them, steered and unsteered. */
+  readonly logits: LogitsService;
   /** Told of every prompt whose choices were all submitted, with their number. */
   promptAccepted?(choices: number): void;
   /** The profile that holds where a request names none, as `name:version`; null: none. */

@@ -1,5 +1,6 @@
 import { collectSettings, editSettings, pullSettings, steerSettings, targetSettings } from './command-settings.ts';
 import { labellerKeyVariable, labelSettings, labelsCompareSettings, scoreSettings } from './labelling-settings.ts';
+import { logitsSettings } from './logits-settings.ts';
 import { profileExportSettings, profileImportSettings, profileSaveSettings } from './profile-settings.ts';
 import {
   controlVectorSettings,
@@ -24,6 +25,7 @@ const allTables: readonly SettingTable[] = [
   evalSettings,
   labelSettings,
   scoreSettings,
+  logitsSettings,
   labelsCompareSettings,
   profileSaveSettings,
   profileExportSettings,

@@ -7,6 +7,7 @@ import type { Config } from './config.ts';
 import { inspectionService } from './inspection/inspect.ts';
 import { labelService } from './labels/service.ts';
 import type { MemoryLimits } from './limits.ts';
+import { logitsService } from './logits/service.ts';
 import { countSteering } from './metrics/count-steering.ts';
 import type { RequestObserver } from './metrics/steering-metrics.ts';
 import { type Loaded, ModelPool, type PoolEntry } from './models/model-pool.ts';
@@ -302,10 +303,15 @@ function modelService(
     resolveSteering: (request, promptLengths) =>
       resolveSteering(request, { ...context, promptLengths: promptLengths ?? null }),
   });
+  const { executor } = model;
   const counted = countSteering(requests, steered);
   return {
     card,
     tokenizer: model.tokenizer,
+    logits: logitsService({
+      ...{ card, registry, saved, executor, submit: (request) => counted.submit(request) },
+      ...{ width: model.config.dModel, blocks: model.config.blocks },
+    }),
     encode: (text, options) => model.encoder.encode(text, options),
     chatTemplate: model.chatTemplate,
     evaluateSource: async ({ source: name, sequences, signal }) => {

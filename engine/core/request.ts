@@ -1,5 +1,6 @@
 import type { Edit, PositionContext } from './edit.ts';
 import type { Encoding, SparseActivations } from './encoder.ts';
+import type { PositionLogits, PromptLogits } from './prompt-logits.ts';
 import type { Replacement } from './step.ts';
 
 /** How the next token is chosen. Neutral values switch a rule off. */
@@ -42,6 +43,11 @@ export interface GenerateRequest {
   readonly logprobs: number | null;
   /** The same for prompt tokens (the first has none). */
   readonly promptLogprobs: number | null;
+  /**
+   * Logits at positions of the prompt, told as they are computed. A request that wants those of another than the last position takes
+   * nothing from the prefix cache, since what is not computed has no logits. Left out: none.
+   */
+  readonly promptLogits?: PromptLogits;
   readonly edits: readonly Edit[];
   readonly positionContext: PositionContext;
   /**
@@ -68,8 +74,8 @@ export interface TokenLogprob {
 export type FinishReason = 'stop' | 'length';
 
 /**
- * What a request tells its caller, in this order: prompt once, token any number of times, finish once; and activations as they are
- * read, each input token's once, in order, before the event that is about its end. The token that ends
+ * What a request tells its caller, in this order: prompt once, token any number of times, finish once; logits of prompt positions as
+ * they are computed, each once, in order, before `prompt`; and activations as they are read, each input token's once, in order, before the event that is about its end. The token that ends
  * a reply (the model's own end, a stop token) is told and counted like any other; its text is '' unless it is a stop token
  * and `includeStopString` asks for it. The text of a reply is the texts of all events together.
  */
@@ -92,6 +98,11 @@ export type GenerationEvent =
        * tokens up to the last of these.
        */
       readonly taps: ReadonlyMap<string, Float32Array>;
+    }
+  | {
+      /** Of positions that the request's `promptLogits` names, in order. */
+      readonly type: 'logits';
+      readonly rows: readonly PositionLogits[];
     }
   | {
       readonly type: 'token';

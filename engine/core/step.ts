@@ -2,6 +2,7 @@ import type { BlockStore } from './block-store.ts';
 import type { Edit } from './edit.ts';
 import type { EditReading } from './edit-reading.ts';
 import type { Encoding, SparseActivations } from './encoder.ts';
+import type { UnembeddingKind } from './unembedding.ts';
 
 /** One row's share of a step. */
 export interface RowStep {
@@ -14,11 +15,13 @@ export interface RowStep {
   /** Absolute position of tokens[0]; the number of tokens already in the slot. */
   readonly start: number;
   /**
-   * For which of the tokens logits are wanted. `never`, in a prefill step: nothing but taps and encodings is wanted of this slot, now or
+   * For which of the tokens logits are wanted; `chosen`: for those that `chosen` names. `never`, in a prefill step: nothing but taps and encodings is wanted of this slot, now or
    * later. Blocks after the last hook point opened are then not run, and their keys and values stay unwritten: the slot can only be gone on with by
    * rows that need no more blocks, and the prefix cache gets none of it.
    */
-  readonly logits: 'none' | 'last' | 'all' | 'never';
+  readonly logits: 'none' | 'last' | 'all' | 'chosen' | 'never';
+  /** With logits `chosen`: 1 for tokens whose logits are wanted. [tokens] */
+  readonly chosen?: Uint8Array;
   /** Edits with their positions mask over `tokens` (1 = touch). Edits whose mask is all zero may be left out. */
   readonly edits: readonly { readonly edit: Edit; readonly mask: Float32Array }[];
   /** Hook points whose activations are wanted, canonical spelling; empty for none. */
@@ -27,6 +30,14 @@ export interface RowStep {
   readonly encodings?: readonly Encoding[];
   /** What the values at hook points are replaced by, before they are read there and edited; left out: nothing is. */
   readonly replacements?: readonly Replacement[];
+}
+
+/** Indices of the tokens of a row that logits are wanted for, ascending. */
+export function logitTokens({ logits, tokens, chosen }: RowStep): readonly number[] {
+  if (logits === 'all') return Array.from(tokens, (_, t) => t);
+  if (logits === 'last') return [tokens.length - 1];
+  if (logits !== 'chosen') return [];
+  return Array.from(tokens, (_, t) => t).filter((t) => chosen?.[t] === 1);
 }
 
 /** Values that stand in for those of a hook point, over the tokens of a row. */
@@ -100,6 +111,15 @@ export interface Executor {
   /** Builds what the hook points need, off the event loop, so that `run` does not have to. */
   prepare(sites: PreparedSites): Promise<void>;
   run(plan: StepPlan): Promise<readonly RowResult[]>;
+  /**
+   * Turns up to `mostUnembedded` vectors [rows, width of the stream] into logits, between two steps. `read` is given a row for each;
+   * what they look at is overwritten once it has settled.
+   */
+  unembed<Result>(
+    kind: UnembeddingKind,
+    vectors: Float32Array,
+    read: (rows: readonly LogitsRow[]) => Result | Promise<Result>,
+  ): Promise<Result>;
   /** Bytes of one token in the KV cache, over all blocks. */
   readonly tokenBytes: number;
   /** Copies the first `tokens` positions of a slot's cache to another slot, in pieces that let the event loop turn. */

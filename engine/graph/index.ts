@@ -23,3 +23,4 @@ export {
 } from './onnx.ts';
 export { rotaryTableValues } from './rotary.ts';
 export type { OpenSites } from './sites.ts';
+export { compileUnembedding } from './unembedding.ts';

@@ -8,7 +8,7 @@ import { addSoftCap } from './soft-cap.ts';
 /** How many of the largest logits a graph returns for each position. */
 export const topCount = 256;
 
-/** Logits of the chosen positions, their largest `topCount`, and the log of the sum of their exponentials. */
+/** Logits of the chosen positions. */
 export function addLogits(
   graph: OnnxGraph,
   linears: LinearBuilder,
@@ -16,10 +16,21 @@ export function addLogits(
   normalized: string,
   operators: OperatorSet,
 ): void {
+  const flat = graph.node('logits/flat', 'Reshape', [normalized, graph.integers([-1, config.dModel])]);
+  const chosen = graph.node('logits/chosen', 'Gather', [flat, ports.logitIndices], { attributes: { axis: 0 } });
+  addUnembedding(graph, linears, config, chosen, operators);
+}
+
+/** Logits of what the final norm made, [R, width]: all of them, their largest `topCount`, and the log of the sum of their exponentials. */
+export function addUnembedding(
+  graph: OnnxGraph,
+  linears: LinearBuilder,
+  config: ModelConfig,
+  chosen: string,
+  operators: OperatorSet,
+): void {
   const { dModel, vocabularySize } = config;
   const top = Math.min(topCount, vocabularySize);
-  const flat = graph.node('logits/flat', 'Reshape', [normalized, graph.integers([-1, dModel])]);
-  const chosen = graph.node('logits/chosen', 'Gather', [flat, ports.logitIndices], { attributes: { axis: 0 } });
   const weight = config.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
   const { finalSoftCap } = config;
   const name = finalSoftCap === null ? ports.logits : 'logits/uncapped';

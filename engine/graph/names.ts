@@ -27,6 +27,8 @@ export const ports = {
   keyCount: 'key_count',
   /** int64 [R]: which of the B·S tokens logits are wanted for. */
   logitIndices: 'logit_indices',
+  /** float32 [R, width]: what a graph of the unembedding alone reads. */
+  vectors: 'vectors',
   /** float32 [R, vocabulary] */
   logits: 'logits',
   /** float32 and int64 [R, topCount], descending */

@@ -39,11 +39,17 @@ function checkMixed(rows: readonly RowStep[], { ragged, slots, maxChunk }: PlanL
   if (tokens > slots + maxChunk) refuse(`it has ${tokens} tokens; ${slots + maxChunk} can be run`);
 }
 
-function checkRow({ slot, start, tokens, edits }: RowStep, longest: number, { slots, context }: PlanLimits): void {
+function checkRow(
+  { slot, start, tokens, edits, logits, chosen }: RowStep,
+  longest: number,
+  { slots, context }: PlanLimits,
+): void {
   const count = tokens.length;
   if (slot < 0 || slot > slots) refuse(`slot ${slot} is not one of ${slots + 1}`);
   if (count < 1 || count > longest) refuse(`a row has ${count} tokens; 1 to ${longest} can be run`);
   if (start < 0 || start + count > context) refuse(`it ends at position ${start + count} of ${context}`);
+  if (logits === 'chosen' && chosen?.length !== count)
+    refuse('what names the tokens of its logits is not as long as they');
   if (edits.some(({ mask }) => mask.length !== count)) refuse('the mask of an edit is not as long as its tokens');
 }
 

@@ -5,6 +5,7 @@ import {
   type ExecutorStatistics,
   hookPointShapes,
   hookPointWidth,
+  type LogitsRow,
   type ModelConfig,
   type OperatorSet,
   type PreparedSites,
@@ -13,6 +14,7 @@ import {
   type StepKind,
   type StepPlan,
   TillerError,
+  type UnembeddingKind,
 } from '../core/index.ts';
 import {
   blocksNeeded,
@@ -38,6 +40,7 @@ import { PrefixBlocks } from './prefix-blocks.ts';
 import { StepCache } from './step-cache.ts';
 import { encodersOf, type PlacedEncoder } from './step-encoders.ts';
 import { Undo } from './undo.ts';
+import { Unembedder } from './unembedder.ts';
 import { defaultKeptVariants, type Variant, Variants } from './variants.ts';
 import { WeightStore } from './weight-store.ts';
 
@@ -115,6 +118,7 @@ class OnnxExecutor implements Executor {
   private readonly variants: Variants;
   /** The same for steps of one token, where those are computed in another way. */
   private readonly oneTokenVariants: Variants | null;
+  private readonly unembedder: Unembedder;
   private readonly steps: StepCache;
   private readonly encoders: EncoderMemories;
   private readonly operators: OperatorSet;
@@ -127,6 +131,8 @@ class OnnxExecutor implements Executor {
   private open: ReadonlySet<string> = new Set();
   /** Settles with the last run given so far. */
   private running: Promise<unknown> = Promise.resolve();
+  /** Settles when the logits of all vectors given so far have been read. */
+  private unembedding: Promise<unknown> = Promise.resolve();
   /** Settles when every variant evicted so far is closed. */
   private evicted: Promise<unknown> = Promise.resolve();
   private closed: Promise<void> | null = null;
@@ -188,6 +194,9 @@ class OnnxExecutor implements Executor {
     };
     this.variants = variants(linears);
     this.oneTokenVariants = oneTokenLinears ? variants(oneTokenLinears) : null;
+    const whole = { forms: linears.stored.forms, blockInput: linears.blockInput };
+    const { environment, weights } = this;
+    this.unembedder = new Unembedder({ environment, weights, config, linears: whole, graph, kernels, builds });
   }
 
   async prepare(sites: PreparedSites): Promise<void> {
@@ -219,6 +228,20 @@ class OnnxExecutor implements Executor {
     this.refuseIfClosed();
     checkPlan(plan, this);
     return this.inTurn(() => this.execute(plan));
+  }
+
+  async unembed<Result>(
+    kind: UnembeddingKind,
+    vectors: Float32Array,
+    read: (rows: readonly LogitsRow[]) => Result | Promise<Result>,
+  ): Promise<Result> {
+    this.refuseIfClosed();
+    // no step waits for a graph that is being built
+    await this.unembedder.prepare(kind);
+    this.refuseIfClosed();
+    const done = this.unembedding.then(async () => read(await this.inTurn(() => this.unembedder.run(kind, vectors))));
+    this.unembedding = done.catch(() => undefined);
+    return done;
   }
 
   /** Runs `work` after everything given before it: steps and copies never overlap, and `close` waits for them. */
@@ -349,8 +372,10 @@ class OnnxExecutor implements Executor {
 
   private async release(): Promise<void> {
     await this.running;
+    await this.unembedding;
     await this.variants.close();
     await this.oneTokenVariants?.close();
+    await this.unembedder.close();
     await this.evicted;
     this.steps.clear();
     await this.encoders.close();

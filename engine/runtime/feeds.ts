@@ -1,14 +1,10 @@
-import { type LogitsRow, type RowStep, TillerError } from '../core/index.ts';
+import { type LogitsRow, logitTokens, type RowStep, TillerError } from '../core/index.ts';
 import { keyDimension, ports, topCount } from '../graph/index.ts';
 import type { BoundStep } from './bound-step.ts';
 
 /** Indices into the step's B·S tokens for which logits are wanted, in row order. */
 export function wantedPositions(rows: readonly RowStep[]): number[] {
-  return rows.flatMap(({ logits, tokens }, r) => {
-    const first = r * tokens.length;
-    if (logits === 'all') return Array.from(tokens, (_, t) => first + t);
-    return logits === 'last' ? [first + tokens.length - 1] : [];
-  });
+  return rows.flatMap((row, r) => logitTokens(row).map((t) => r * row.tokens.length + t));
 }
 
 /** The logits each row asked for: the largest copied, the whole row as a view into `buffer` until the next step. */
@@ -18,27 +14,33 @@ export function readLogits(
   buffer: ArrayBuffer,
   vocabularySize: number,
 ): LogitsRow[][] {
-  if (wantedPositions(rows).length === 0) return rows.map(() => []);
-  const top = Math.min(topCount, vocabularySize);
-  const values = step.float32(ports.topValues);
-  const indices = step.int64Words(ports.topIndices);
-  const logSumExp = step.float32(ports.logSumExp);
+  const read = logitsReader(
+    step,
+    vocabularySize,
+    (r) => new Float32Array(buffer, r * vocabularySize * 4, vocabularySize),
+  );
   let next = 0;
-  const read = (): LogitsRow => {
-    const position = next++;
+  return rows.map((row) => logitTokens(row).map(() => read(next++)));
+}
+
+/** Reads a row of the logits that a graph gave out; `whole` gives all of it. */
+export function logitsReader(
+  step: BoundStep,
+  vocabularySize: number,
+  whole: (row: number) => Float32Array,
+): (row: number) => LogitsRow {
+  const top = Math.min(topCount, vocabularySize);
+  return (row) => {
+    const indices = step.int64Words(ports.topIndices);
     const topTokenIds = new Int32Array(top);
-    for (let i = 0; i < top; i++) topTokenIds[i] = indices[(position * top + i) * 2] as number;
+    for (let i = 0; i < top; i++) topTokenIds[i] = indices[(row * top + i) * 2] as number;
     return {
-      topValues: values.slice(position * top, (position + 1) * top),
+      topValues: step.float32(ports.topValues).slice(row * top, (row + 1) * top),
       topTokenIds,
-      logSumExp: logSumExp[position] as number,
-      full: () => new Float32Array(buffer, position * vocabularySize * 4, vocabularySize),
+      logSumExp: step.float32(ports.logSumExp)[row] as number,
+      full: () => whole(row),
     };
   };
-  return rows.map(({ logits, tokens }) => {
-    const count = logits === 'all' ? tokens.length : logits === 'last' ? 1 : 0;
-    return Array.from({ length: count }, read);
-  });
 }
 
 /** A row's taps, copied; `rows` is how many rows the step has. */

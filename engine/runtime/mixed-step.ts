@@ -17,16 +17,22 @@ export function splitTokens(rows: readonly RowStep[]): readonly RowStep[] {
 }
 
 function tokenOf(row: RowStep, token: number): RowStep {
-  const { tokens, start, logits, edits, replacements } = row;
-  const last = token === tokens.length - 1;
+  const { tokens, start, edits, replacements } = row;
+  const { chosen: _, ...whole } = row;
   return {
-    ...row,
+    ...whole,
     tokens: tokens.subarray(token, token + 1),
     start: start + token,
-    logits: logits === 'last' && !last ? 'none' : logits,
+    logits: logitsOf(row, token),
     edits: edits.map(({ edit, mask }) => ({ edit, mask: mask[token] === 1 ? touched : left })),
     ...(replacements ? { replacements: replacements.map((each) => replacementOf(each, token)) } : {}),
   };
+}
+
+function logitsOf(row: RowStep, token: number): RowStep['logits'] {
+  const { logits, tokens, chosen } = row;
+  if (logits === 'chosen') return chosen?.[token] === 1 ? 'last' : 'none';
+  return logits === 'last' && token < tokens.length - 1 ? 'none' : logits;
 }
 
 function replacementOf({ hookPoint, values, mask }: Replacement, token: number): Replacement {

@@ -12,7 +12,9 @@ export interface TokensEvent {
 }
 
 /** What a streamed answer is made of; this dialect has nothing read. */
-export type StreamedEvent = Exclude<GenerationEvent, { readonly type: 'token' | 'activations' }> | TokensEvent;
+export type StreamedEvent =
+  | Exclude<GenerationEvent, { readonly type: 'token' | 'activations' | 'logits' }>
+  | TokensEvent;
 
 /** Most tokens that one chunk may join: even with 20 alternatives each it is serialised in a few milliseconds. */
 export const longestJoined = 64;
@@ -73,7 +75,7 @@ function append(
   waiting: Merged<Exclude<StreamedEvent, TokensEvent> | Tokens>[],
   { index, value }: Merged<GenerationEvent>,
 ): void {
-  if (value.type === 'activations') return;
+  if (value.type === 'activations' || value.type === 'logits') return;
   if (value.type !== 'token') {
     waiting.push({ index, value });
     return;

@@ -36,7 +36,7 @@ function toChoice(events: readonly GenerationEvent[]): CollectedChoice {
       promptLogprobs = event.logprobs;
       continue;
     }
-    if (event.type === 'activations') continue;
+    if (event.type === 'activations' || event.type === 'logits') continue;
     text += event.text;
     if (event.type === 'token' && event.logprob) logprobs.push(event.logprob);
   }

@@ -6,6 +6,7 @@ import { addDoctor } from './doctor.ts';
 import { addExport } from './export.ts';
 import { addImport } from './import.ts';
 import { addLabels } from './labels.ts';
+import { addLogits } from './logits.ts';
 import { addProfile } from './profile.ts';
 import { addPull } from './pull.ts';
 import { addSae } from './sae.ts';
@@ -29,6 +30,7 @@ export function createProgram(context: CliContext): Command {
     addServe,
     addPull,
     addSteer,
+    addLogits,
     addCollect,
     addDoctor,
     addSae,

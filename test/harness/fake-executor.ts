@@ -1,6 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { arrayReading, type ReadingValues } from '../../engine/core/edit-reading.ts';
-import type { Executor, LogitsRow, RowResult, RowStep, StepPlan } from '../../engine/core/step.ts';
+import {
+  type Executor,
+  type LogitsRow,
+  logitTokens,
+  type RowResult,
+  type RowStep,
+  type StepPlan,
+} from '../../engine/core/step.ts';
 
 export interface FakeExecutorOptions {
   readonly slots?: number;
@@ -80,7 +87,7 @@ export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecu
       const before = entries[row.start + at - 1]?.state ?? 1;
       entries[row.start + at] = { token, state: nextState(before, row, at) };
     });
-    const wanted = { none: [], never: [], last: [row.tokens.length - 1], all: [...row.tokens.keys()] }[row.logits];
+    const wanted = logitTokens(row);
     return {
       requestId: row.requestId,
       logits: wanted.map((at) => {
@@ -147,6 +154,11 @@ export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecu
       } finally {
         running = false;
       }
+    },
+    async unembed(_kind, vectors, read) {
+      const state = [...vectors].reduce((sum, value) => hash(sum, Math.round(value * 1000)), 1);
+      const logits = Float32Array.from({ length: vocabularySize }, (_, id) => (hash(state, id) / 2 ** 32) * 8 - 6);
+      return read([logitsRow(logits, options.topCount ?? 32)]);
     },
     async copySlot(from, to, tokens) {
       await busy('copySlot');

@@ -95,6 +95,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
     readFeatures: async function* () {},
     inspection: fakeInspection(sourceId, (request) => engine.submit(request)),
     searchByActivation: async (request) => searchByActivation(request),
+    logits: { read: unused, compare: unused, directions: () => [], bytesPerPosition: (places) => places * dModel * 4 },
     evaluateSource: async ({ source, sequences }) => {
       if (source !== '3-res') throw new TillerError('source_not_found', `no source '${source}'`, { param: 'source' });
       const tokens = sequences.reduce((sum, ids) => sum + ids.length - 1, 0);

@@ -11,6 +11,7 @@ export function lendExecutor(owner: Executor, blocks: BlockStore = owner.blocks)
     tokenBytes,
     blocks,
     prepare: (sites) => owner.prepare(sites),
+    unembed: (kind, vectors, read) => owner.unembed(kind, vectors, read),
     run: (plan) => owner.run(plan),
     copySlot: (from, to, tokens) => owner.copySlot(from, to, tokens),
     freeSlot: (slot) => owner.freeSlot(slot),

@@ -14,6 +14,7 @@ export interface RequestSketch {
   readonly stop?: Partial<StopRules>;
   readonly logprobs?: number | null;
   readonly promptLogprobs?: number | null;
+  readonly promptLogits?: GenerateRequest['promptLogits'];
   readonly edits?: readonly Edit[];
   readonly encodings?: readonly Encoding[];
   readonly deadline?: number | null;
@@ -51,6 +52,7 @@ export function requestFrom(sketch: RequestSketch): GenerateRequest {
     promptLogprobs: sketch.promptLogprobs ?? null,
     edits: sketch.edits ?? [],
     ...(sketch.encodings ? { encodings: sketch.encodings } : {}),
+    ...(sketch.promptLogits ? { promptLogits: sketch.promptLogits } : {}),
     positionContext: {
       promptLength: prompt.length,
       assistantRanges: [],

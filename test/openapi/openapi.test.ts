@@ -62,6 +62,8 @@ describe('the OpenAPI document', () => {
       'POST /api/v1/features/search-by-activation',
       'POST /api/v1/features/virtual-weights',
       'POST /api/v1/features/{model}/{source}/{index}/labels',
+      'POST /api/v1/log-probabilities',
+      'POST /api/v1/logits',
       'POST /api/v1/models/{model}/load',
       'POST /api/v1/models/{model}/unload',
       'POST /api/v1/profiles',
