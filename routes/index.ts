@@ -7,6 +7,7 @@ import { observeRequests } from './http/observe.ts';
 import { type AppEnv, createRouter, type Router } from './http/router.ts';
 import { registerActivationSearch } from './native/activation-search.ts';
 import { registerDefaultProfile } from './native/default-profile.ts';
+import { registerEvaluation } from './native/evaluation.ts';
 import { registerFeatureLabels } from './native/feature-labels.ts';
 import { registerFeatureLookup } from './native/feature-lookup.ts';
 import { registerFeatureSearch } from './native/feature-search.ts';
@@ -61,6 +62,7 @@ export function createRoutes(services: Services): Router {
   registerSourceEvaluation(app, services);
   registerHookPoints(app, services);
   registerVectors(app, services);
+  registerEvaluation(app, services);
   // before the routes by name: `default` and `import` are no names
   registerDefaultProfile(app, services);
   registerProfileFiles(app, services);

@@ -14,6 +14,7 @@ import type {
   SteeringMode,
   Tokenizer,
 } from '../engine/core/index.ts';
+import type { EvaluationService } from './evaluation-port.ts';
 import type {
   ActivationSearch,
   ActivationSearchRequest,
@@ -35,6 +36,7 @@ import type {
 import type { SourceService } from './sources-port.ts';
 
 // what whoever implements the port needs of its parts
+export type * from './evaluation-port.ts';
 export * from './feature-port.ts';
 export type * from './labels-port.ts';
 export type * from './saved-port.ts';
@@ -200,6 +202,8 @@ export interface ModelService {
     readonly sequences: readonly Int32Array[];
     readonly signal?: AbortSignal | null;
   }): Promise<DictionaryHealth>;
+  /** Measures what steering does to texts. */
+  readonly evaluation: EvaluationService;
   /** Told of every prompt whose choices were all submitted, with their number. */
   promptAccepted?(choices: number): void;
   /** The profile that holds where a request names none, as `name:version`; null: none. */

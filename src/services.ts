@@ -4,6 +4,7 @@ import type { ListedModel, ModelCapacity, ModelCard, ModelService, ModelUse, Ser
 import { type FeatureSearch, formatSavedName, type Registry, type Store } from '../sae-registry/index.ts';
 import type { SteeringContext } from './compile-steering.ts';
 import type { Config } from './config.ts';
+import { evaluationService } from './evaluation/evaluation-service.ts';
 import { labelService } from './labels/service.ts';
 import type { MemoryLimits } from './limits.ts';
 import { countSteering } from './metrics/count-steering.ts';
@@ -300,9 +301,11 @@ function modelService(
     resolveSteering: (request, promptLengths) =>
       resolveSteering(request, { ...context, promptLengths: promptLengths ?? null }),
   });
+  const counted = countSteering(requests, steered);
+  const { tokenizer } = model;
   return {
     card,
-    tokenizer: model.tokenizer,
+    tokenizer,
     encode: (text, options) => model.encoder.encode(text, options),
     chatTemplate: model.chatTemplate,
     evaluateSource: async ({ source: name, sequences, signal }) => {
@@ -316,6 +319,7 @@ function modelService(
     },
     ...savingOf(() => saved.store, context),
     ...featureReading({ engine, registry, tokenizer: model.tokenizer }),
-    ...countSteering(requests, steered),
+    evaluation: evaluationService({ card, tokenizer, registry, saved, ...counted }),
+    ...counted,
   };
 }
