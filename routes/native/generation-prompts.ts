@@ -1,8 +1,8 @@
 import { z } from '@hono/zod-openapi';
 import { TillerError } from '../../engine/core/index.ts';
-import { toChatPrompt } from '../openai/chat-prompt.ts';
-import { refuseFarTooLong } from '../openai/least-tokens.ts';
-import { chatPositionContext, plainPositionContext } from '../openai/position-context.ts';
+import { toChatPrompt } from '../prompts/chat-prompt.ts';
+import { refuseFarTooLong } from '../prompts/least-tokens.ts';
+import { chatPositionContext, plainPositionContext } from '../prompts/position-context.ts';
 import type { EvaluationPrompt, ModelService } from '../services.ts';
 import { messageSchema } from './reading-prompt.ts';
 
