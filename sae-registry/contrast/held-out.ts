@@ -1,4 +1,5 @@
 import type { Pace } from '../relations/pace.ts';
+import { deviation, mean } from './arithmetic.ts';
 import { type Auroc, auroc } from './auroc.ts';
 import { type Classes, type ContrastMethod, contrastDirection, isPaired } from './directions.ts';
 
@@ -59,4 +60,12 @@ export async function heldOut(
 export function aurocOf(scores: ArrayLike<number>, positive: readonly boolean[]): Auroc {
   const of = (which: boolean) => Array.from(scores).filter((_, at) => positive[at] === which);
   return auroc(of(true), of(false));
+}
+
+/** How far the classes' mean scores are apart, in standard deviations within the classes (Cohen's d). */
+export function effectSize(scores: ArrayLike<number>, positive: readonly boolean[]): number {
+  const of = (which: boolean) => Array.from(scores).filter((_, at) => positive[at] === which);
+  const [a, b] = [of(true), of(false)];
+  const pooled = ((a.length - 1) * deviation(a) ** 2 + (b.length - 1) * deviation(b) ** 2) / (a.length + b.length - 2);
+  return (mean(a) - mean(b)) / Math.max(Math.sqrt(pooled), Number.EPSILON);
 }
