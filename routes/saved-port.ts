@@ -23,6 +23,8 @@ export interface VectorDetail extends VectorVersion {
 export interface VectorRequest {
   readonly name: string;
   readonly description: string;
+  /** How it was made; default: `uploaded`, through POST /api/v1/vectors. */
+  readonly made?: { readonly method: string; readonly origin: string };
   /** `param` is where each stood. */
   readonly directions: readonly { readonly hookPoint: string; readonly values: Float32Array; readonly param: string }[];
 }

@@ -14,6 +14,7 @@ import type {
   SteeringMode,
   Tokenizer,
 } from '../engine/core/index.ts';
+import type { Contrast, ContrastRequest } from './contrast-port.ts';
 import type { EvaluationService } from './evaluation-port.ts';
 import type {
   ActivationSearch,
@@ -36,6 +37,7 @@ import type {
 import type { SourceService } from './sources-port.ts';
 
 // what whoever implements the port needs of its parts
+export * from './contrast-port.ts';
 export type * from './evaluation-port.ts';
 export * from './feature-port.ts';
 export type * from './labels-port.ts';
@@ -202,6 +204,12 @@ export interface ModelService {
     readonly sequences: readonly Int32Array[];
     readonly signal?: AbortSignal | null;
   }): Promise<DictionaryHealth>;
+  /**
+   * What tells two data sets apart, as a vector and as features. Throws `invalid_request` for classes that cannot be told apart or held
+   * out, hook_point_not_found, edit_not_applicable, source_not_found, source_invalid, queue_full, and what `submit` throws; what would
+   * take too much memory or arithmetic is refused before anything is read.
+   */
+  contrast(request: ContrastRequest): Promise<Contrast>;
   /** Measures what steering does to texts. */
   readonly evaluation: EvaluationService;
   /** Told of every prompt whose choices were all submitted, with their number. */

@@ -1,5 +1,6 @@
 export * from './bundled.ts';
 export * from './catalog/catalog.ts';
+export * from './contrast/index.ts';
 export * from './dictionary.ts';
 export * from './dictionary-weights.ts';
 export { acquireEmbedder } from './embedder/embedder-files.ts';
@@ -22,7 +23,9 @@ export * from './rank-activations.ts';
 export * from './reconstruction.ts';
 export * from './registry.ts';
 export type { Ranked } from './relations/best-list.ts';
+export { decoderDirections } from './relations/feature-directions.ts';
 export type { LogitLens, UnembeddingReader } from './relations/logit-lens.ts';
+export { nearestVectors } from './relations/neighbours.ts';
 export type { Pace } from './relations/pace.ts';
 export * from './relations/relations.ts';
 export * from './resident-matrices.ts';

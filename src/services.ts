@@ -4,6 +4,7 @@ import type { ListedModel, ModelCapacity, ModelCard, ModelService, ModelUse, Ser
 import { type FeatureSearch, formatSavedName, type Registry, type Store } from '../sae-registry/index.ts';
 import type { SteeringContext } from './compile-steering.ts';
 import type { Config } from './config.ts';
+import { contrasting } from './contrast/contrast.ts';
 import { evaluationService } from './evaluation/evaluation-service.ts';
 import { labelService } from './labels/service.ts';
 import type { MemoryLimits } from './limits.ts';
@@ -301,6 +302,7 @@ function modelService(
     resolveSteering: (request, promptLengths) =>
       resolveSteering(request, { ...context, promptLengths: promptLengths ?? null }),
   });
+  const saving = savingOf(() => saved.store, context);
   const counted = countSteering(requests, steered);
   const { tokenizer } = model;
   return {
@@ -317,7 +319,8 @@ function modelService(
       const steering = saved.defaults.of(card.id);
       return steering?.on ? formatSavedName(steering.profile.saved) : null;
     },
-    ...savingOf(() => saved.store, context),
+    ...saving,
+    ...contrasting({ engine, registry, card, saveVector: saving.saveVector }),
     ...featureReading({ engine, registry, tokenizer: model.tokenizer }),
     evaluation: evaluationService({ card, tokenizer, registry, saved, ...counted }),
     ...counted,

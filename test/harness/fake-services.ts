@@ -39,6 +39,7 @@ export interface FakeOptions extends FakeEngineOptions {
   /** The profile that holds where a request names none. */
   readonly defaultProfile?: string;
   readonly relations?: Services['relations'];
+  readonly contrast?: ModelService['contrast'];
 }
 
 /** Services over a toy model, and what they saw. */
@@ -100,6 +101,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
       const figures = { explainedVariance: 0.5, l0: 3, features: 8, silentFeatures: 1, loss, lossRecovered: 0.75 };
       return { source: sourceId, texts: sequences.length, tokens, ...figures };
     },
+    contrast: options.contrast ?? unused,
     defaultProfile: () => options.defaultProfile ?? null,
     saveProfile: unused,
     importProfile: unused,
