@@ -130,6 +130,39 @@ export interface DoseEvaluation {
   readonly best: number | null;
 }
 
+/** One steering of a sweep: its edits' numbers are multiplied by each strength. */
+export interface SweptSteering {
+  readonly name: string;
+  readonly edits: readonly EditRequest[];
+}
+
+/** Every steering × strength × prompt × seed. */
+export interface SweepRequest extends TextRequest {
+  readonly steerings: readonly SweptSteering[];
+  readonly strengths: readonly number[];
+  /** Whether every prompt and seed is answered without steering too. */
+  readonly control: boolean;
+  /** Keys of rows that are there already: they are left out. */
+  readonly done?: ReadonlySet<string>;
+}
+
+/** One run of a sweep. */
+export interface SweepRow extends SteeredText {
+  /** Says which of the request's runs it is: the same in a repeated request. */
+  readonly key: string;
+  /** Null: the unsteered control. */
+  readonly steered: { readonly name: string; readonly strength: number } | null;
+  /** In the wire form of `steering.edits`, numbers multiplied, vectors with their versions: with prompt and seed it gives the text again. */
+  readonly edits: readonly unknown[];
+}
+
+/** A sweep that was accepted. */
+export interface Sweep {
+  readonly estimate: { readonly texts: number; readonly tokens: number };
+  /** In the order of their keys' runs, each as soon as it and those before it are there. Throws what `submit` throws. */
+  readonly rows: AsyncIterable<SweepRow>;
+}
+
 /** Measuring over one loaded model. */
 export interface EvaluationService {
   /**
@@ -138,4 +171,6 @@ export interface EvaluationService {
    * `edit_not_applicable` for a target that cannot be read exactly.
    */
   doseResponse(request: DoseRequest): Promise<DoseEvaluation>;
+  /** The same texts one by one, without a summary. Throws as `doseResponse` does before the work; nothing runs until rows are read. */
+  sweep(request: SweepRequest): Sweep;
 }

@@ -20,6 +20,8 @@ import { registerProfiles } from './native/profiles.ts';
 import { registerRelations } from './native/relations.ts';
 import { registerSourceEvaluation } from './native/source-evaluation.ts';
 import { registerSources } from './native/sources.ts';
+import { registerSweeps } from './native/sweeps.ts';
+import { registerVectorWork } from './native/vector-work.ts';
 import { registerVectors } from './native/vectors.ts';
 import { registerChatCompletions } from './openai/chat-completions.ts';
 import { registerCompletions } from './openai/completions.ts';
@@ -62,7 +64,9 @@ export function createRoutes(services: Services): Router {
   registerSourceEvaluation(app, services);
   registerHookPoints(app, services);
   registerVectors(app, services);
+  registerVectorWork(app, services);
   registerEvaluation(app, services);
+  registerSweeps(app, services);
   // before the routes by name: `default` and `import` are no names
   registerDefaultProfile(app, services);
   registerProfileFiles(app, services);

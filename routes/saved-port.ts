@@ -17,6 +17,8 @@ export interface VectorVersion extends SavedVersion {
 }
 
 export interface VectorDetail extends VectorVersion {
+  /** Where it is from; of a combined vector the recipe. Null where that is not known. */
+  readonly origin: string | null;
   readonly directions: readonly { readonly hookPoint: string; readonly values: Float32Array }[];
 }
 
@@ -69,6 +71,8 @@ export interface VectorService {
   list(model: string | null): readonly VectorVersion[];
   /** Throws vector_not_found. */
   get(model: string, reference: string): VectorDetail;
+  /** The same as a control vector (GGUF). Throws vector_not_found, edit_not_applicable for places that none reaches. */
+  controlVector(model: string, reference: string): Uint8Array<ArrayBuffer>;
   /** Deletes that version, or all of a name, and says which. Throws vector_not_found, in_use. */
   remove(model: string, reference: string): readonly number[];
 }

@@ -35,6 +35,7 @@ import type {
   VectorVersion,
 } from './saved-port.ts';
 import type { SourceService } from './sources-port.ts';
+import type { VectorWork } from './vectors-port.ts';
 
 // what whoever implements the port needs of its parts
 export * from './contrast-port.ts';
@@ -42,6 +43,7 @@ export type * from './evaluation-port.ts';
 export * from './feature-port.ts';
 export type * from './labels-port.ts';
 export type * from './saved-port.ts';
+export type * from './vectors-port.ts';
 
 /** The body field `steering`, parsed (routes/http/steering-schema.ts). */
 export interface SteeringRequest {
@@ -210,6 +212,8 @@ export interface ModelService {
    * take too much memory or arithmetic is refused before anything is read.
    */
   contrast(request: ContrastRequest): Promise<Contrast>;
+  /** Files of vectors, their sums and cosines. */
+  readonly vectorWork: VectorWork;
   /** Measures what steering does to texts. */
   readonly evaluation: EvaluationService;
   /** Told of every prompt whose choices were all submitted, with their number. */

@@ -35,3 +35,4 @@ export { readSourceCard, type SourceCard } from './source-card.ts';
 export * from './statistics/statistics-job.ts';
 export * from './store/index.ts';
 export * from './stream-norms.ts';
+export * from './vectors/index.ts';

@@ -20,6 +20,7 @@ import { createRelationService } from './relation-services.ts';
 import { resolveSteering } from './resolve-steering.ts';
 import { evaluateSource } from './sae/evaluate.ts';
 import { createSourceService } from './source-services.ts';
+import { vectorWork } from './vectors/vector-work.ts';
 
 export interface ServicesOptions {
   readonly version: string;
@@ -322,6 +323,7 @@ function modelService(
     ...saving,
     ...contrasting({ engine, registry, card, saveVector: saving.saveVector }),
     ...featureReading({ engine, registry, tokenizer: model.tokenizer }),
+    vectorWork: vectorWork({ card, registry, saved }, saving.saveVector),
     evaluation: evaluationService({ card, tokenizer, registry, saved, ...counted }),
     ...counted,
   };

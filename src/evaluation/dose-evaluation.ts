@@ -1,5 +1,11 @@
 import { TillerError } from '../../engine/index.ts';
-import type { DoseEvaluation, DoseRequest, EditRequest, ResolvedSteering } from '../../routes/services.ts';
+import type {
+  DoseEvaluation,
+  DoseRequest,
+  EditRequest,
+  EvaluationPrompt,
+  ResolvedSteering,
+} from '../../routes/services.ts';
 import { type DoseTexts, doseResponse } from '../../sae-registry/index.ts';
 import type { EvaluationContext } from './context.ts';
 import { checkRuns } from './run-limits.ts';
@@ -11,8 +17,7 @@ export async function evaluateDoses(request: DoseRequest, context: EvaluationCon
   const { prompts, seeds, edits, strengths, limits, refine } = request;
   refuseNothing(request);
   checkRuns(request, 1 + strengths.length + refine, context.card);
-  const lengths = prompts.map(({ tokenIds }) => tokenIds.length);
-  const promptLengths = { shortest: Math.min(...lengths), longest: Math.max(...lengths) };
+  const promptLengths = lengthsOf(prompts);
   const resolve = (strength: number | null): ResolvedSteering => {
     const scaled = strength === null ? [] : edits.map((edit) => scaledEdit(edit, strength));
     return context.resolveSteering({ edits: scaled }, promptLengths);
@@ -56,6 +61,15 @@ interface Dose {
   /** Null: the unsteered control. */
   readonly strength: number | null;
   readonly steering: ResolvedSteering;
+}
+
+/** What steering is checked against. */
+export function lengthsOf(prompts: readonly EvaluationPrompt[]): {
+  readonly shortest: number;
+  readonly longest: number;
+} {
+  const lengths = prompts.map(({ tokenIds }) => tokenIds.length);
+  return { shortest: Math.min(...lengths), longest: Math.max(...lengths) };
 }
 
 /** Every prompt with every seed. */

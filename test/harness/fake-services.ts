@@ -106,7 +106,8 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
     saveProfile: unused,
     importProfile: unused,
     saveVector: unused,
-    evaluation: { doseResponse: unused },
+    evaluation: { doseResponse: unused, sweep: unused },
+    vectorWork: { importFile: unused, combine: unused, similarity: unused },
     resolveSteering: (request) => {
       steeringRequests.push(request);
       return resolve(request);
@@ -166,7 +167,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
         return { added: 1, updated: 0, unchanged: 2, badLines: 1, bad: [{ line: 4, reason: 'is not JSON.' }] };
       },
     },
-    vectors: { list: () => [], get: unused, remove: unused },
+    vectors: { list: () => [], get: unused, controlVector: unused, remove: unused },
     profiles: {
       list: (id) => (id === null || id === modelId ? [pirate] : []),
       get: unused,
