@@ -8,6 +8,7 @@ import { type AppEnv, createRouter, type Router } from './http/router.ts';
 import { registerActivationSearch } from './native/activation-search.ts';
 import { registerContrast } from './native/contrast.ts';
 import { registerDefaultProfile } from './native/default-profile.ts';
+import { registerEvaluation } from './native/evaluation.ts';
 import { registerFeatureLabels } from './native/feature-labels.ts';
 import { registerFeatureLookup } from './native/feature-lookup.ts';
 import { registerFeatureSearch } from './native/feature-search.ts';
@@ -63,6 +64,7 @@ export function createRoutes(services: Services): Router {
   registerHookPoints(app, services);
   registerVectors(app, services);
   registerContrast(app, services);
+  registerEvaluation(app, services);
   // before the routes by name: `default` and `import` are no names
   registerDefaultProfile(app, services);
   registerProfileFiles(app, services);

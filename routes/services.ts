@@ -15,6 +15,7 @@ import type {
   Tokenizer,
 } from '../engine/core/index.ts';
 import type { Contrast, ContrastRequest } from './contrast-port.ts';
+import type { EvaluationService } from './evaluation-port.ts';
 import type {
   ActivationSearch,
   ActivationSearchRequest,
@@ -37,6 +38,7 @@ import type { SourceService } from './sources-port.ts';
 
 // what whoever implements the port needs of its parts
 export * from './contrast-port.ts';
+export type * from './evaluation-port.ts';
 export * from './feature-port.ts';
 export type * from './labels-port.ts';
 export type * from './saved-port.ts';
@@ -208,6 +210,8 @@ export interface ModelService {
    * take too much memory or arithmetic is refused before anything is read.
    */
   contrast(request: ContrastRequest): Promise<Contrast>;
+  /** Measures what steering does to texts. */
+  readonly evaluation: EvaluationService;
   /** Told of every prompt whose choices were all submitted, with their number. */
   promptAccepted?(choices: number): void;
   /** The profile that holds where a request names none, as `name:version`; null: none. */

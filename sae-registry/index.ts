@@ -6,6 +6,7 @@ export * from './dictionary-weights.ts';
 export { acquireEmbedder } from './embedder/embedder-files.ts';
 export { openTextEmbedder, type TextEmbedder } from './embedder/text-embedder.ts';
 export * from './encoder.ts';
+export * from './evaluation/index.ts';
 export * from './exports/index.ts';
 export * from './feature-shapes.ts';
 export * from './feature-vectors.ts';

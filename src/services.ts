@@ -5,6 +5,7 @@ import { type FeatureSearch, formatSavedName, type Registry, type Store } from '
 import type { SteeringContext } from './compile-steering.ts';
 import type { Config } from './config.ts';
 import { contrasting } from './contrast/contrast.ts';
+import { evaluationService } from './evaluation/evaluation-service.ts';
 import { labelService } from './labels/service.ts';
 import type { MemoryLimits } from './limits.ts';
 import { countSteering } from './metrics/count-steering.ts';
@@ -302,9 +303,11 @@ function modelService(
       resolveSteering(request, { ...context, promptLengths: promptLengths ?? null }),
   });
   const saving = savingOf(() => saved.store, context);
+  const counted = countSteering(requests, steered);
+  const { tokenizer } = model;
   return {
     card,
-    tokenizer: model.tokenizer,
+    tokenizer,
     encode: (text, options) => model.encoder.encode(text, options),
     chatTemplate: model.chatTemplate,
     evaluateSource: async ({ source: name, sequences, signal }) => {
@@ -319,6 +322,7 @@ function modelService(
     ...saving,
     ...contrasting({ engine, registry, card, saveVector: saving.saveVector }),
     ...featureReading({ engine, registry, tokenizer: model.tokenizer }),
-    ...countSteering(requests, steered),
+    evaluation: evaluationService({ card, tokenizer, registry, saved, ...counted }),
+    ...counted,
   };
 }

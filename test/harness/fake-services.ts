@@ -106,6 +106,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
     saveProfile: unused,
     importProfile: unused,
     saveVector: unused,
+    evaluation: { doseResponse: unused },
     resolveSteering: (request) => {
       steeringRequests.push(request);
       return resolve(request);

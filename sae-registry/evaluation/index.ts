@@ -1,0 +1,6 @@
+export * from './dose-response.ts';
+export * from './fluency.ts';
+export * from './repetition.ts';
+export * from './scored-text.ts';
+export * from './text-figures.ts';
+export * from './word-match.ts';
