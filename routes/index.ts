@@ -6,6 +6,7 @@ import { matchedRoute, unknownRoute } from './http/not-found.ts';
 import { observeRequests } from './http/observe.ts';
 import { type AppEnv, createRouter, type Router } from './http/router.ts';
 import { registerActivationSearch } from './native/activation-search.ts';
+import { registerContrast } from './native/contrast.ts';
 import { registerDefaultProfile } from './native/default-profile.ts';
 import { registerEvaluation } from './native/evaluation.ts';
 import { registerFeatureLabels } from './native/feature-labels.ts';
@@ -64,6 +65,7 @@ export function createRoutes(services: Services): Router {
   registerSourceEvaluation(app, services);
   registerHookPoints(app, services);
   registerVectors(app, services);
+  registerContrast(app, services);
   registerVectorWork(app, services);
   registerEvaluation(app, services);
   registerSweeps(app, services);

@@ -51,6 +51,10 @@ async function contrast(model: ContrastedModel, request: ContrastRequest): Promi
     const message = `'${method}' looks at the difference within each pair: give 'pairs', or another 'method'.`;
     throw new TillerError('invalid_request', message, { param: 'method' });
   }
+  if (isPaired(method) && request.positions === 'all') {
+    const message = `'${method}' takes one sample of each item: use positions 'mean', 'last' or 'answer'.`;
+    throw new TillerError('invalid_request', message, { param: 'positions' });
+  }
   checkItems(request);
   const items = [...request.positive, ...request.negative];
   const positive = items.map((_, at) => at < request.positive.length);
@@ -69,7 +73,7 @@ async function contrast(model: ContrastedModel, request: ContrastRequest): Promi
     id: `contrast-${++contrasts}`,
     positions: request.positions,
     places,
-    encodings: sources.map((source) => ({
+    sources: sources.map((source) => ({
       encoder: registry.encoder(source),
       limit: mostActivations,
       sinkNorm: source.card?.sink_norm ?? Number.POSITIVE_INFINITY,

@@ -17,8 +17,8 @@ export interface ReadPlace {
   readonly sinkNorm: number;
 }
 
-/** An encoder whose features are read. */
-export interface ReadEncoding extends Encoding {
+/** A source whose features are read. */
+export interface ReadSource extends Encoding {
   readonly sinkNorm: number;
 }
 
@@ -26,9 +26,9 @@ export interface ReadEncoding extends Encoding {
 export interface ItemReading {
   /** Of each place its samples, [samples, width]: one, or with `all` one a token that counts. */
   readonly places: readonly Float32Array[];
-  /** Of each encoding the mean activations over the same tokens. */
+  /** Of each source the mean activations over the same tokens. */
   readonly features: readonly SparseRow[];
-  /** Of each encoding, tokens with more activations than were told. */
+  /** Of each source, tokens with more activations than were told. */
   readonly truncated: readonly number[];
 }
 
@@ -36,7 +36,7 @@ export interface ReadOptions {
   readonly id: string;
   readonly positions: ContrastPositions;
   readonly places: readonly ReadPlace[];
-  readonly encodings: readonly ReadEncoding[];
+  readonly sources: readonly ReadSource[];
   readonly signal: AbortSignal;
 }
 
@@ -72,12 +72,15 @@ export async function readItems(
 }
 
 async function readItem(engine: Engine, item: ContrastItem, options: ReadOptions): Promise<ItemReading> {
-  const { places, encodings, signal } = options;
+  const { places, sources, signal } = options;
+  // sources may share a dictionary, which is read once
+  const encodings = sources.filter(({ encoder }, at) => firstOf(sources, encoder.key) === at);
+  const encodingOf = sources.map(({ encoder }) => firstOf(encodings, encoder.key));
   const range = countedRange(item, options.positions);
   // nothing behind the last token that counts is looked at
   const tokenIds = item.tokenIds.slice(0, range.to);
   const kept = places.map((place) => new PlaceSamples(place, options.positions === 'all'));
-  const found = encodings.map(({ sinkNorm }) => new FeatureMeans(sinkNorm));
+  const found = sources.map(({ sinkNorm }, at) => new FeatureMeans(encodingOf[at], sinkNorm));
   const how = { taps: [...new Set(places.map(({ hookPoint }) => hookPoint))], encodings, signal };
   for await (const event of engine.submit(greedyRequest(options.id, tokenIds, 0, how))) {
     if (event.type === 'activations') take(event, range, kept, found);
@@ -108,8 +111,8 @@ function take(
       one.add(values.subarray(t * width, (t + 1) * width));
     }
   }
-  for (const [k, one] of found.entries()) {
-    const part = activations[k];
+  for (const one of found) {
+    const part = activations[one.encoding];
     if (!part) throw new TillerError('internal', 'an encoder was not read');
     one.add(part, Math.max(0, from - start), Math.min(part.tokens, to - start));
   }
@@ -158,12 +161,15 @@ class PlaceSamples {
 
 /** Mean activations over the tokens of an item that count. */
 class FeatureMeans {
+  /** Which of the event's activations are its own. */
+  readonly encoding: number;
   truncated = 0;
   readonly #sinkNorm: number;
   readonly #sums = new Map<number, number>();
   #count = 0;
 
-  constructor(sinkNorm: number) {
+  constructor(encoding: number, sinkNorm: number) {
+    this.encoding = encoding;
     this.#sinkNorm = sinkNorm;
   }
 
@@ -186,6 +192,10 @@ class FeatureMeans {
       values: Float32Array.from(this.#sums.values(), (sum) => sum / count),
     };
   }
+}
+
+function firstOf(sources: readonly ReadSource[], key: string): number {
+  return sources.findIndex(({ encoder }) => encoder.key === key);
 }
 
 function lengthOf(values: Float32Array): number {

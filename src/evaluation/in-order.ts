@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /**
  * Works on items, so many at once, and gives results in the order of the items, each as soon as it and those before it are there. The
  * first failure ends it. Leaving the iteration, and a failure, abort the signal that `work` is given.
@@ -9,6 +11,8 @@ export async function* inOrder<Item, Result>(
 ): AsyncGenerator<Result> {
   const left = new AbortController();
   const signal = options.signal === null ? left.signal : AbortSignal.any([options.signal, left.signal]);
+  // each of the requests under way listens to it
+  setMaxListeners(0, signal);
   const underway: Promise<Result>[] = [];
   try {
     for (const item of items) {
