@@ -5,6 +5,8 @@ import type { EditRequest, SteeringBlock } from './services.ts';
 /** A prompt that is to be answered. */
 export interface EvaluationPrompt {
   readonly tokenIds: Int32Array;
+  /** What its text is read behind, for figures and targets; left out: itself. */
+  readonly readBehind?: Int32Array;
   /** Where its edits apply. */
   readonly positions: (edits: readonly Edit[]) => PositionContext;
   /** Where it stood in the request. */

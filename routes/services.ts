@@ -14,6 +14,7 @@ import type {
   SteeringMode,
   Tokenizer,
 } from '../engine/core/index.ts';
+import type { AutoSteerService } from './auto-steer-port.ts';
 import type { Contrast, ContrastRequest } from './contrast-port.ts';
 import type { EvaluationService } from './evaluation-port.ts';
 import type {
@@ -38,6 +39,7 @@ import type { SourceService } from './sources-port.ts';
 import type { VectorWork } from './vectors-port.ts';
 
 // what whoever implements the port needs of its parts
+export type * from './auto-steer-port.ts';
 export * from './contrast-port.ts';
 export type * from './evaluation-port.ts';
 export * from './feature-port.ts';
@@ -214,6 +216,8 @@ export interface ModelService {
   contrast(request: ContrastRequest): Promise<Contrast>;
   /** Files of vectors, their sums and cosines. */
   readonly vectorWork: VectorWork;
+  /** Looks for a steering by a description of what is wanted. */
+  readonly autoSteer: AutoSteerService;
   /** Measures what steering does to texts. */
   readonly evaluation: EvaluationService;
   /** Told of every prompt whose choices were all submitted, with their number. */

@@ -2,6 +2,7 @@ import type { Engine, LoadedModel } from '../engine/index.ts';
 import { hookPointShapes, TillerError, type Unembedding } from '../engine/index.ts';
 import type { ListedModel, ModelCapacity, ModelCard, ModelService, ModelUse, Services } from '../routes/services.ts';
 import { type FeatureSearch, formatSavedName, type Registry, type Store } from '../sae-registry/index.ts';
+import { autoSteerService } from './auto-steer/auto-steer.ts';
 import type { SteeringContext } from './compile-steering.ts';
 import type { Config } from './config.ts';
 import { contrasting } from './contrast/contrast.ts';
@@ -305,12 +306,16 @@ function modelService(
   });
   const saving = savingOf(() => saved.store, context);
   const counted = countSteering(requests, steered);
-  const { tokenizer } = model;
+  const { tokenizer, chatTemplate } = model;
+  const encode: ModelService['encode'] = (text, options) => model.encoder.encode(text, options);
+  const { contrast } = contrasting({ engine, registry, card, saveVector: saving.saveVector });
+  const evaluated = { card, tokenizer, registry, saved, ...counted };
+  const evaluation = evaluationService(evaluated);
   return {
     card,
     tokenizer,
-    encode: (text, options) => model.encoder.encode(text, options),
-    chatTemplate: model.chatTemplate,
+    encode,
+    chatTemplate,
     evaluateSource: async ({ source: name, sequences, signal }) => {
       const [source] = registry.sourcesNamed([name], 'source');
       if (!source) throw new TillerError('internal', 'a source that was named is not there');
@@ -321,10 +326,11 @@ function modelService(
       return steering?.on ? formatSavedName(steering.profile.saved) : null;
     },
     ...saving,
-    ...contrasting({ engine, registry, card, saveVector: saving.saveVector }),
+    contrast,
     ...featureReading({ engine, registry, tokenizer: model.tokenizer }),
     vectorWork: vectorWork({ card, registry, saved }, saving.saveVector),
-    evaluation: evaluationService({ card, tokenizer, registry, saved, ...counted }),
+    evaluation,
+    autoSteer: autoSteerService({ ...evaluated, encode, chatTemplate, contrast, evaluation }),
     ...counted,
   };
 }

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { steeringBlockSchema } from '../http/steering-schema.ts';
-import type { DoseEvaluation, SteeredText, TextTarget } from '../services.ts';
+import type { DoseEvaluation, DosePoint, FluencyLimits, SteeredText, TextTarget } from '../services.ts';
 import { textRequestFields } from './text-request.ts';
 
 const finite = z.number();
@@ -64,33 +64,31 @@ const figures = {
 const spread = { target: z.string(), mean: z.number().nullable(), deviation: z.number().nullable(), count: z.int() };
 const samples = z.array(steeredTextSchema).optional();
 
+/** What one strength did. */
+export const dosePointSchema = z.object({
+  strength: z.number(),
+  ...figures,
+  perplexity_ratio: z.number().nullable(),
+  effects: z.array(
+    z.object({
+      ...spread,
+      change: z.number().nullable(),
+      standard_error: z.number().nullable(),
+      change_in_deviations: z.number().nullable().openapi({
+        description: "In standard deviations of the control's texts.",
+      }),
+    }),
+  ),
+  fluent: z.boolean(),
+  broken: z.array(z.string()).openapi({ description: 'Which limits it breaks.' }),
+});
+
 export const doseResponseSchema = z
   .object({
     model: z.string(),
     vector: z.string().optional().openapi({ description: '`name:version` that was evaluated.' }),
     control: z.object({ ...figures, targets: z.array(z.object(spread)), samples }),
-    doses: z
-      .array(
-        z.object({
-          strength: z.number(),
-          ...figures,
-          perplexity_ratio: z.number().nullable(),
-          effects: z.array(
-            z.object({
-              ...spread,
-              change: z.number().nullable(),
-              standard_error: z.number().nullable(),
-              change_in_deviations: z.number().nullable().openapi({
-                description: "In standard deviations of the control's texts.",
-              }),
-            }),
-          ),
-          fluent: z.boolean(),
-          broken: z.array(z.string()).openapi({ description: 'Which limits it breaks.' }),
-          samples,
-        }),
-      )
-      .openapi({ description: 'By strength, the smallest first.' }),
+    doses: z.array(dosePointSchema.extend({ samples })).openapi({ description: 'By strength, the smallest first.' }),
     strongest_fluent: z.number().nullable().openapi({
       description: 'The greatest strength that is fluent and so is every weaker one of its sign. Null: none is.',
     }),
@@ -131,25 +129,43 @@ export function toDoseResponse(
       targets: control.targets.map((target, k) => ({ target: named(k), ...target })),
       ...shown(control.samples),
     },
-    doses: doses.map((dose) => ({
-      strength: dose.strength,
-      ...toFigures(dose),
-      perplexity_ratio: dose.perplexityRatio,
-      effects: dose.effects.map(({ mean, deviation, count, change, standardError, changeInDeviations }, k) => ({
-        ...{ target: named(k), mean, deviation, count, change },
-        standard_error: standardError,
-        change_in_deviations: changeInDeviations,
-      })),
-      fluent: dose.fluent,
-      broken: [...dose.broken],
-      ...shown(dose.samples),
-    })),
+    doses: doses.map((dose) => ({ ...toDosePoint(dose, targets), ...shown(dose.samples) })),
     strongest_fluent: strongestFluent,
     best,
   };
 }
 
-function toFigures(of: DoseEvaluation['control'] | DoseEvaluation['doses'][number]) {
+/** One strength as it goes over the wire. */
+export function toDosePoint(dose: DosePoint, targets: readonly TextTarget[]): z.infer<typeof dosePointSchema> {
+  return {
+    strength: dose.strength,
+    ...toFigures(dose),
+    perplexity_ratio: dose.perplexityRatio,
+    effects: dose.effects.map(({ mean, deviation, count, change, standardError, changeInDeviations }, k) => ({
+      ...{ target: targets[k]?.name ?? '', mean, deviation, count, change },
+      standard_error: standardError,
+      change_in_deviations: changeInDeviations,
+    })),
+    fluent: dose.fluent,
+    broken: [...dose.broken],
+  };
+}
+
+interface LimitsBody {
+  readonly perplexity_ratio: number;
+  readonly distinct_ratio: number;
+  readonly repeated_share: number;
+}
+
+export function toLimits(limits: LimitsBody): FluencyLimits {
+  return {
+    perplexityRatio: limits.perplexity_ratio,
+    distinctRatio: limits.distinct_ratio,
+    repeatedShare: limits.repeated_share,
+  };
+}
+
+function toFigures(of: Omit<DosePoint, 'strength' | 'perplexityRatio' | 'effects' | 'fluent' | 'broken'>) {
   return {
     texts: of.texts,
     tokens: of.tokens,

@@ -8,7 +8,7 @@ import { toSteeringRequest } from '../http/steering-request.ts';
 import { namedPositions, rangeSchema, steeringSchema } from '../http/steering-schema.ts';
 import { modelsOf } from '../http/use-model.ts';
 import type { EditRequest, ModelService, Services } from '../services.ts';
-import { doseFields, doseResponseSchema, toDoseResponse } from './evaluation-schemas.ts';
+import { doseFields, doseResponseSchema, toDoseResponse, toLimits } from './evaluation-schemas.ts';
 import { generationPrompts } from './generation-prompts.ts';
 import { referenceParams } from './saved-schemas.ts';
 import { toSampling, toTargets } from './text-request.ts';
@@ -119,11 +119,7 @@ async function evaluate(
   const evaluation = await model.evaluation.doseResponse({
     prompts: await generationPrompts(model, body.prompts, signal),
     sampling: toSampling(body),
-    limits: {
-      perplexityRatio: limits.perplexity_ratio,
-      distinctRatio: limits.distinct_ratio,
-      repeatedShare: limits.repeated_share,
-    },
+    limits: toLimits(limits),
     ...{ edits, targets, strengths, seeds, refine, signal },
   });
   const named = { model: model.card.id, ...(vector === undefined ? {} : { vector }) };

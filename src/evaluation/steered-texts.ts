@@ -51,7 +51,7 @@ async function runOne(id: string, run: TextRun, shared: TextRuns, context: Evalu
   const { tokenIds, text, finishReason, reports } = generated;
   const reading = await readReply(context, {
     id: `${id}-read`,
-    promptTokenIds: prompt.tokenIds,
+    promptTokenIds: prompt.readBehind ?? prompt.tokenIds,
     replyTokenIds: tokenIds,
     taps: [...new Set(scorers.flatMap(({ tap }) => tap ?? []))],
     edits: [],
