@@ -37,13 +37,14 @@ describe('a dose response of the default model', () => {
   it('rises with the dose, costs fluency in the end, and finds the strongest dose before that', async () => {
     const found = await service.ask<DoseResponse>('/api/v1/steering/evaluate', {
       steering: { edits: [{ feature, mode: 'add', strength: 1 }] },
-      ...{ strengths: [0, 0.75, 1.5, 8], prompts, seeds: [1, 2], max_tokens: 32, include_texts: false },
+      ...{ strengths: [0, 0.4, 1.5, 8], prompts, seeds: [1, 2], max_tokens: 24, include_texts: false },
       targets: [
         { probe: { feature } },
         { words: ['God', 'heaven', 'heavens', 'Lord', 'prayer', 'pray'] },
         { continuations: ['God', 'Lord'] },
       ],
     });
+    console.info(JSON.stringify(found));
     const [none, weak, strong, absurd] = found.doses;
     // strength 0 is the control itself
     expect(none?.effects.map(({ change }) => change)).toEqual([0, 0, expect.closeTo(0, 3)]);
@@ -54,6 +55,5 @@ describe('a dose response of the default model', () => {
     expect(strong?.relative_dose).toBeGreaterThan(weak?.relative_dose ?? 99);
     expect(absurd?.fluent).toBe(false);
     expect(found.strongest_fluent).toBeLessThan(8);
-    console.info(JSON.stringify(found, null, 1));
   });
 });
