@@ -44,7 +44,6 @@ describe('a dose response of the default model', () => {
         { continuations: ['God', 'Lord'] },
       ],
     });
-    console.info(JSON.stringify(found));
     const [none, weak, strong, absurd] = found.doses;
     // strength 0 is the control itself
     expect(none?.effects.map(({ change }) => change)).toEqual([0, 0, expect.closeTo(0, 3)]);
@@ -54,6 +53,8 @@ describe('a dose response of the default model', () => {
     expect(strong?.effects[2]?.change).toBeGreaterThan(weak?.effects[2]?.change ?? 99);
     expect(strong?.relative_dose).toBeGreaterThan(weak?.relative_dose ?? 99);
     expect(absurd?.fluent).toBe(false);
-    expect(found.strongest_fluent).toBeLessThan(8);
+    // measured: 1.4 times the perplexity at 0.4, 4.3 times at 1.5, five and eighteen standard deviations of the probe
+    expect(found).toMatchObject({ strongest_fluent: 0.4, best: 0.4 });
+    expect(weak?.effects[0]?.change_in_deviations).toBeGreaterThan(1);
   });
 });
