@@ -35,7 +35,7 @@ function stubServices(version: string): Services {
     unloadModel: refuse,
     features: { search: refuse, lookup: refuse, rerank: refuse, get: refuse },
     labels: { add: refuse, export: refuse, import: refuse },
-    vectors: { list: refuse, get: refuse, remove: refuse },
+    vectors: { list: refuse, get: refuse, controlVector: refuse, remove: refuse },
     profiles: { list: refuse, get: refuse, remove: refuse, exported: refuse, default: refuse, setDefault: refuse },
     relations: { neighbours: refuse, logits: refuse, virtualWeights: refuse, compare: refuse },
     sources: { list: refuse, get: refuse, catalog: refuse },

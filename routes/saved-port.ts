@@ -17,12 +17,16 @@ export interface VectorVersion extends SavedVersion {
 }
 
 export interface VectorDetail extends VectorVersion {
+  /** Where it is from; of a combined vector the recipe. Null where that is not known. */
+  readonly origin: string | null;
   readonly directions: readonly { readonly hookPoint: string; readonly values: Float32Array }[];
 }
 
 export interface VectorRequest {
   readonly name: string;
   readonly description: string;
+  /** How it was made; default: `uploaded`, through POST /api/v1/vectors. */
+  readonly made?: { readonly method: string; readonly origin: string };
   /** `param` is where each stood. */
   readonly directions: readonly { readonly hookPoint: string; readonly values: Float32Array; readonly param: string }[];
 }
@@ -67,6 +71,8 @@ export interface VectorService {
   list(model: string | null): readonly VectorVersion[];
   /** Throws vector_not_found. */
   get(model: string, reference: string): VectorDetail;
+  /** The same as a control vector (GGUF). Throws vector_not_found, edit_not_applicable for places that none reaches. */
+  controlVector(model: string, reference: string): Uint8Array<ArrayBuffer>;
   /** Deletes that version, or all of a name, and says which. Throws vector_not_found, in_use. */
   remove(model: string, reference: string): readonly number[];
 }

@@ -14,6 +14,9 @@ import type {
   SteeringMode,
   Tokenizer,
 } from '../engine/core/index.ts';
+import type { AutoSteerService } from './auto-steer-port.ts';
+import type { Contrast, ContrastRequest } from './contrast-port.ts';
+import type { EvaluationService } from './evaluation-port.ts';
 import type {
   ActivationSearch,
   ActivationSearchRequest,
@@ -35,13 +38,18 @@ import type {
   VectorVersion,
 } from './saved-port.ts';
 import type { SourceService } from './sources-port.ts';
+import type { VectorWork } from './vectors-port.ts';
 
 // what whoever implements the port needs of its parts
+export type * from './auto-steer-port.ts';
+export * from './contrast-port.ts';
+export type * from './evaluation-port.ts';
 export * from './feature-port.ts';
 export * from './inspection-port.ts';
 export type * from './labels-port.ts';
 export type * from './logits-port.ts';
 export type * from './saved-port.ts';
+export type * from './vectors-port.ts';
 
 /** The body field `steering`, parsed (routes/http/steering-schema.ts). */
 export interface SteeringRequest {
@@ -206,6 +214,18 @@ export interface ModelService extends InspectionService {
   }): Promise<DictionaryHealth>;
   /** Logits of texts: the model's own, those of the stream on its way, what directions write to them, steered and unsteered. */
   readonly logits: LogitsService;
+  /**
+   * What tells two data sets apart, as a vector and as features. Throws `invalid_request` for classes that cannot be told apart or held
+   * out, hook_point_not_found, edit_not_applicable, source_not_found, source_invalid, queue_full, and what `submit` throws; what would
+   * take too much memory or arithmetic is refused before anything is read.
+   */
+  contrast(request: ContrastRequest): Promise<Contrast>;
+  /** Files of vectors, their sums and cosines. */
+  readonly vectorWork: VectorWork;
+  /** Looks for a steering by a description of what is wanted. */
+  readonly autoSteer: AutoSteerService;
+  /** Measures what steering does to texts. */
+  readonly evaluation: EvaluationService;
   /** Told of every prompt whose choices were all submitted, with their number. */
   promptAccepted?(choices: number): void;
   /** The profile that holds where a request names none, as `name:version`; null: none. */

@@ -11,6 +11,7 @@ import {
 import { evalSettings, saeAddSettings, saeCompareSettings, statsSettings } from './sae-settings.ts';
 import { serveSettings } from './serve-settings.ts';
 import type { SettingTable } from './setting.ts';
+import { vectorsCombineSettings, vectorsEvaluateSettings, vectorsExportSettings } from './vector-settings.ts';
 
 const allTables: readonly SettingTable[] = [
   serveSettings,
@@ -30,6 +31,9 @@ const allTables: readonly SettingTable[] = [
   profileSaveSettings,
   profileExportSettings,
   profileImportSettings,
+  vectorsExportSettings,
+  vectorsCombineSettings,
+  vectorsEvaluateSettings,
   neuronpediaSettings,
   labelsImportSettings,
   labelsExportSettings,

@@ -2,8 +2,11 @@ import type { Engine, LoadedModel } from '../engine/index.ts';
 import { hookPointShapes, TillerError, type Unembedding } from '../engine/index.ts';
 import type { ListedModel, ModelCapacity, ModelCard, ModelService, ModelUse, Services } from '../routes/services.ts';
 import { type FeatureSearch, formatSavedName, type Registry, type Store } from '../sae-registry/index.ts';
+import { autoSteerService } from './auto-steer/auto-steer.ts';
 import type { SteeringContext } from './compile-steering.ts';
 import type { Config } from './config.ts';
+import { contrasting } from './contrast/contrast.ts';
+import { evaluationService } from './evaluation/evaluation-service.ts';
 import { inspectionService } from './inspection/inspect.ts';
 import { labelService } from './labels/service.ts';
 import type { MemoryLimits } from './limits.ts';
@@ -20,6 +23,7 @@ import { createRelationService } from './relation-services.ts';
 import { resolveSteering } from './resolve-steering.ts';
 import { evaluateSource } from './sae/evaluate.ts';
 import { createSourceService } from './source-services.ts';
+import { vectorWork } from './vectors/vector-work.ts';
 
 export interface ServicesOptions {
   readonly version: string;
@@ -303,17 +307,22 @@ function modelService(
     resolveSteering: (request, promptLengths) =>
       resolveSteering(request, { ...context, promptLengths: promptLengths ?? null }),
   });
-  const { executor } = model;
+  const saving = savingOf(() => saved.store, context);
   const counted = countSteering(requests, steered);
+  const { tokenizer, chatTemplate, executor } = model;
+  const encode: ModelService['encode'] = (text, options) => model.encoder.encode(text, options);
+  const { contrast } = contrasting({ engine, registry, card, saveVector: saving.saveVector });
+  const evaluated = { card, tokenizer, registry, saved, ...counted };
+  const evaluation = evaluationService(evaluated);
   return {
     card,
-    tokenizer: model.tokenizer,
+    tokenizer,
+    encode,
+    chatTemplate,
     logits: logitsService({
       ...{ card, registry, saved, executor, submit: (request) => counted.submit(request) },
       ...{ width: model.config.dModel, blocks: model.config.blocks },
     }),
-    encode: (text, options) => model.encoder.encode(text, options),
-    chatTemplate: model.chatTemplate,
     evaluateSource: async ({ source: name, sequences, signal }) => {
       const [source] = registry.sourcesNamed([name], 'source');
       if (!source) throw new TillerError('internal', 'a source that was named is not there');
@@ -323,9 +332,13 @@ function modelService(
       const steering = saved.defaults.of(card.id);
       return steering?.on ? formatSavedName(steering.profile.saved) : null;
     },
-    ...savingOf(() => saved.store, context),
+    ...saving,
+    contrast,
     ...featureReading({ engine, registry, tokenizer: model.tokenizer }),
     ...inspectionService({ submit: counted.submit, registry }),
+    vectorWork: vectorWork({ card, registry, saved }, saving.saveVector),
+    evaluation,
+    autoSteer: autoSteerService({ ...evaluated, encode, chatTemplate, contrast, evaluation }),
     ...counted,
   };
 }

@@ -58,7 +58,10 @@ export const newVectorSchema = z
   .openapi('NewVector');
 
 export const vectorDetailSchema = vectorSchema
-  .extend({ directions: z.array(z.object({ hook_point: z.string(), data: z.string() })) })
+  .extend({
+    origin: z.string().nullable().openapi({ description: 'Where it is from; of a combined vector the recipe.' }),
+    directions: z.array(z.object({ hook_point: z.string(), data: z.string() })),
+  })
   .openapi('VectorDetail');
 
 export const profileSchema = z
@@ -110,7 +113,7 @@ export function toVectorDetail(vector: VectorDetail): z.infer<typeof vectorDetai
     hook_point: hookPoint,
     data: encodeFloat32(values),
   }));
-  return { ...toVector(vector), directions };
+  return { ...toVector(vector), origin: vector.origin, directions };
 }
 
 /** A version of a profile as it goes over the wire. */

@@ -1,11 +1,14 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import { TillerError } from '../../engine/core/index.ts';
+import { acceptedType, jsonType, safetensorsType } from '../http/accept.ts';
 import { bodyErrors, errorResponses } from '../http/error-responses.ts';
 import { decodeFloat32 } from '../http/float32.ts';
 import { bodyHook, jsonBody } from '../http/json-body.ts';
-import type { Router } from '../http/router.ts';
+import type { AppEnv, Router } from '../http/router.ts';
+import { safetensorsResponse } from '../http/safetensors.ts';
 import { modelsOf } from '../http/use-model.ts';
-import type { Services } from '../services.ts';
+import type { Services, VectorDetail } from '../services.ts';
 import { nameOf, savedModel } from './saved-model.ts';
 import {
   deletedSchema,
@@ -20,6 +23,8 @@ import {
 
 const path = '/api/v1/vectors';
 const common = ['not_ready', 'draining', 'internal'] as const;
+const ggufType = 'application/x-gguf';
+const binary = z.string().openapi({ format: 'binary' });
 const json = <Schema extends z.ZodType>(schema: Schema) => ({ 'application/json': { schema } });
 
 const listRoute = createRoute({
@@ -65,8 +70,16 @@ const getRoute = createRoute({
   tags: ['Vectors'],
   request: { params: referenceParams, query: modelQuery },
   responses: {
-    200: { description: 'The newest version, or the one that is named.', content: json(vectorDetailSchema) },
-    ...errorResponses(['model_not_found', 'vector_not_found', ...common]),
+    200: {
+      description:
+        'The newest version, or the one that is named; as safetensors a tensor for each hook point, as GGUF a control vector for llama.cpp and repeng.',
+      content: {
+        ...json(vectorDetailSchema),
+        [safetensorsType]: { schema: binary },
+        [ggufType]: { schema: binary },
+      },
+    },
+    ...errorResponses(['model_not_found', 'vector_not_found', 'edit_not_applicable', 'not_acceptable', ...common]),
   },
 });
 
@@ -110,13 +123,27 @@ export function registerVectors(app: Router, services: Services): void {
   );
   app.openapi(getRoute, (c) => {
     const model = savedModel(services, c.req.valid('query').model);
-    return c.json(toVectorDetail(services.vectors.get(model, c.req.valid('param').name)), 200);
+    const { name } = c.req.valid('param');
+    const type = acceptedType(c, [jsonType, safetensorsType, ggufType]);
+    if (type === ggufType)
+      return c.body(services.vectors.controlVector(model, name), 200, { 'Content-Type': ggufType });
+    const vector = services.vectors.get(model, name);
+    return type === jsonType ? c.json(toVectorDetail(vector), 200) : asTensors(c, vector);
   });
   app.openapi(deleteRoute, (c) => {
     const model = savedModel(services, c.req.valid('query').model);
     const { name } = c.req.valid('param');
     return c.json({ model, name: nameOf(name), deleted: services.vectors.remove(model, name) }, 200);
   });
+}
+
+/** A tensor for each hook point, as `POST /api/v1/vectors/import` takes it. */
+function asTensors(c: Context<AppEnv>, vector: VectorDetail): Response {
+  const tensors = vector.directions.map(({ hookPoint, values }) => {
+    return [hookPoint, { type: 'F32', shape: [values.length], data: values }] as const;
+  });
+  const { model, name, version, method, description } = vector;
+  return safetensorsResponse(c, new Map(tensors), { model, name, version: String(version), method, description });
 }
 
 function toFloats(data: string | readonly number[], param: string): Float32Array {

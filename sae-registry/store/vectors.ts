@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { and, asc, desc, eq, inArray, isNull, max, sql } from 'drizzle-orm';
 import { nearest, TillerError } from '../../engine/core/index.ts';
-import { addArtifact } from './artifacts.ts';
+import { addArtifact, findArtifact } from './artifacts.ts';
 import { fromBlob, toBlob } from './float32-blob.ts';
 import { type Store, type StoreDatabase, writeStore } from './open-store.ts';
 import { formatSavedName, parseSavedName } from './saved-name.ts';
@@ -25,11 +25,13 @@ export interface SavedVector {
   readonly method: string;
   /** Unix milliseconds. */
   readonly addedAt: number;
+  /** Where it is from, as its maker said; null where that is not known. */
+  readonly origin: string | null;
   /** In the order in which they were given. */
   readonly directions: readonly Direction[];
 }
 
-export type VectorSummary = Omit<SavedVector, 'directions'> & { readonly hookPoints: readonly string[] };
+export type VectorSummary = Omit<SavedVector, 'directions' | 'origin'> & { readonly hookPoints: readonly string[] };
 
 export interface NewVector {
   readonly model: string;
@@ -63,12 +65,13 @@ export function addVector(store: Store, vector: NewVector): SavedVector {
       const values = blobs[at] as Buffer;
       db.insert(vectorDirections).values({ vector: row.id, hookPoint, values }).run();
     }
-    return { ...plain(row), directions };
+    return { ...plain(row), origin, directions };
   });
 }
 
 /** The vector that `name` (its newest version) or `name:version` means. Throws `vector_not_found` with the nearest names. */
-export function findVector({ db }: Store, model: string, reference: string, param: string): SavedVector {
+export function findVector(store: Store, model: string, reference: string, param: string): SavedVector {
+  const { db } = store;
   const row = findRow(db, model, reference);
   if (row === undefined) throw vectorNotFound(db, model, reference, param);
   const directions = db
@@ -78,7 +81,8 @@ export function findVector({ db }: Store, model: string, reference: string, para
     .orderBy(sql`rowid`)
     .all()
     .map(({ hookPoint, values }) => ({ hookPoint, values: fromBlob(values) }));
-  return { ...plain(row), directions };
+  const origin = row.artifact === null ? null : (findArtifact(store, row.artifact)?.origin ?? null);
+  return { ...plain(row), origin, directions };
 }
 
 /** Every version of a model's vectors, or of all models', newest first within a name. */

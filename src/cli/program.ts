@@ -12,6 +12,7 @@ import { addPull } from './pull.ts';
 import { addSae } from './sae.ts';
 import { addServe } from './serve.ts';
 import { addSteer } from './steer.ts';
+import { addVectors } from './vectors.ts';
 
 /** The `tiller` command with all its subcommands. Throws CommanderError instead of ending the process. */
 export function createProgram(context: CliContext): Command {
@@ -35,6 +36,7 @@ export function createProgram(context: CliContext): Command {
     addDoctor,
     addSae,
     addProfile,
+    addVectors,
     addLabels,
     addImport,
     addExport,

@@ -8,6 +8,9 @@ import { profileVersion, vectorVersion } from './saved-views.ts';
 /** What stands in the place of a name in an address. */
 const reserved = ['default', 'import'];
 
+/** How a vector came to be that somebody sent. */
+const uploaded = { method: 'uploaded', origin: 'POST /api/v1/vectors' };
+
 type Saving = Pick<ModelService, 'saveProfile' | 'importProfile' | 'saveVector'>;
 
 /** Saving what a loaded model is steered by. `store` throws where there is none. */
@@ -32,7 +35,7 @@ export function savingOf(store: () => Store, context: SteeringContext): Saving {
       const kept = { model: card.id, name: called, description, steering, frozen, fingerprint, vectors: [] };
       return profileVersion(addProfile(store(), { ...kept, file: { origin, hash, bytes } }));
     },
-    saveVector({ name, description, directions }) {
+    saveVector({ name, description, directions, made = uploaded }) {
       checkName(name, 'name');
       const places = directions.map(({ hookPoint, values, param }) => ({
         hookPoint: editable(hookPoint, values.length, param, context),
@@ -45,7 +48,7 @@ export function savingOf(store: () => Store, context: SteeringContext): Saving {
         const message = `Two directions are at ${places[twice]?.hookPoint}: a vector has one for each hook point.`;
         throw new TillerError('invalid_request', message, { param: directions[twice]?.param });
       }
-      const vector = { model: card.id, name, description, method: 'uploaded', origin: 'POST /api/v1/vectors' };
+      const vector = { model: card.id, name, description, ...made };
       return vectorVersion(addVector(store(), { ...vector, directions: places }));
     },
   };

@@ -1,6 +1,7 @@
 import { TillerError } from '../../engine/core/index.ts';
 import type { ProfileService, VectorService } from '../../routes/services.ts';
 import {
+  controlVectorFile,
   deleteProfile,
   deleteVector,
   findProfile,
@@ -19,6 +20,14 @@ export function vectorService(saved: SavedSteerings): VectorService {
   return {
     list: (model) => listVectors(saved.store, model).map(vectorVersion),
     get: (model, reference) => vectorDetail(findVector(saved.store, model, reference, 'name')),
+    controlVector: (model, reference) => {
+      const { name, directions } = findVector(saved.store, model, reference, 'name');
+      const file = controlVectorFile(
+        directions.map((direction) => ({ name, ...direction })),
+        model,
+      );
+      return Uint8Array.from(file);
+    },
     remove: (model, reference) => deleteVector(saved.store, model, reference, 'name'),
   };
 }

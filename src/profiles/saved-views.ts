@@ -10,7 +10,7 @@ export function vectorVersion(vector: SavedVector | VectorSummary): VectorVersio
 
 /** The same with its floats. */
 export function vectorDetail(vector: SavedVector): VectorDetail {
-  return { ...vectorVersion(vector), directions: vector.directions };
+  return { ...vectorVersion(vector), origin: vector.origin, directions: vector.directions };
 }
 
 /** A profile's version as the port shows it. */

@@ -40,6 +40,7 @@ export interface FakeOptions extends FakeEngineOptions {
   /** The profile that holds where a request names none. */
   readonly defaultProfile?: string;
   readonly relations?: Services['relations'];
+  readonly contrast?: ModelService['contrast'];
 }
 
 /** Services over a toy model, and what they saw. */
@@ -103,10 +104,14 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
       const figures = { explainedVariance: 0.5, l0: 3, features: 8, silentFeatures: 1, loss, lossRecovered: 0.75 };
       return { source: sourceId, texts: sequences.length, tokens, ...figures };
     },
+    contrast: options.contrast ?? unused,
     defaultProfile: () => options.defaultProfile ?? null,
     saveProfile: unused,
     importProfile: unused,
     saveVector: unused,
+    autoSteer: { find: unused },
+    evaluation: { doseResponse: unused, sweep: unused },
+    vectorWork: { importFile: unused, combine: unused, similarity: unused },
     resolveSteering: (request) => {
       steeringRequests.push(request);
       return resolve(request);
@@ -166,7 +171,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
         return { added: 1, updated: 0, unchanged: 2, badLines: 1, bad: [{ line: 4, reason: 'is not JSON.' }] };
       },
     },
-    vectors: { list: () => [], get: unused, remove: unused },
+    vectors: { list: () => [], get: unused, controlVector: unused, remove: unused },
     profiles: {
       list: (id) => (id === null || id === modelId ? [pirate] : []),
       get: unused,

@@ -1,0 +1,3 @@
+export { type Combination, combineVectors, type VectorTerm } from './combine.ts';
+export { cosineOf, type NamedVector, type PlaceSimilarity, similarityOf } from './similarity.ts';
+export { readVectorFile, type VectorFile } from './vector-file.ts';
