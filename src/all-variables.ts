@@ -1,4 +1,5 @@
 import { collectSettings, editSettings, pullSettings, steerSettings, targetSettings } from './command-settings.ts';
+import { contrastSettings, demoSettings } from './contrast-settings.ts';
 import { labellerKeyVariable, labelSettings, labelsCompareSettings, scoreSettings } from './labelling-settings.ts';
 import { profileExportSettings, profileImportSettings, profileSaveSettings } from './profile-settings.ts';
 import {
@@ -22,6 +23,8 @@ const allTables: readonly SettingTable[] = [
   saeCompareSettings,
   statsSettings,
   evalSettings,
+  contrastSettings,
+  demoSettings,
   labelSettings,
   scoreSettings,
   labelsCompareSettings,
