@@ -33,7 +33,7 @@ const options = readOptions('bench:contrast', 'Two behaviours told apart on held
 
 const temperature = 1;
 /** Both ways, as far as replies stay fluent. */
-const strengths = [0.06, 0.09, 0.12, 0.15];
+const strengths = [0.06, 0.09, 0.12];
 const prompts = [
   'What happened at work today?',
   'Describe the place where you live.',

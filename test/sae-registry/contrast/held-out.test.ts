@@ -72,7 +72,7 @@ describe('held-out scores', () => {
 
   it('of the best of many places of noise are not better than chance where choosing is held out too', async () => {
     const areas: { best: number; chosen: number }[] = [];
-    for (let round = 0; round < 8; round++) {
+    for (let round = 0; round < 40; round++) {
       const places = [];
       const { positive } = samples(0, 0);
       for (let place = 0; place < 12; place++) {
