@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkout } from './checkout.ts';
+import { contrastTables } from './contrast/tables.ts';
 import { encodeTables } from './encode/tables.ts';
 import { modelsTables } from './models/tables.ts';
 import { qualityTables } from './quality/tables.ts';
@@ -17,6 +18,7 @@ const documents = [
   ['docs/models.md', modelsTables(results.models)],
   ['docs/encoding.md', encodeTables(results.encode)],
   ['docs/search.md', searchTables(results.search)],
+  ['docs/contrast.md', contrastTables(results.contrast)],
 ] as const;
 for (const [name, tables] of documents) {
   const path = join(checkout, name);

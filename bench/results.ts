@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { resultsDirectory } from './checkout.ts';
+import { contrastResults } from './contrast/results.ts';
 import { demoResults } from './demo/results.ts';
 import { encodeResults } from './encode/results.ts';
 import { enduranceResults } from './endurance/results.ts';
@@ -31,6 +32,7 @@ const schemas = {
   quality: qualityResults,
   models: modelsResults,
   encode: encodeResults,
+  contrast: contrastResults,
 } as const;
 export type ResultName = keyof typeof schemas;
 export type Results = { readonly [Name in ResultName]: z.infer<(typeof schemas)[Name]> };
@@ -70,6 +72,7 @@ export function readResults(): KeptResults {
     quality: read('quality', qualityResults),
     models: read('models', modelsResults),
     encode: read('encode', encodeResults),
+    contrast: read('contrast', contrastResults),
   };
 }
 

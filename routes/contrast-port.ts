@@ -78,7 +78,7 @@ export interface ContrastVector {
   readonly relativeNorm: number | null;
   readonly heldOut: ContrastAuroc;
   readonly effectSize: number;
-  /** The AUROC of choosing the hook point too, each fold at what is best on the others; null where there was one only. */
+  /** The AUROC of choosing the hook point too, each fold at what is best on the others; null for one place, and for two folds. */
   readonly heldOutWithChoice: ContrastAuroc | null;
   /** Projections on its unit direction: the probe that it is. */
   readonly probe: { readonly positiveMean: number; readonly negativeMean: number; readonly deviation: number };

@@ -1,4 +1,5 @@
 import { collectSettings, editSettings, pullSettings, steerSettings, targetSettings } from './command-settings.ts';
+import { contrastSettings, demoSettings } from './contrast-settings.ts';
 import { labellerKeyVariable, labelSettings, labelsCompareSettings, scoreSettings } from './labelling-settings.ts';
 import { logitsSettings } from './logits-settings.ts';
 import { profileExportSettings, profileImportSettings, profileSaveSettings } from './profile-settings.ts';
@@ -24,6 +25,8 @@ const allTables: readonly SettingTable[] = [
   saeCompareSettings,
   statsSettings,
   evalSettings,
+  contrastSettings,
+  demoSettings,
   labelSettings,
   scoreSettings,
   logitsSettings,

@@ -118,7 +118,7 @@ const vectorAnswerSchema = z.object({
   ...heldOutFields,
   held_out_with_choice: aurocSchema.nullable().openapi({
     description:
-      'The same of choosing the hook point too: each fold at the place that is best on the other folds. Null where there was one place only.',
+      'The same of choosing the hook point too: each fold at the place that is best on the other folds. Null where there was one place only, and for two folds.',
   }),
   probe: z
     .object({ positive_mean: z.number(), negative_mean: z.number(), deviation: z.number() })

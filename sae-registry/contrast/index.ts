@@ -15,6 +15,6 @@ export {
   featureRankings,
 } from './feature-contrast.ts';
 export { assignFolds, type FoldItem } from './folds.ts';
-export { aurocOf, effectSize, type HeldOut, heldOut, type ItemSamples } from './held-out.ts';
+export { aurocOf, effectSize, type HeldOut, heldOut, heldOutWithin, type ItemSamples } from './held-out.ts';
 export { denseRows, type Rows, type SparseRow, sparseRows } from './rows.ts';
-export { aurocOfChoosing } from './select-place.ts';
+export { aurocOfChoosing, type PlaceScores } from './select-place.ts';

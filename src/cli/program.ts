@@ -2,6 +2,8 @@ import { Command, CommanderError } from 'commander';
 import { asTillerError } from '../../engine/core/index.ts';
 import { addCollect } from './collect.ts';
 import type { CliContext } from './context.ts';
+import { addContrast } from './contrast.ts';
+import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { addExport } from './export.ts';
 import { addImport } from './import.ts';
@@ -40,6 +42,8 @@ export function createProgram(context: CliContext): Command {
     addLabels,
     addImport,
     addExport,
+    addContrast,
+    addDemo,
   ])
     add(program, context);
   return program;

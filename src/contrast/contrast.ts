@@ -12,9 +12,11 @@ import {
   effectSize,
   type HeldOut,
   heldOut,
+  heldOutWithin,
   type ItemSamples,
   isPaired,
   type Pace,
+  type PlaceScores,
   type Source,
 } from '../../sae-registry/index.ts';
 import { OneAtATime } from '../one-at-a-time.ts';
@@ -114,10 +116,13 @@ async function makeVector(
 ): Promise<Pick<Contrast, 'vector' | 'hookPoints'>> {
   const { registry } = model;
   const { request, pace } = known;
-  const scored: (HeldOut & { readonly effectSize: number })[] = [];
+  const scored: (HeldOut & PlaceScores & { readonly effectSize: number })[] = [];
+  const isChosen = choiceIsHeldOut(places.length, known.folds);
   for (const at of places.keys()) {
-    const held = await heldOut(samplesAt(at, places, known), request.method, known, pace);
-    scored.push({ ...held, effectSize: effectSize(held.scores, known.positive) });
+    const samples = samplesAt(at, places, known);
+    const held = await heldOut(samples, request.method, known, pace);
+    const within = isChosen ? await heldOutWithin(samples, request.method, known.folds, pace) : new Map();
+    scored.push({ ...held, within, effectSize: effectSize(held.scores, known.positive) });
   }
   // where several tell all items apart, the one that does so most clearly
   const better = (a: number, b: number) =>
@@ -136,7 +141,7 @@ async function makeVector(
     relativeNorm: median === undefined ? null : norm / median,
     heldOut: intervalOf(scored[best]),
     effectSize: scored[best].effectSize,
-    heldOutWithChoice: places.length === 1 ? null : aurocOfChoosing(scored, known),
+    heldOutWithChoice: isChosen ? aurocOfChoosing(scored, known) : null,
     probe: { positiveMean, negativeMean, deviation: found.deviation },
     nearest: await nearestFeatures(registry, { hookPoint, values }, request.nearest, pace),
     saved: null,
@@ -147,6 +152,11 @@ async function makeVector(
     effectSize: held.effectSize,
   }));
   return { vector: { ...vector, saved: save(model, vector, request) }, hookPoints };
+}
+
+/** A fold and what it is chosen by are both left out: there must be a third. */
+function choiceIsHeldOut(places: number, folds: Uint8Array): boolean {
+  return places > 1 && new Set(folds).size > 2;
 }
 
 function save(
