@@ -1,12 +1,15 @@
+import { entryOf } from './branch.ts';
 import { type ArrayReading, copyReading, type EditReading } from './core/edit-reading.ts';
 import { activationsFrom } from './core/encoder.ts';
 import { TillerError } from './core/errors.ts';
 import type { SharedSequence } from './core/prefix-sharing.ts';
 import type { GenerateRequest, GenerationEvent, TokenLogprob } from './core/request.ts';
-import type { LogitsRow, Replacement, RowResult, RowStep } from './core/step.ts';
+import type { LogitsRow, RowResult, RowStep } from './core/step.ts';
 import type { Tokenizer } from './core/tokenizer.ts';
+import { promptLogitsOf } from './prompt-logits.ts';
 import { ReadingLog } from './reading-log.ts';
 import { EditChooser } from './row-edits.ts';
+import { replacementsOf } from './row-replacements.ts';
 import { isFiniteRow, sampleToken, tokenLogprob } from './runtime/sampler/index.ts';
 import type { ScheduledRow } from './scheduler/scheduled-step.ts';
 import { createEditReporter, type EditReporter } from './steering/report.ts';
@@ -114,19 +117,21 @@ export class Generation implements SharedSequence {
 
   /** The row's share of a step. Edits that touch none of its tokens are left out. */
   rowStep({ slot, start, count }: ScheduledRow): RowStep {
-    const { id, promptLogprobs, stop, encodings, taps = [], replacements } = this.request;
+    const { id, promptLogprobs, promptLogits, stop, encodings, taps = [] } = this.request;
     const end = start + count;
     const tokens = this.tokensBetween(start, end);
     const { edits, indices } = this.#chooser.choose(start, tokens);
     this.#editsOfStep = indices;
     const echoes = promptLogprobs !== null && !this.#promptTold;
     const rest = readsOnly(this.request) ? 'never' : 'none';
-    const logits = echoes ? 'all' : end >= this.length && stop.maxTokens > 0 ? 'last' : rest;
-    const standIns = replacements?.map((whole) => replacementOf(whole, start, end));
+    const wants = stop.maxTokens > 0 || promptLogits !== undefined;
+    const logits = echoes ? 'all' : end >= this.length && wants ? 'last' : rest;
+    const replacements = replacementsOf(this.request, start, end);
     return {
       ...{ requestId: id, slot, tokens, start, logits, edits, taps },
       ...(encodings ? { encodings } : {}),
-      ...(standIns ? { replacements: standIns } : {}),
+      ...(replacements.length > 0 ? { replacements } : {}),
+      ...entryOf(this.request, start, end),
     };
   }
 
@@ -144,7 +149,8 @@ export class Generation implements SharedSequence {
     if (!this.#promptTold) {
       this.#promptTold = true;
       const { queueMilliseconds, cachedTokens } = this;
-      events.push({ type: 'prompt', logprobs: this.#promptLogprobs, queueMilliseconds, cachedTokens });
+      const logits = promptLogitsOf(this.request, result.logits.at(-1));
+      events.push({ type: 'prompt', logprobs: this.#promptLogprobs, queueMilliseconds, cachedTokens, ...logits });
       if (this.request.stop.maxTokens === 0) {
         return { finished: true, events: [...events, this.#finish('length', null, '')] };
       }
@@ -290,12 +296,7 @@ export class Generation implements SharedSequence {
 }
 
 /** Whether nothing but what encoders find is wanted of a request. */
-export function readsOnly({ encodings = [], taps = [], stop, promptLogprobs }: GenerateRequest): boolean {
-  return encodings.length + taps.length > 0 && stop.maxTokens === 0 && promptLogprobs === null;
-}
-
-/** Tokens `from` … `to` − 1 of it. */
-function replacementOf({ hookPoint, values, mask }: Replacement, from: number, to: number): Replacement {
-  const width = values.length / mask.length;
-  return { hookPoint, values: values.subarray(from * width, to * width), mask: mask.subarray(from, to) };
+export function readsOnly({ encodings = [], taps = [], stop, ...wanted }: GenerateRequest): boolean {
+  const wantsLogits = stop.maxTokens > 0 || wanted.promptLogprobs !== null || wanted.promptLogits !== undefined;
+  return encodings.length + taps.length > 0 && !wantsLogits;
 }

@@ -27,8 +27,9 @@ const worthSharing = 64;
  * The same for requests that read the same prompt steered alike, so that one can wait for the other's; null for those that
  * share nothing.
  */
-export function promptKeyOf({ edits, promptTokenIds, promptLogprobs }: GenerateRequest): string | null {
-  if (promptTokenIds.length < worthSharing || promptLogprobs !== null) return null;
+export function promptKeyOf(request: GenerateRequest): string | null {
+  const { edits, promptTokenIds, promptLogprobs, replacements = [] } = request;
+  if (promptTokenIds.length < worthSharing || promptLogprobs !== null || replacements.length > 0) return null;
   return createHash('sha256')
     .update(promptTokenIds)
     .update(steeringKey(edits) ?? '')

@@ -1,6 +1,7 @@
 import type { Edit, PositionContext } from './edit.ts';
 import type { Encoding, SparseActivations } from './encoder.ts';
-import type { Replacement } from './step.ts';
+import type { KeptRun } from './kept-run.ts';
+import type { Replacement, StreamEntry } from './step.ts';
 
 /** How the next token is chosen. Neutral values switch a rule off. */
 export interface SamplingParameters {
@@ -32,6 +33,23 @@ export interface StopRules {
   readonly includeStopString: boolean;
 }
 
+/** What stands in for the values at a hook point over a request; `values` and `mask` are over its prompt. */
+export interface RequestReplacement extends Replacement {
+  /** What stands in at every position after the prompt, [width]. Left out: those are as the model makes them. */
+  readonly generated?: Float32Array;
+}
+
+/** Where a request goes on from what another one of the same tokens left, and what of the model it runs. */
+export interface Branch {
+  readonly run: KeptRun;
+  /** First position that is computed: what comes before it is the run's. */
+  readonly position: number;
+  /** First block that is computed, and the stream that enters it over the whole prompt, [tokens, d_model]. Null: with the first. */
+  readonly entry: StreamEntry | null;
+  /** Hook points whose values this request and those after it replace: one graph serves them all. */
+  readonly open: readonly string[];
+}
+
 /** One sequence to generate. n choices are n requests. */
 export interface GenerateRequest {
   readonly id: string;
@@ -51,11 +69,27 @@ export interface GenerateRequest {
   readonly encodings?: readonly Encoding[];
   /** Hook points whose values are wanted of every input token, told with the activations; treated as encodings are. Left out: none. */
   readonly taps?: readonly string[];
-  /** What values at hook points are replaced by, over the whole prompt; of a request that generates nothing. Left out: nothing is. */
-  readonly replacements?: readonly Replacement[];
+  /** What values at hook points are replaced by, a hook point once. Left out: nothing is. */
+  readonly replacements?: readonly RequestReplacement[];
+  /** Branches off another request's run; of one that generates nothing, and reads and edits nothing. Left out: it begins by itself. */
+  readonly branch?: Branch;
+  /** Keeps its prompt's keys and values for others. Left out: nothing is kept. */
+  readonly keeps?: KeptRun;
+  /** Tokens whose logits after the prompt's last token are told with the `prompt` event; it may be empty. Left out: nothing is told. */
+  readonly promptLogits?: Int32Array;
   /** Milliseconds since the epoch after which the request is given up. */
   readonly deadline: number | null;
   readonly signal: AbortSignal | null;
+}
+
+/** Logits of what comes after a prompt. */
+export interface PromptLogits {
+  /** Of the tokens asked for, in their order. */
+  readonly values: Float32Array;
+  readonly logSumExp: number;
+  /** The largest, descending, and their tokens. */
+  readonly topValues: Float32Array;
+  readonly topTokenIds: Int32Array;
 }
 
 export interface TokenLogprob {
@@ -81,6 +115,8 @@ export type GenerationEvent =
       readonly queueMilliseconds: number;
       /** Prompt tokens that were taken from the prefix cache. */
       readonly cachedTokens: number;
+      /** Of the request's `promptLogits`; left out without. */
+      readonly logits?: PromptLogits;
     }
   | {
       /** What the request's encoders found on tokens from position `start` on, in the order of its encodings. */

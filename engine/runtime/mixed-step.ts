@@ -17,7 +17,7 @@ export function splitTokens(rows: readonly RowStep[]): readonly RowStep[] {
 }
 
 function tokenOf(row: RowStep, token: number): RowStep {
-  const { tokens, start, logits, edits, replacements } = row;
+  const { tokens, start, logits, edits, replacements, entry } = row;
   const last = token === tokens.length - 1;
   return {
     ...row,
@@ -26,12 +26,18 @@ function tokenOf(row: RowStep, token: number): RowStep {
     logits: logits === 'last' && !last ? 'none' : logits,
     edits: edits.map(({ edit, mask }) => ({ edit, mask: mask[token] === 1 ? touched : left })),
     ...(replacements ? { replacements: replacements.map((each) => replacementOf(each, token)) } : {}),
+    ...(entry ? { entry: { block: entry.block, stream: tokenPart(entry.stream, tokens.length, token) } } : {}),
   };
 }
 
+/** What one of `tokens` tokens has of an array over all. */
+function tokenPart(values: Float32Array, tokens: number, token: number): Float32Array {
+  const width = values.length / tokens;
+  return values.subarray(token * width, (token + 1) * width);
+}
+
 function replacementOf({ hookPoint, values, mask }: Replacement, token: number): Replacement {
-  const width = values.length / mask.length;
-  const own = values.subarray(token * width, (token + 1) * width);
+  const own = tokenPart(values, mask.length, token);
   return { hookPoint, values: own, mask: mask.subarray(token, token + 1) };
 }
 
