@@ -12,6 +12,8 @@ export const errorCodes = [
   'body_too_large',
   'unsupported_media_type',
   'too_many_edits',
+  'answer_too_large',
+  'not_acceptable',
   // something named does not exist
   'route_not_found',
   'method_not_allowed',

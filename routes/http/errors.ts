@@ -15,6 +15,8 @@ const failures: Record<ErrorCode, { readonly status: number; readonly title: str
   too_many_edits: { status: 400, title: 'Too many edits' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'Not a media type that this route reads' },
+  answer_too_large: { status: 422, title: 'The answer would be too large' },
+  not_acceptable: { status: 406, title: 'Not a media type that this route answers with' },
   route_not_found: { status: 404, title: 'No such route' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
   model_not_found: { status: 404, title: 'No such model' },

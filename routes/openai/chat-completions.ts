@@ -8,15 +8,15 @@ import { mostChoices } from '../http/most-choices.ts';
 import type { Router, Warning } from '../http/router.ts';
 import { dataEventsWith, doneEvent, sseResponse } from '../http/sse.ts';
 import { modelsOf, type UseModel } from '../http/use-model.ts';
+import { toChatPrompt } from '../prompts/chat-prompt.ts';
+import { chatPositionContext } from '../prompts/position-context.ts';
 import type { Services } from '../services.ts';
-import { toChatPrompt } from './chat-prompt.ts';
 import { coalesce, type StreamedEvent } from './coalesce.ts';
 import { collectChoices } from './collect.ts';
 import { openAiErrorShape, streamFailure } from './errors.ts';
 import { answerHead, chatLogprobs } from './from-engine.ts';
 import { type Generation, planGeneration, resolveTarget, runGeneration } from './generation.ts';
 import { toChatMessages } from './messages.ts';
-import { chatPositionContext } from './position-context.ts';
 import {
   type ChatChunk,
   type ChatCompletion,

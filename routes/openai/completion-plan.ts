@@ -2,20 +2,13 @@ import { TillerError, type Tokenizer } from '../../engine/core/index.ts';
 import { mostChoices } from '../http/most-choices.ts';
 import type { Warning } from '../http/router.ts';
 import type { UseModel } from '../http/use-model.ts';
+import { refuseFarTooLong } from '../prompts/least-tokens.ts';
+import { plainPositionContext } from '../prompts/position-context.ts';
+import { checkTokenIds } from '../prompts/token-ids.ts';
 import type { ModelService, Services } from '../services.ts';
 import { type Generation, planGeneration, resolveTarget } from './generation.ts';
-import { refuseFarTooLong } from './least-tokens.ts';
-import { plainPositionContext } from './position-context.ts';
 import type { CompletionRequest } from './schemas/completions.ts';
-import {
-  checkTokenIds,
-  chooseMaxTokens,
-  refuseUnsupported,
-  toChoices,
-  toDeadline,
-  toSampling,
-  toStopRules,
-} from './to-engine.ts';
+import { chooseMaxTokens, refuseUnsupported, toChoices, toDeadline, toSampling, toStopRules } from './to-engine.ts';
 
 /** OpenAI's default for this endpoint. */
 const defaultMaxTokens = 16;

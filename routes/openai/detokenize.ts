@@ -3,9 +3,9 @@ import { bodyErrors, errorResponses } from '../http/error-responses.ts';
 import { bodyHook, jsonBody } from '../http/json-body.ts';
 import type { Router } from '../http/router.ts';
 import { modelsOf } from '../http/use-model.ts';
+import { checkTokenIds } from '../prompts/token-ids.ts';
 import type { Services } from '../services.ts';
 import { openAiErrorShape } from './errors.ts';
-import { checkTokenIds } from './to-engine.ts';
 
 const requestSchema = z
   .looseObject({ model: z.string().min(1).nullish(), tokens: z.array(z.int().min(0)) })

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { type SamplingParameters, type StopRules, TillerError } from '../../engine/core/index.ts';
+import { checkTokenIds } from '../prompts/token-ids.ts';
 import type { GenerationFields } from './schemas/request-fields.ts';
 
 /**
@@ -74,17 +75,6 @@ export function chooseMaxTokens(
     throw new TillerError('invalid_request', message, { param: param.maxTokens });
   }
   return requested ?? Math.min(room, most);
-}
-
-/** Throws `invalid_request` where an id is not in the vocabulary. */
-export function checkTokenIds(ids: readonly number[], vocabularySize: number, param: string): void {
-  const index = ids.findIndex((id) => id >= vocabularySize);
-  if (index < 0) return;
-  throw new TillerError(
-    'invalid_request',
-    `Token id ${ids[index]} is not in the vocabulary, which has ${vocabularySize} tokens (0–${vocabularySize - 1}).`,
-    { param: `${param}[${index}]` },
-  );
 }
 
 /** Number of choices; refuses more than the limit over all prompts. */

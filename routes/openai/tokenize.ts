@@ -4,10 +4,10 @@ import { bodyErrors, errorResponses } from '../http/error-responses.ts';
 import { bodyHook, jsonBody } from '../http/json-body.ts';
 import type { Router } from '../http/router.ts';
 import { modelsOf } from '../http/use-model.ts';
+import { toChatPrompt } from '../prompts/chat-prompt.ts';
+import { refuseFarTooLong } from '../prompts/least-tokens.ts';
 import type { ModelService, Services } from '../services.ts';
-import { toChatPrompt } from './chat-prompt.ts';
 import { openAiErrorShape } from './errors.ts';
-import { refuseFarTooLong } from './least-tokens.ts';
 import { toChatMessages } from './messages.ts';
 import { chatMessageSchema, templateVariablesSchema } from './schemas/chat.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Tokenizer } from '../../../engine/core/index.ts';
-import { leastTokens } from '../../../routes/openai/least-tokens.ts';
+import { leastTokens } from '../../../routes/prompts/least-tokens.ts';
 import { fakeApp } from '../../harness/http.ts';
 import { toyTokenizer } from '../../harness/toy-model.ts';
 

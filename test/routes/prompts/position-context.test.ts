@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ChatMessage, ChatTemplate } from '../../../engine/core/index.ts';
-import { toChatPrompt } from '../../../routes/openai/chat-prompt.ts';
-import { chatPositionContext } from '../../../routes/openai/position-context.ts';
+import { toChatPrompt } from '../../../routes/prompts/chat-prompt.ts';
+import { chatPositionContext } from '../../../routes/prompts/position-context.ts';
 import { fakeServices } from '../../harness/fake-services.ts';
 import { toyTemplate, toyTokenizer } from '../../harness/toy-model.ts';
 
