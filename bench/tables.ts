@@ -20,7 +20,7 @@ import { checkSteering } from './steering/gates.ts';
 import { steeringTable } from './steering/tables.ts';
 
 /** Those of quality, models, encode and search are in docs/, by their own tables.ts. */
-type ReadmeResults = Omit<KeptResults, 'quality' | 'models' | 'encode' | 'search'>;
+type ReadmeResults = Omit<KeptResults, 'quality' | 'models' | 'encode' | 'search' | 'interventions'>;
 
 /** The README's tables by the name in their markers. */
 export function renderTables(results: ReadmeResults): ReadonlyMap<string, string> {

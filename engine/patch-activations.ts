@@ -5,7 +5,7 @@ import { KeptRun } from './core/kept-run.ts';
 import type { Branch, GenerateRequest, PromptLogits } from './core/request.ts';
 import { greedyRequest } from './greedy-request.ts';
 import { inParallel } from './in-parallel.ts';
-import { entryOfBlock, planStarts } from './patch-starts.ts';
+import { entryOfBlock, planStarts, tappedPlaces } from './patch-starts.ts';
 
 /** Which activations of one prompt are put into a run of another. */
 export interface PatchingOptions {
@@ -57,8 +57,7 @@ export async function patchActivations(engine: Engine, options: PatchingOptions)
   // each run listens to it while it is with the engine
   setMaxListeners(0, signal);
   const groups = planStarts(hookPoints, blocks);
-  const entries = groups.filter(({ block }) => block > 0).map(({ block }) => entryOfBlock(block));
-  const taps = [...new Set([...hookPoints, ...entries])];
+  const taps = tappedPlaces(hookPoints, blocks);
   const kept = new KeptRun();
   const read = (name: string, ids: Int32Array, more: Partial<GenerateRequest> = {}) =>
     readRun(engine, greedyRequest(`${id}-${name}`, ids, 0, { taps, promptLogits: tokens, signal, deadline, ...more }));

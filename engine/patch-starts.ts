@@ -39,3 +39,25 @@ export function planStarts(hookPoints: readonly string[], blocks: number): Start
 export function entryOfBlock(block: number): string {
   return `blocks.${block - 1}.hook_resid_post`;
 }
+
+/** Hook points that both prompts are read at: those that are patched, and where runs start. */
+export function tappedPlaces(hookPoints: readonly string[], blocks: number): string[] {
+  const starts = planStarts(hookPoints, blocks).filter(({ block }) => block > 0);
+  return [...new Set([...hookPoints, ...starts.map(({ block }) => entryOfBlock(block))])];
+}
+
+/** What patched runs compute, in tokens: one that runs a part of the blocks counts as that part. */
+export function patchedTokens(work: {
+  readonly hookPoints: readonly string[];
+  readonly positions: readonly number[];
+  readonly blocks: number;
+  /** Tokens of the prompt. */
+  readonly length: number;
+}): number {
+  const { hookPoints, positions, blocks, length } = work;
+  const tokens = positions.reduce((sum, position) => sum + length - position, 0);
+  const shares = planStarts(hookPoints, blocks).map(
+    ({ block, hookPoints: members }) => (members.length * (blocks - block)) / blocks,
+  );
+  return tokens * shares.reduce((sum, share) => sum + share, 0);
+}

@@ -5,6 +5,7 @@ import { presentableError, problemResponse, reportFailure } from './http/errors.
 import { matchedRoute, unknownRoute } from './http/not-found.ts';
 import { observeRequests } from './http/observe.ts';
 import { type AppEnv, createRouter, type Router } from './http/router.ts';
+import { registerActivationPatching } from './native/activation-patching.ts';
 import { registerActivationSearch } from './native/activation-search.ts';
 import { registerDefaultProfile } from './native/default-profile.ts';
 import { registerFeatureLabels } from './native/feature-labels.ts';
@@ -12,6 +13,7 @@ import { registerFeatureLookup } from './native/feature-lookup.ts';
 import { registerFeatureSearch } from './native/feature-search.ts';
 import { registerFeatures } from './native/features.ts';
 import { registerHookPoints } from './native/hook-points.ts';
+import { registerInterventions } from './native/interventions.ts';
 import { registerLabels } from './native/labels.ts';
 import { registerModelCards } from './native/models.ts';
 import { registerProfileFiles } from './native/profile-files.ts';
@@ -60,6 +62,8 @@ export function createRoutes(services: Services): Router {
   registerModelCards(app, services);
   registerSourceEvaluation(app, services);
   registerHookPoints(app, services);
+  registerInterventions(app, services);
+  registerActivationPatching(app, services);
   registerVectors(app, services);
   // before the routes by name: `default` and `import` are no names
   registerDefaultProfile(app, services);

@@ -22,6 +22,7 @@ import type {
   FeatureService,
   SequenceFeatures,
 } from './feature-port.ts';
+import type { InterventionService } from './interventions-port.ts';
 import type { LabelService } from './labels-port.ts';
 import type { RelationService } from './relations-port.ts';
 import type {
@@ -36,6 +37,7 @@ import type { SourceService } from './sources-port.ts';
 
 // what whoever implements the port needs of its parts
 export * from './feature-port.ts';
+export type * from './interventions-port.ts';
 export type * from './labels-port.ts';
 export type * from './saved-port.ts';
 
@@ -200,6 +202,7 @@ export interface ModelService {
     readonly sequences: readonly Int32Array[];
     readonly signal?: AbortSignal | null;
   }): Promise<DictionaryHealth>;
+  readonly interventions: InterventionService;
   /** Told of every prompt whose choices were all submitted, with their number. */
   promptAccepted?(choices: number): void;
   /** The profile that holds where a request names none, as `name:version`; null: none. */

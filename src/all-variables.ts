@@ -1,4 +1,5 @@
 import { collectSettings, editSettings, pullSettings, steerSettings, targetSettings } from './command-settings.ts';
+import { interveneSettings, patchSettings } from './intervention-settings.ts';
 import { labellerKeyVariable, labelSettings, labelsCompareSettings, scoreSettings } from './labelling-settings.ts';
 import { profileExportSettings, profileImportSettings, profileSaveSettings } from './profile-settings.ts';
 import {
@@ -32,6 +33,8 @@ const allTables: readonly SettingTable[] = [
   labelsImportSettings,
   labelsExportSettings,
   controlVectorSettings,
+  interveneSettings,
+  patchSettings,
 ];
 
 /** Every variable there is, whatever the command that reads it. */

@@ -4,6 +4,7 @@ import type { ListedModel, ModelCapacity, ModelCard, ModelService, ModelUse, Ser
 import { type FeatureSearch, formatSavedName, type Registry, type Store } from '../sae-registry/index.ts';
 import type { SteeringContext } from './compile-steering.ts';
 import type { Config } from './config.ts';
+import { interventionService } from './interventions/service.ts';
 import { labelService } from './labels/service.ts';
 import type { MemoryLimits } from './limits.ts';
 import { countSteering } from './metrics/count-steering.ts';
@@ -310,6 +311,7 @@ function modelService(
       if (!source) throw new TillerError('internal', 'a source that was named is not there');
       return evaluateSource(ready, source, sequences, { signal });
     },
+    interventions: interventionService(ready),
     defaultProfile: () => {
       const steering = saved.defaults.of(card.id);
       return steering?.on ? formatSavedName(steering.profile.saved) : null;

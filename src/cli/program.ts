@@ -5,7 +5,9 @@ import type { CliContext } from './context.ts';
 import { addDoctor } from './doctor.ts';
 import { addExport } from './export.ts';
 import { addImport } from './import.ts';
+import { addIntervene } from './intervene.ts';
 import { addLabels } from './labels.ts';
+import { addPatch } from './patch.ts';
 import { addProfile } from './profile.ts';
 import { addPull } from './pull.ts';
 import { addSae } from './sae.ts';
@@ -36,6 +38,8 @@ export function createProgram(context: CliContext): Command {
     addLabels,
     addImport,
     addExport,
+    addIntervene,
+    addPatch,
   ])
     add(program, context);
   return program;

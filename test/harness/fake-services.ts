@@ -18,6 +18,7 @@ import type {
   SteeringRequest,
 } from '../../routes/services.ts';
 import { FakeEngine, type FakeEngineOptions } from './fake-engine.ts';
+import { fakeInterventions } from './fake-interventions.ts';
 import { fakeRelations, fakeSources } from './fake-relations.ts';
 import { tinyConfig } from './tiny-model.ts';
 import { toyTemplate, toyTokenizer } from './toy-model.ts';
@@ -100,6 +101,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
       const figures = { explainedVariance: 0.5, l0: 3, features: 8, silentFeatures: 1, loss, lossRecovered: 0.75 };
       return { source: sourceId, texts: sequences.length, tokens, ...figures };
     },
+    interventions: fakeInterventions(),
     defaultProfile: () => options.defaultProfile ?? null,
     saveProfile: unused,
     importProfile: unused,
