@@ -7,6 +7,16 @@ const post = 'blocks.3.hook_resid_post';
 const text = 'the cat sat on the mat';
 const base64 = (...values: number[]) => Buffer.from(Float32Array.from(values).buffer).toString('base64');
 
+/** What is looked at of answers by itself. */
+interface Told {
+  readonly interventions: readonly { readonly kind: string }[];
+  readonly hook_points: readonly string[];
+  readonly positions: readonly number[];
+  readonly corrupted_tokens: readonly unknown[];
+  readonly contrast: unknown;
+  readonly logits?: unknown;
+}
+
 describe('interventions', () => {
   it('are resolved to masks and values, and answered with both runs', async () => {
     const interventions = [
@@ -26,14 +36,14 @@ describe('interventions', () => {
       { kind: 'patch', hook_point: 'blocks.5.hook_resid_post', positions: 'last', data: base64(9, 9, 9, 9) },
     ];
     const response = await fakeApp().post(path, { text, interventions, tokens: [5], top: 1, max_tokens: 2 });
-    const body = await response.json();
+    const body = (await response.json()) as Told;
     expect(response.status, JSON.stringify(body)).toBe(200);
     expect(body).toMatchObject({
       baseline: { text: 'a reply', tokens: [{ id: 5, logit: 0 }], top: [{ id: 5, logit: 2, logprob: -1 }] },
       intervened: { tokens: [{ id: 5, logit: 1 }], finish_reason: 'length' },
       effects: [{ id: 5, logit: 1 }],
     });
-    expect(body.interventions.map(({ kind }: { kind: string }) => kind)).toEqual(interventions.map(({ kind }) => kind));
+    expect(body.interventions.map(({ kind }) => kind)).toEqual(interventions.map(({ kind }) => kind));
     const asked = askedInterventions.runs.at(-1);
     const { length } = asked?.tokenIds ?? [];
     const [given, zero, run, splice, mean, raw] = asked?.interventions ?? [];
@@ -201,7 +211,8 @@ describe('activation patching', () => {
   });
 
   it('takes all layers and positions where none are named', async () => {
-    const body = await (await fakeApp().post(where, { ...prompts, hook: 'mlp.hook_out', contrast: undefined })).json();
+    const asked = { ...prompts, hook: 'mlp.hook_out', contrast: undefined };
+    const body = (await (await fakeApp().post(where, asked)).json()) as Told;
     expect(body.hook_points).toHaveLength(6);
     expect(body.hook_points[5]).toBe('blocks.5.mlp.hook_out');
     expect(body.positions).toHaveLength(body.corrupted_tokens.length);
