@@ -81,6 +81,8 @@ export function compileDecoder(
   const streamOptions = { dModel, epsilon: config.normEpsilon, sites, operators, linears: builder };
   const stream = new ResidualStream(graph, embedded, streamOptions);
   if (positions !== null) stream.add(positions);
+  // nothing is left to add to what enters; but the whole graph's norm there is one that sums
+  if (entered !== null) stream.add(graph.node('stream/nothing', 'Sub', [entered, entered]));
   for (let block = startsAt ?? 0; block < blocks; block++) {
     addBlock(graph, stream, builder, config, { block, context, positions: each, keys, sites, options });
   }

@@ -4,7 +4,7 @@ import { type RealService, startRealService } from '../harness/real-service.ts';
 
 /** Activation patching and interventions with the default model, as it is served. */
 const clean = 'The Eiffel Tower is in the city of';
-const corrupted = 'The Great Wall is in the city of';
+const corrupted = 'The Colosseum is in the city of';
 const posts = [0, 3, 7, 14, 22, 29].map((block) => `blocks.${block}.hook_resid_post`);
 
 interface Patching {
@@ -51,7 +51,7 @@ describe('interventions on the default model', () => {
     const found = await service.ask<Patching>('/api/v1/activation-patching', {
       ...body,
       answer: ' Paris',
-      contrast: ' Beijing',
+      contrast: ' Rome',
     });
     const last = found.positions.length - 1;
     const row = (at: number) => found.normalised[at] ?? [];
