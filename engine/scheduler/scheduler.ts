@@ -138,7 +138,9 @@ export class Scheduler {
     const step = this.#step;
     if (!step) throw new Error('no step to commit');
     this.#step = null;
-    this.#pacing.observe(step, milliseconds);
+    // a part of the model's blocks says nothing of what all of them take
+    const part = step.rows.some(({ requestId }) => this.#entries.get(requestId)?.group);
+    this.#pacing.observe(step, part ? null : milliseconds);
     for (const { requestId, count } of step.rows) {
       const entry = this.#entries.get(requestId);
       if (!entry) throw new Error('a row of the step is not here any more');

@@ -4,6 +4,7 @@ import {
   type Executor,
   type GenerateRequest,
   hookPointShapes,
+  KeptRun,
   plainFeatures,
 } from '../../engine/core/index.ts';
 import { createEngine } from '../../engine/engine.ts';
@@ -75,7 +76,7 @@ describe.each(cases)('patching $name with the operators of $operators', ({ confi
     return { logits: found, taps };
   }
 
-  it('gives the logits of the plain form at every layer and position', { timeout: 120_000 }, async () => {
+  it('gives the logits of the plain form at every layer and position', { timeout: 180_000 }, async () => {
     const hookPoints = [...post, 'blocks.4.attn.hook_z', 'blocks.0.hook_resid_pre', 'blocks.7.mlp.hook_post'];
     const result = await patchActivations(engine, { ...options, id: 'all', hookPoints });
     const source = await logits('source', clean, { taps: hookPoints });
@@ -97,6 +98,12 @@ describe.each(cases)('patching $name with the operators of $operators', ({ confi
         }
       }
     }
+    // another layer's plain form is told apart
+    const at = (2 * length + 4) * tokens.length;
+    const mask = Uint8Array.from(corrupted, (_, position) => Number(position === 4));
+    const values = source.taps.get(post[5] as string) as Float32Array;
+    const wrong = await logits('wrong', corrupted, { replacements: [{ hookPoint: post[5] as string, values, mask }] });
+    expect(Math.abs((result.patched[at] as number) - (wrong.logits[0] as number))).toBeGreaterThan(1e-3);
     // what is compared is no run that stayed as it was
     expect(moved).toBeGreaterThan(0.1);
     const last = (post.length - 1) * length + length - 1;
@@ -105,8 +112,45 @@ describe.each(cases)('patching $name with the operators of $operators', ({ confi
     }
   });
 
+  it('gives the clean prompt where everything is patched at one layer', { timeout: 180_000 }, async () => {
+    for (const hookPoint of [post[0], post[5], post[8]] as string[]) {
+      const source = await logits('all-source', clean, { taps: [hookPoint] });
+      const values = source.taps.get(hookPoint) as Float32Array;
+      const whole = [{ hookPoint, values, mask: new Uint8Array(length).fill(1) }];
+      const patched = await logits('all-patched', corrupted, { replacements: whole });
+      for (let k = 0; k < tokens.length; k++) {
+        expect(Math.abs((patched.logits[k] as number) - (source.logits[k] as number))).toBeLessThan(1e-4);
+      }
+    }
+  });
+
+  it('refuses branches of other tokens, that read, and from places that are none', async () => {
+    const keeps = new KeptRun();
+    await logits('kept', corrupted, { keeps });
+    await keeps.kept();
+    const branch = { run: keeps, position: 3, entry: null, open: [] };
+    const submit =
+      (more: Partial<GenerateRequest>, ids = corrupted) =>
+      () =>
+        engine.submit(greedyRequest('bad', ids, 0, more));
+    expect(submit({ branch }, corrupted.subarray(1))).toThrow(/has 21 tokens, and it has 20/);
+    expect(submit({ branch: { ...branch, position: 21 } })).toThrow(/position 21 of 21/);
+    expect(submit({ branch, taps: post })).toThrow(/neither generates nor reads/);
+    const stream = new Float32Array(length * config.dModel);
+    expect(submit({ branch: { ...branch, entry: { block: 1, stream: stream.subarray(1) } } })).toThrow(/as long as/);
+    const beyond = { branch: { ...branch, entry: { block: blocks + 1, stream } }, promptLogits: tokens };
+    await expect(logits('beyond', corrupted, beyond)).rejects.toThrow(/starts at 10/);
+    const wide = {
+      branch: { ...branch, entry: { block: 2, stream: new Float32Array(length * 3) } },
+      promptLogits: tokens,
+    };
+    await expect(logits('wide', corrupted, wide)).rejects.toThrow(/another width/);
+    keeps.release();
+    expect(submit({ branch })).toThrow(/has 0 tokens/);
+  });
+
   it('changes nothing but the last bits of other shapes of products where a run is patched with its own values', {
-    timeout: 60_000,
+    timeout: 180_000,
   }, async () => {
     const same = await patchActivations(engine, { ...options, clean: corrupted, id: 'same', hookPoints: post });
     const differences = new Set<number>();
@@ -119,7 +163,7 @@ describe.each(cases)('patching $name with the operators of $operators', ({ confi
     expect(Math.max(...differences)).toBeLessThan(1e-5);
   });
 
-  it('reads other requests meanwhile as if it were alone', { timeout: 60_000 }, async () => {
+  it('reads other requests meanwhile as if it were alone', { timeout: 180_000 }, async () => {
     const other = () => requestFrom({ prompt: [5, 6, 7, 8, 9, 10, 11], stop: { maxTokens: 24, ignoreEos: true } });
     const alone = await read(engine.submit(other()));
     const patching = patchActivations(engine, { ...options, id: 'beside', hookPoints: post.slice(2, 5) });
@@ -129,7 +173,7 @@ describe.each(cases)('patching $name with the operators of $operators', ({ confi
     expect((await patching).patched).toEqual(undisturbed.patched);
   });
 
-  it('gives all its memory back, and stops when its caller leaves', { timeout: 60_000 }, async () => {
+  it('gives all its memory back, and stops when its caller leaves', { timeout: 180_000 }, async () => {
     const leaving = new AbortController();
     const onRun = (done: number) => {
       if (done === 5) leaving.abort();
