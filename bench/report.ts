@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { checkout } from './checkout.ts';
 import { contrastTables } from './contrast/tables.ts';
 import { encodeTables } from './encode/tables.ts';
+import { interventionTables } from './interventions/tables.ts';
 import { modelsTables } from './models/tables.ts';
 import { qualityTables } from './quality/tables.ts';
 import { replaceTables } from './replace-tables.ts';
@@ -17,6 +18,7 @@ const documents = [
   ['docs/precisions.md', results.quality ? qualityTables(results.quality) : new Map<string, string>()],
   ['docs/models.md', modelsTables(results.models)],
   ['docs/encoding.md', encodeTables(results.encode)],
+  ['docs/interventions.md', interventionTables(results.interventions)],
   ['docs/search.md', searchTables(results.search)],
   ['docs/contrast.md', contrastTables(results.contrast)],
 ] as const;

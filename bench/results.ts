@@ -7,6 +7,7 @@ import { demoResults } from './demo/results.ts';
 import { encodeResults } from './encode/results.ts';
 import { enduranceResults } from './endurance/results.ts';
 import { engineResults } from './engine/results.ts';
+import { interventionResults } from './interventions/results.ts';
 import { loadsResults } from './loads/results.ts';
 import { modelsResults } from './models/results.ts';
 import { prefixResults } from './prefix/results.ts';
@@ -33,6 +34,7 @@ const schemas = {
   models: modelsResults,
   encode: encodeResults,
   contrast: contrastResults,
+  interventions: interventionResults,
 } as const;
 export type ResultName = keyof typeof schemas;
 export type Results = { readonly [Name in ResultName]: z.infer<(typeof schemas)[Name]> };
@@ -73,6 +75,7 @@ export function readResults(): KeptResults {
     models: read('models', modelsResults),
     encode: read('encode', encodeResults),
     contrast: read('contrast', contrastResults),
+    interventions: read('interventions', interventionResults),
   };
 }
 

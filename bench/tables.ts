@@ -19,8 +19,8 @@ import { starvationTable } from './starvation/tables.ts';
 import { checkSteering } from './steering/gates.ts';
 import { steeringTable } from './steering/tables.ts';
 
-/** Those of quality, models, encode, search and contrast are in docs/, by their own tables.ts. */
-type ReadmeResults = Omit<KeptResults, 'quality' | 'models' | 'encode' | 'search' | 'contrast'>;
+/** Those of quality, models, encode, search, contrast and interventions are in docs/, by their own tables.ts. */
+type ReadmeResults = Omit<KeptResults, 'quality' | 'models' | 'encode' | 'search' | 'contrast' | 'interventions'>;
 
 /** The README's tables by the name in their markers. */
 export function renderTables(results: ReadmeResults): ReadonlyMap<string, string> {

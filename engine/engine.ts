@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { contentOf, groupOf } from './branch.ts';
 import type { Engine } from './core/engine.ts';
 import type { EngineEvent, EngineObserver, EngineStatistics } from './core/engine-events.ts';
 import { asTillerError, TillerError } from './core/errors.ts';
@@ -119,8 +120,9 @@ class BatchingEngine implements Engine {
     validateRequest(request, tokenizer.vocabularySize);
     const ending = callerEnding(request, this.#now());
     if (ending) throw ending.error;
-    const { id, promptTokenIds, stop, encodings = [], taps = [], replacements = [] } = request;
-    const opens = encodings.length + taps.length + replacements.length > 0;
+    const { id, promptTokenIds, stop, encodings = [], taps = [], replacements = [], branch } = request;
+    const reads = encodings.length + taps.length > 0;
+    const opens = reads || replacements.length > 0 || branch !== undefined;
     // the one before it of this name may be over without knowing it
     this.#handOut.now(id);
     const generation = new Generation(request, tokenizer, this.#eosTokenIds, prefix !== null);
@@ -129,12 +131,14 @@ class BatchingEngine implements Engine {
     const promptLength = promptTokenIds.length;
     const { maxTokens } = stop;
     // what is not computed is not read either
-    const sequence = opens ? null : generation;
+    const sequence = reads || branch ? null : generation;
     const promptKey = prefix && sequence && promptKeyOf(request);
     // what only reads ends before the last block; what shows keys is laid out by rows
     const apart = readsOnly(request) || taps.some(showsKeys);
+    const [group, content] = [groupOf(request), contentOf(request, this.#executor.blocks)];
     const now = performance.now();
-    this.#scheduler.enqueue({ requestId: id, promptLength, maxTokens, ready, promptKey, sequence, apart }, now);
+    const incoming = { requestId: id, promptLength, maxTokens, ready, promptKey, sequence, apart, group, content };
+    this.#scheduler.enqueue(incoming, now);
     const events = new EventQueue<GenerationEvent>(() => this.#end(id, { outcome: 'cancelled', error: null }));
     const member = new Member(generation, events, new RequestTimes(now));
     this.#members.set(id, member);
@@ -221,8 +225,8 @@ class BatchingEngine implements Engine {
 
   /** Has the graph for these hook points and the request's encoders built while others run; the request waits in the queue meanwhile. */
   #prepare(member: Member, sites: readonly string[]): void {
-    const { id, encodings, taps = [], replacements = [] } = member.generation.request;
-    const replaced = replacements.map(({ hookPoint }) => hookPoint);
+    const { id, encodings, taps = [], replacements = [], branch } = member.generation.request;
+    const replaced = [...new Set([...replacements.map(({ hookPoint }) => hookPoint), ...(branch?.open ?? [])])];
     const tapsOnly = readsOnly(member.generation.request);
     const here = () => this.#members.get(id) === member;
     const preparing: Promise<void> = Promise.resolve()
@@ -233,6 +237,7 @@ class BatchingEngine implements Engine {
           ...(encodings ? { encodings } : {}),
           ...(replaced.length > 0 ? { replaced } : {}),
           ...(tapsOnly ? { tapsOnly } : {}),
+          ...(branch?.entry ? { startsAt: branch.entry.block } : {}),
         }),
       )
       .then(

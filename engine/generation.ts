@@ -1,14 +1,16 @@
+import { entryOf } from './branch.ts';
 import { type ArrayReading, copyReading, type EditReading } from './core/edit-reading.ts';
 import { activationsFrom } from './core/encoder.ts';
 import { TillerError } from './core/errors.ts';
 import { showsKeys } from './core/hook-point-shapes.ts';
 import type { SharedSequence } from './core/prefix-sharing.ts';
 import type { GenerateRequest, GenerationEvent, TokenLogprob } from './core/request.ts';
-import { type LogitsRow, logitTokens, type Replacement, type RowResult, type RowStep } from './core/step.ts';
+import { type LogitsRow, logitTokens, type RowResult, type RowStep } from './core/step.ts';
 import type { Tokenizer } from './core/tokenizer.ts';
 import { PromptLogitsTeller } from './prompt-logits.ts';
 import { ReadingLog } from './reading-log.ts';
 import { EditChooser } from './row-edits.ts';
+import { replacementsOf } from './row-replacements.ts';
 import { isFiniteRow, sampleToken, tokenLogprob } from './runtime/sampler/index.ts';
 import type { ScheduledRow } from './scheduler/scheduled-step.ts';
 import { createEditReporter, type EditReporter } from './steering/report.ts';
@@ -118,7 +120,7 @@ export class Generation implements SharedSequence {
 
   /** The row's share of a step. Edits that touch none of its tokens are left out. */
   rowStep({ slot, start, count }: ScheduledRow): RowStep {
-    const { id, promptLogprobs, stop, encodings, taps = [], replacements } = this.request;
+    const { id, promptLogprobs, stop, encodings, taps = [] } = this.request;
     const end = start + count;
     const tokens = this.tokensBetween(start, end);
     const { edits, indices } = this.#chooser.choose(start, tokens);
@@ -129,12 +131,13 @@ export class Generation implements SharedSequence {
     const chosen = echoes ? null : this.#promptLogits.chosen(start, end);
     if (chosen && last) chosen[chosen.length - 1] = 1;
     const logits = echoes ? 'all' : chosen ? 'chosen' : last ? 'last' : rest;
-    const standIns = replacements?.map((whole) => replacementOf(whole, start, end));
+    const replacements = replacementsOf(this.request, start, end);
     return {
       ...{ requestId: id, slot, tokens, start, logits, edits, taps },
       ...(chosen ? { chosen } : {}),
       ...(encodings ? { encodings } : {}),
-      ...(standIns ? { replacements: standIns } : {}),
+      ...(replacements.length > 0 ? { replacements } : {}),
+      ...entryOf(this.request, start, end),
     };
   }
 
@@ -323,10 +326,4 @@ export function readsOnly(request: GenerateRequest): boolean {
   const { encodings = [], taps = [], stop, promptLogprobs, promptLogits } = request;
   if (promptLogprobs !== null || promptLogits) return false;
   return encodings.length + taps.length > 0 && stop.maxTokens === 0;
-}
-
-/** Tokens `from` … `to` − 1 of it. */
-function replacementOf({ hookPoint, values, mask }: Replacement, from: number, to: number): Replacement {
-  const width = values.length / mask.length;
-  return { hookPoint, values: values.subarray(from * width, to * width), mask: mask.subarray(from, to) };
 }

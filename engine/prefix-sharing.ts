@@ -169,9 +169,10 @@ class BlockSharing implements PrefixSharing {
   #keysOf(sequence: SharedSequence, count: number): readonly BlockKey[] {
     let keys = this.#keys.get(sequence);
     if (!keys) {
-      const { edits, positionContext } = sequence.request;
+      const { edits, positionContext, replacements } = sequence.request;
       const { salt, keyParts: parts } = this.#options;
-      keys = new PrefixKeys(edits, positionContext, { salt, blockTokens: this.#store.blockTokens, parts });
+      const { blockTokens } = this.#store;
+      keys = new PrefixKeys(edits, positionContext, { salt, blockTokens, parts, replacements });
       this.#keys.set(sequence, keys);
     }
     return keys.first(count, (from, to) => sequence.tokensBetween(from, to));

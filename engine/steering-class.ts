@@ -29,8 +29,9 @@ const worthSharing = 64;
  * share nothing.
  */
 export function promptKeyOf(request: GenerateRequest): string | null {
-  const { edits, promptTokenIds, promptLogprobs } = request;
-  if (promptTokenIds.length < worthSharing || promptLogprobs !== null || wantsEarlierLogits(request)) return null;
+  const { edits, promptTokenIds, promptLogprobs, replacements = [] } = request;
+  if (promptTokenIds.length < worthSharing || promptLogprobs !== null || replacements.length > 0) return null;
+  if (wantsEarlierLogits(request)) return null;
   return createHash('sha256')
     .update(promptTokenIds)
     .update(steeringKey(edits) ?? '')

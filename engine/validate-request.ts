@@ -25,6 +25,7 @@ export function validateRequest(request: GenerateRequest, vocabularySize: number
   }
   validateEncodings(request);
   validateReplacements(request);
+  validateBranch(request);
   const { promptLength, promptIsSpecial } = request.positionContext;
   if (promptLength !== request.promptTokenIds.length || promptIsSpecial.length !== promptLength) {
     refuse('prompt', 'positions were worked out for another prompt: its length and positionContext disagree.');
@@ -97,13 +98,38 @@ function validateEncodings({ encodings = [] }: GenerateRequest): void {
   }
 }
 
-/** They are given for the prompt: what is generated has none. */
-function validateReplacements({ replacements = [], promptTokenIds, stop }: GenerateRequest): void {
-  if (replacements.length > 0 && stop.maxTokens > 0) refuse('max_tokens', 'must be 0 where values are replaced.');
-  for (const { mask, values, hookPoint } of replacements) {
-    const { length } = promptTokenIds;
+/** A hook point once, as long as the prompt, and finite. */
+function validateReplacements({ replacements = [], promptTokenIds }: GenerateRequest): void {
+  const named = new Set<string>();
+  const { length } = promptTokenIds;
+  for (const { mask, values, hookPoint, generated } of replacements) {
+    if (named.has(hookPoint)) refuse('replacements', `${hookPoint} is named twice.`);
+    named.add(hookPoint);
     if (mask.length !== length || values.length % length !== 0)
       refuse('replacements', `those at ${hookPoint} are for another prompt.`);
-    if (!values.every(Number.isFinite)) refuse('replacements', `those at ${hookPoint} are not finite numbers.`);
+    if (generated && generated.length * length !== values.length)
+      refuse('replacements', `those at ${hookPoint} are of another width after the prompt than in it.`);
+    if (!areFinite(values) || (generated && !areFinite(generated)))
+      refuse('replacements', `those at ${hookPoint} are not finite numbers.`);
   }
+}
+
+function areFinite(values: Float32Array): boolean {
+  for (const value of values) if (!Number.isFinite(value)) return false;
+  return true;
+}
+
+/** A branch is of its run's tokens, and what it does not compute nobody asks for. */
+function validateBranch({ branch, promptTokenIds, stop, ...rest }: GenerateRequest): void {
+  if (!branch) return;
+  const { length } = promptTokenIds;
+  const { run, position, entry } = branch;
+  if (run.tokens !== length) refuse('branch', `the run that it leaves has ${run.tokens} tokens, and it has ${length}.`);
+  if (!Number.isInteger(position) || position < 0 || position >= length)
+    refuse('branch', `it begins at position ${position} of ${length}.`);
+  if (entry && (entry.stream.length % length !== 0 || !areFinite(entry.stream)))
+    refuse('branch', 'what enters its first block is not as long as the prompt, or not finite.');
+  const { edits, encodings = [], taps = [], promptLogprobs } = rest;
+  const reads = edits.length + encodings.length + taps.length > 0 || promptLogprobs !== null;
+  if (stop.maxTokens > 0 || reads) refuse('branch', 'it neither generates nor reads nor edits anything.');
 }

@@ -26,6 +26,7 @@ import type {
   SequenceFeatures,
 } from './feature-port.ts';
 import type { InspectionService } from './inspection-port.ts';
+import type { InterventionService } from './interventions-port.ts';
 import type { LabelService } from './labels-port.ts';
 import type { LogitsService } from './logits-port.ts';
 import type { RelationService } from './relations-port.ts';
@@ -46,6 +47,7 @@ export * from './contrast-port.ts';
 export type * from './evaluation-port.ts';
 export * from './feature-port.ts';
 export * from './inspection-port.ts';
+export type * from './interventions-port.ts';
 export type * from './labels-port.ts';
 export type * from './logits-port.ts';
 export type * from './saved-port.ts';
@@ -226,6 +228,7 @@ export interface ModelService extends InspectionService {
   readonly autoSteer: AutoSteerService;
   /** Measures what steering does to texts. */
   readonly evaluation: EvaluationService;
+  readonly interventions: InterventionService;
   /** Told of every prompt whose choices were all submitted, with their number. */
   promptAccepted?(choices: number): void;
   /** The profile that holds where a request names none, as `name:version`; null: none. */

@@ -1,5 +1,6 @@
 import { collectSettings, editSettings, pullSettings, steerSettings, targetSettings } from './command-settings.ts';
 import { contrastSettings, demoSettings } from './contrast-settings.ts';
+import { interveneSettings, patchSettings } from './intervention-settings.ts';
 import { labellerKeyVariable, labelSettings, labelsCompareSettings, scoreSettings } from './labelling-settings.ts';
 import { logitsSettings } from './logits-settings.ts';
 import { profileExportSettings, profileImportSettings, profileSaveSettings } from './profile-settings.ts';
@@ -41,6 +42,8 @@ const allTables: readonly SettingTable[] = [
   labelsImportSettings,
   labelsExportSettings,
   controlVectorSettings,
+  interveneSettings,
+  patchSettings,
 ];
 
 /** Every variable there is, whatever the command that reads it. */

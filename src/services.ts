@@ -8,6 +8,7 @@ import type { Config } from './config.ts';
 import { contrasting } from './contrast/contrast.ts';
 import { evaluationService } from './evaluation/evaluation-service.ts';
 import { inspectionService } from './inspection/inspect.ts';
+import { interventionService } from './interventions/service.ts';
 import { labelService } from './labels/service.ts';
 import type { MemoryLimits } from './limits.ts';
 import { logitsService } from './logits/service.ts';
@@ -328,6 +329,7 @@ function modelService(
       if (!source) throw new TillerError('internal', 'a source that was named is not there');
       return evaluateSource(ready, source, sequences, { signal });
     },
+    interventions: interventionService(ready),
     defaultProfile: () => {
       const steering = saved.defaults.of(card.id);
       return steering?.on ? formatSavedName(steering.profile.saved) : null;

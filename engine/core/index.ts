@@ -10,6 +10,7 @@ export * from './half.ts';
 export * from './hook-point.ts';
 export * from './hook-point-names.ts';
 export * from './hook-point-shapes.ts';
+export * from './kept-run.ts';
 export * from './model-config.ts';
 export * from './nearest.ts';
 export * from './operators.ts';

@@ -25,3 +25,10 @@ export interface PositionLogits {
 /** As many as a graph finds itself (engine/graph/logits.ts `topCount`). */
 export const mostTopLogits = 256;
 export const mostChosenTokens = 1024;
+
+/** Wants the logits after a prompt: the largest that there are, and those of these tokens. */
+export function logitsAfter(promptLength: number, tokenIds: Int32Array): PromptLogits {
+  const mask = new Uint8Array(promptLength);
+  mask[promptLength - 1] = 1;
+  return { mask, top: mostTopLogits, tokenIds };
+}

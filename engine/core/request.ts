@@ -1,7 +1,8 @@
 import type { Edit, PositionContext } from './edit.ts';
 import type { Encoding, SparseActivations } from './encoder.ts';
+import type { KeptRun } from './kept-run.ts';
 import type { PositionLogits, PromptLogits } from './prompt-logits.ts';
-import type { Replacement } from './step.ts';
+import type { Replacement, StreamEntry } from './step.ts';
 
 /** How the next token is chosen. Neutral values switch a rule off. */
 export interface SamplingParameters {
@@ -33,6 +34,23 @@ export interface StopRules {
   readonly includeStopString: boolean;
 }
 
+/** What stands in for the values at a hook point over a request; `values` and `mask` are over its prompt. */
+export interface RequestReplacement extends Replacement {
+  /** What stands in at every position after the prompt, [width]. Left out: those are as the model makes them. */
+  readonly generated?: Float32Array;
+}
+
+/** Where a request goes on from what another one of the same tokens left, and what of the model it runs. */
+export interface Branch {
+  readonly run: KeptRun;
+  /** First position that is computed: what comes before it is the run's. */
+  readonly position: number;
+  /** First block that is computed, and the stream that enters it over the whole prompt, [tokens, d_model]. Null: with the first. */
+  readonly entry: StreamEntry | null;
+  /** Hook points whose values this request and those after it replace: one graph serves them all. */
+  readonly open: readonly string[];
+}
+
 /** One sequence to generate. n choices are n requests. */
 export interface GenerateRequest {
   readonly id: string;
@@ -57,8 +75,12 @@ export interface GenerateRequest {
   readonly encodings?: readonly Encoding[];
   /** Hook points whose values are wanted of every input token, told with the activations; treated as encodings are. Left out: none. */
   readonly taps?: readonly string[];
-  /** What values at hook points are replaced by, over the whole prompt; of a request that generates nothing. Left out: nothing is. */
-  readonly replacements?: readonly Replacement[];
+  /** What values at hook points are replaced by, a hook point once. Left out: nothing is. */
+  readonly replacements?: readonly RequestReplacement[];
+  /** Branches off another request's run; of one that generates nothing, and reads and edits nothing. Left out: it begins by itself. */
+  readonly branch?: Branch;
+  /** Keeps its prompt's keys and values for others. Left out: nothing is kept. */
+  readonly keeps?: KeptRun;
   /** Milliseconds since the epoch after which the request is given up. */
   readonly deadline: number | null;
   readonly signal: AbortSignal | null;

@@ -30,6 +30,19 @@ export interface RowStep {
   readonly encodings?: readonly Encoding[];
   /** What the values at hook points are replaced by, before they are read there and edited; left out: nothing is. */
   readonly replacements?: readonly Replacement[];
+  /**
+   * Where the row begins inside the model: no block before this one is run. The slot holds keys and values of the blocks from there on,
+   * and what the step leaves in the others is nothing. All rows of a step begin at one block. Left out: with the first.
+   */
+  readonly entry?: StreamEntry;
+}
+
+/** What enters a block. */
+export interface StreamEntry {
+  /** 1 … number of blocks, which stands for the last norm. */
+  readonly block: number;
+  /** [tokens, d_model], row major: the stream before it. */
+  readonly stream: Float32Array;
 }
 
 /** Indices of the tokens of a row that logits are wanted for, ascending. */
@@ -96,6 +109,8 @@ export interface PreparedSites {
   readonly replaced?: readonly string[];
   /** Their rows want logits `never`. */
   readonly tapsOnly?: boolean;
+  /** Their rows begin at this block (`RowStep.entry`); left out: with the first. */
+  readonly startsAt?: number;
 }
 
 /** What runs steps. The only boundary behind which ONNX Runtime lives; tests inject scripted ones. */

@@ -35,7 +35,8 @@ const everythingDense: LinearOptions = { forms: new Map(), blockInput: 'float32'
  * `hook_point_not_found` for a place that the decoder does not pass.
  *
  * With `open.tapsOnly` the graph ends where the last hook point does. What is made at that place is made by the nodes of the whole graph
- * (the stream after a block by the norm that comes next, which sums it), so that its bits are the same.
+ * (the stream after a block by the norm that comes next, which sums it), so that its bits are the same. With `open.startsAt` it begins with
+ * that block (the number of blocks: with the last norm), and takes the stream that enters it.
  */
 export function compileDecoder(
   config: ModelConfig,
@@ -50,7 +51,13 @@ export function compileDecoder(
   }
   const graph = new OnnxGraph();
   const { dModel } = config;
-  const { tapsOnly = false } = open;
+  const { tapsOnly = false, startsAt } = open;
+  if (startsAt !== undefined && (tapsOnly || startsAt < 1 || startsAt > config.blocks)) {
+    throw new TillerError(
+      'unsupported',
+      `No graph of ${config.blocks} blocks that gives out logits starts at ${startsAt}.`,
+    );
+  }
   const blocks = tapsOnly
     ? blocksNeeded(
         [...open.taps, ...open.edits, ...(open.replaced ?? []), ...encoders.map(hookPointOfEncoder)],
@@ -67,12 +74,16 @@ export function compileDecoder(
   const sites = new Sites(graph, open, operators);
   const each = new Positions(graph);
   const keys = new VisibleKeys(graph, each);
-  const { embedded, positions } = addEmbedding(graph, config, each, sites);
+  const entered = startsAt === undefined ? null : graph.input(ports.stream, 'float32', ['B', 'S', dModel]);
+  const { embedded, positions } =
+    entered === null ? addEmbedding(graph, config, each, sites) : { embedded: entered, positions: null };
   const builder = new LinearBuilder(graph, linears, options.operators);
   const streamOptions = { dModel, epsilon: config.normEpsilon, sites, operators, linears: builder };
   const stream = new ResidualStream(graph, embedded, streamOptions);
   if (positions !== null) stream.add(positions);
-  for (let block = 0; block < blocks; block++) {
+  // nothing is left to add to what enters; but the whole graph's norm there is one that sums
+  if (entered !== null) stream.add(graph.node('stream/nothing', 'Sub', [entered, entered]));
+  for (let block = startsAt ?? 0; block < blocks; block++) {
     addBlock(graph, stream, builder, config, { block, context, positions: each, keys, sites, options });
   }
   const end = blocks === 0 ? 'blocks.0.hook_resid_pre' : `blocks.${blocks - 1}.hook_resid_post`;

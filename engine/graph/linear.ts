@@ -101,6 +101,12 @@ export class LinearBuilder {
     return this.rowScales.get(result) ?? '';
   }
 
+  /** Says that a tensor has still to be multiplied by what another one has. */
+  keepScale(tensor: string, like: string): void {
+    const scale = this.rowScales.get(like);
+    if (scale !== undefined) this.rowScales.set(tensor, scale);
+  }
+
   /** x·Wᵀ of a group with one matrix, plus its bias where it has one. */
   addSingle({ module, out, bias, ...how }: SingleLinear): string {
     const { name } = how;

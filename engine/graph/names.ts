@@ -17,6 +17,8 @@ export const keyDimension = 'K';
 export const ports = {
   /** int64 [B, S] */
   inputIds: 'input_ids',
+  /** float32 [B, S, d_model]: what enters the first block run; only of a graph that starts at a block. */
+  stream: 'stream',
   /** int32 [B]: tokens in the slot after this step, less one (GroupQueryAttention's seqlens_k). */
   lastPositions: 'last_positions',
   /** int32 [B]: the row's slot among the cache's; only of Tiller's own attention. Rows of one token may share one. */

@@ -15,6 +15,8 @@ export interface OpenSites {
   readonly replaced?: ReadonlySet<string>;
   /** Nothing else is given out: no logits are made, and no block is run that none of the above needs. */
   readonly tapsOnly?: boolean;
+  /** The first block run: what enters it is an input, and nothing before it is computed. Left out: all are. */
+  readonly startsAt?: number;
 }
 
 /** The hook points of one variant while its graph is being built: what is edited where, and what is given out besides logits. */

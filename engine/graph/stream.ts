@@ -1,6 +1,7 @@
 import type { OperatorSet } from '../core/index.ts';
 import { addEdit, addEditPort } from './edit-port.ts';
 import type { LinearBuilder } from './linear.ts';
+import { ports } from './names.ts';
 import { addNorm, addSkipNorm, type NormWeights } from './norm.ts';
 import type { OnnxGraph } from './onnx.ts';
 import type { Sites } from './sites.ts';
@@ -72,16 +73,17 @@ export class ResidualStream {
     return name;
   }
 
-  /** Sums what is pending first: what stands in for the stream stands in for all of it. */
+  /**
+   * What stands in for the stream stands in for all of it: nothing is added to it then. Whatever is left as it is is summed and normalised
+   * by the nodes that do it in any graph, so that its bits are the same.
+   */
   private replace(hookPoint: string): void {
-    const { graph, pending } = this;
-    if (pending !== null) {
-      const scale = this.linears.rowScale(pending);
-      const whole = scale === '' ? pending : graph.node(`${hookPoint}/scaled`, 'Mul', [pending, scale]);
-      this.value = graph.node(`${hookPoint}/unreplaced`, 'Add', [this.value, whole]);
-    }
+    const { graph, pending, linears } = this;
     this.value = this.sites.replace(hookPoint, this.value, this.dModel);
-    this.pending = null;
+    if (pending === null) return;
+    const mask = ports.replacementMask(hookPoint);
+    this.pending = graph.node(`${hookPoint}/left`, 'Where', [mask, graph.scalar(0), pending]);
+    linears.keepScale(this.pending, pending);
   }
 
   private editAtOnce(hookPoint: string): void {

@@ -19,6 +19,7 @@ export function checkPlan({ kind, rows }: StepPlan, limits: PlanLimits): void {
   if (kind === 'prefill' && rows.length > 1) refuse('several rows prefill');
   if (kind === 'mixed') checkMixed(rows, limits);
   checkSlots(rows, limits);
+  checkEntries(rows);
   for (const row of rows) {
     checkRow(row, kind === 'decode' ? 1 : limits.maxChunk, limits);
     if (row.logits === 'never') checkTapsOnly(kind, row);
@@ -57,6 +58,15 @@ function checkReplacements({ replacements = [], tokens }: RowStep): void {
   for (const { values, mask } of replacements) {
     const fits = mask.length === tokens.length && values.length % tokens.length === 0;
     if (!fits) refuse('what stands in for values is not as long as its tokens');
+  }
+}
+
+function checkEntries(rows: readonly RowStep[]): void {
+  const blocks = new Set(rows.map(({ entry }) => entry?.block ?? 0));
+  if (blocks.size > 1) refuse(`its rows begin at different blocks, ${[...blocks].join(' and ')}`);
+  for (const { entry, tokens, logits } of rows) {
+    if (entry && logits === 'never') refuse('a row that begins inside the model wants no logits');
+    if (entry && entry.stream.length % tokens.length !== 0) refuse('what enters a block is not as long as its tokens');
   }
 }
 

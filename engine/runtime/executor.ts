@@ -32,7 +32,7 @@ import { defaultEncoderBytes } from './encoder-budget.ts';
 import { EncoderMemories } from './encoder-memories.ts';
 import type { EncoderMemory } from './encoder-memory.ts';
 import { RuntimeEnvironment } from './environment.ts';
-import { fillInputs, fillReplacements, readLogits, readTaps, wantedPositions } from './feeds.ts';
+import { fillEntries, fillInputs, fillReplacements, readLogits, readTaps, wantedPositions } from './feeds.ts';
 import { KeyValueCache } from './key-value-cache.ts';
 import { joinTokens, splitTokens } from './mixed-step.ts';
 import { NativeMemory } from './native-memory.ts';
@@ -127,8 +127,11 @@ class OnnxExecutor implements Executor {
   private readonly logits: NativeMemory;
   private readonly widthOf: (hookPoint: string) => number | undefined;
   private runs = 0;
-  /** Hook points that the rows of the last decode step edited. */
-  private open: ReadonlySet<string> = new Set();
+  /** Hook points that the rows of the last decode step edited, and those whose values they replaced. */
+  private open: { readonly edits: ReadonlySet<string>; readonly replaced: ReadonlySet<string> } = {
+    edits: new Set(),
+    replaced: new Set(),
+  };
   /** Settles with the last run given so far. */
   private running: Promise<unknown> = Promise.resolve();
   /** Settles when the logits of all vectors given so far have been read. */
@@ -203,20 +206,34 @@ class OnnxExecutor implements Executor {
     this.refuseIfClosed();
     const edits = new Set(sites.edits);
     const taps = new Set(sites.taps);
-    const { tapsOnly = false, encodings } = sites;
+    const { tapsOnly = false, encodings, startsAt } = sites;
     const replaced = new Set(sites.replaced);
     for (const { encoder } of encodings ?? []) checkEncoder(encoder, this.widthOf);
     const needed = encodersOf([{ encodings }], this.operators);
     const encoders = new Set(needed.map(({ site }) => site));
     // Read now, so that no step waits for it; whoever needs the room meanwhile may take it.
     (await this.encoders.hold(needed.map(({ encoder }) => encoder))).release();
-    // A steered row will share steps with the rows that run now: what opens the hook points of both serves either alone, too,
-    // unless they are many; then the second line builds what the row needs while it is alone.
+    if (startsAt !== undefined) return this.variants.ensure({ edits, taps, encoders, replaced, startsAt });
+    const own: OpenSites = { edits, taps, encoders, replaced, tapsOnly };
     for (const variants of [this.variants, this.oneTokenVariants]) {
-      if (edits.size > 0 && !tapsOnly)
-        await variants?.ensure({ edits: new Set([...edits, ...this.open]), taps, encoders, replaced });
-      await variants?.ensure({ edits, taps, encoders, replaced, tapsOnly });
+      for (const each of tapsOnly ? [own] : this.stepsOf(own)) await variants?.ensure(each);
     }
+  }
+
+  /**
+   * What steps a row will be in. It shares them with the rows that run now: what opens the hook points of both serves either alone, too,
+   * unless they are many; then the others are what the row needs while it is alone. Edits, or what stands in for values, may touch none of
+   * a step's tokens: it is then without them.
+   */
+  private stepsOf({ edits, replaced = new Set(), ...own }: OpenSites): OpenSites[] {
+    if (edits.size === 0 && replaced.size === 0) return [{ ...own, edits, replaced }];
+    const all = {
+      edits: edits.size === 0 ? edits : new Set([...edits, ...this.open.edits]),
+      replaced: new Set([...replaced, ...this.open.replaced]),
+    };
+    const alone = replaced.size === 0 ? [] : [{ edits, replaced: new Set<string>() }];
+    const unedited = replaced.size === 0 || edits.size === 0 ? [] : [{ edits: new Set<string>(), replaced }];
+    return [all, { edits, replaced }, ...alone, ...unedited].map((sites) => ({ ...own, ...sites }));
   }
 
   /** Begins to build what serves any steering. A failure is no loss: what is needed is then built when it is needed. */
@@ -278,9 +295,11 @@ class OnnxExecutor implements Executor {
       encoders: new Set(encoders.map(({ site }) => site)),
       replaced: new Set(rows.flatMap(({ replacements = [] }) => replacements.map(({ hookPoint }) => hookPoint))),
       tapsOnly: rows.every(({ logits }) => logits === 'never'),
+      startsAt: rows[0]?.entry?.block,
     };
-    if (kind !== 'prefill') this.open = sites.edits;
-    const oneToken = rows.length === 1 && rows[0]?.tokens.length === 1;
+    const begins = sites.startsAt !== undefined;
+    if (kind !== 'prefill' && !begins) this.open = { edits: sites.edits, replaced: sites.replaced ?? new Set() };
+    const oneToken = rows.length === 1 && rows[0]?.tokens.length === 1 && !begins;
     const variants = (oneToken ? this.oneTokenVariants : null) ?? this.variants;
     const variant = await variants.chooseForStep(sites);
     for (const row of rows) this.cache.depths.note(row.slot, row.start, this.depthOf(row, variant));
@@ -300,6 +319,7 @@ class OnnxExecutor implements Executor {
     for (const row of rows) this.cache.noteWrite(row.slot, row.start + row.tokens.length);
     bound.writeMasks(rows, edits);
     fillEncoders(step, rows, encoders);
+    fillEntries(step, rows);
     fillReplacements(step, rows, variant.sites.replaced ?? []);
     await step.run();
     this.runs++;
@@ -318,7 +338,9 @@ class OnnxExecutor implements Executor {
    * How many blocks of a row are written that may be relied on. One that wants no logits may share a step that runs more blocks than the
    * steps before it did: what those make of it is wanted by nobody.
    */
-  private depthOf({ logits, taps, encodings = [] }: RowStep, { sites, graph }: Variant): number {
+  private depthOf({ logits, taps, encodings = [], entry }: RowStep, { sites, graph }: Variant): number {
+    // the first ones are missing
+    if (entry) return 0;
     if (logits !== 'never' || sites.tapsOnly) return graph.blocks;
     return blocksNeeded([...taps, ...encodings.map(({ encoder }) => encoder.hookPoint)], this.config.blocks);
   }

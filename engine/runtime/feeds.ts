@@ -90,6 +90,17 @@ export function fillInputs(
   step.int64(ports.logitIndices).set((wanted.length > 0 ? wanted : [rows.length * length - 1]).map(BigInt));
 }
 
+/** What enters the first block of a graph that does not start with the tokens. */
+export function fillEntries(step: BoundStep, rows: readonly RowStep[]): void {
+  if (!step.has(ports.stream)) return;
+  const values = step.float32(ports.stream);
+  const size = values.length / rows.length;
+  for (const [r, { entry }] of rows.entries()) {
+    if (entry?.stream.length !== size) throw new TillerError('step_failed', 'What enters a block is of another width.');
+    values.set(entry.stream, r * size);
+  }
+}
+
 /** What stands in for the values at hook points, and where. */
 export function fillReplacements(step: BoundStep, rows: readonly RowStep[], hookPoints: Iterable<string>): void {
   for (const hookPoint of hookPoints) {

@@ -17,7 +17,7 @@ export function splitTokens(rows: readonly RowStep[]): readonly RowStep[] {
 }
 
 function tokenOf(row: RowStep, token: number): RowStep {
-  const { tokens, start, edits, replacements } = row;
+  const { tokens, start, edits, replacements, entry } = row;
   const { chosen: _, ...whole } = row;
   return {
     ...whole,
@@ -26,6 +26,7 @@ function tokenOf(row: RowStep, token: number): RowStep {
     logits: logitsOf(row, token),
     edits: edits.map(({ edit, mask }) => ({ edit, mask: mask[token] === 1 ? touched : left })),
     ...(replacements ? { replacements: replacements.map((each) => replacementOf(each, token)) } : {}),
+    ...(entry ? { entry: { block: entry.block, stream: tokenPart(entry.stream, tokens.length, token) } } : {}),
   };
 }
 
@@ -35,9 +36,14 @@ function logitsOf(row: RowStep, token: number): RowStep['logits'] {
   return logits === 'last' && token < tokens.length - 1 ? 'none' : logits;
 }
 
+/** What one of `tokens` tokens has of an array over all. */
+function tokenPart(values: Float32Array, tokens: number, token: number): Float32Array {
+  const width = values.length / tokens;
+  return values.subarray(token * width, (token + 1) * width);
+}
+
 function replacementOf({ hookPoint, values, mask }: Replacement, token: number): Replacement {
-  const width = values.length / mask.length;
-  const own = values.subarray(token * width, (token + 1) * width);
+  const own = tokenPart(values, mask.length, token);
   return { hookPoint, values: own, mask: mask.subarray(token, token + 1) };
 }
 

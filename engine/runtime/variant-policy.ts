@@ -48,17 +48,23 @@ function smallestFit(need: OpenSites, ready: readonly OpenSites[]): number | nul
   let best: number | null = null;
   for (const [at, open] of ready.entries()) {
     if (!fits(need, open)) continue;
-    if (best === null || open.edits.size < (ready[best] as OpenSites).edits.size) best = at;
+    if (best === null || openPlaces(open) < openPlaces(ready[best] as OpenSites)) best = at;
   }
   return best;
 }
 
+function openPlaces({ edits, replaced }: OpenSites): number {
+  return edits.size + (replaced?.size ?? 0);
+}
+
 function fits(need: OpenSites, open: OpenSites): boolean {
   if ((need.tapsOnly === true) !== (open.tapsOnly === true)) return false;
-  // More edits could mean more blocks.
-  if (need.tapsOnly && open.edits.size !== need.edits.size) return false;
+  if (need.startsAt !== open.startsAt) return false;
+  // More open places could mean more blocks.
+  if (need.tapsOnly && openPlaces(open) !== openPlaces(need)) return false;
   if (open.taps.size !== need.taps.size || open.edits.size < need.edits.size) return false;
-  if (!sameReadings(open, need)) return false;
+  if (!sameSet(open.encoders ?? none, need.encoders ?? none)) return false;
+  if (!mayReplace(need, open)) return false;
   // What is not steered runs a graph without any steering in it.
   if (need.edits.size === 0 && open.edits.size > 0) return false;
   return includes(open.edits, need.edits) && includes(open.taps, need.taps);
@@ -79,6 +85,14 @@ function worthBuilding(need: OpenSites, wide: OpenSites, recent: readonly OpenSi
 }
 
 const none: ReadonlySet<string> = new Set();
+
+/**
+ * Where a step replaces anything it runs a graph that can, maybe at other places, too, where it then replaces nothing. Graphs that start at
+ * a block are there for what replaces something in one step or another.
+ */
+function mayReplace({ replaced: need = none, startsAt }: OpenSites, { replaced: open = none }: OpenSites): boolean {
+  return need.size === 0 && startsAt === undefined ? open.size === 0 : includes(open, need);
+}
 
 function sameReadings(one: OpenSites, other: OpenSites): boolean {
   return sameSet(one.encoders ?? none, other.encoders ?? none) && sameSet(one.replaced ?? none, other.replaced ?? none);

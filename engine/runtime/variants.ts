@@ -187,5 +187,7 @@ export function variantKey(sites: OpenSites): string {
   const open = `edits=${[...sites.edits].sort().join(',')};taps=${[...sites.taps].sort().join(',')}`;
   const replaced = [...(sites.replaced ?? [])].sort().join(',');
   const encoders = [...(sites.encoders ?? [])].sort().join(';');
-  return `${open}${encoders && `;encoders=${encoders}`}${replaced && `;replaced=${replaced}`}${sites.tapsOnly ? ';only' : ''}`;
+  return `${open}${encoders && `;encoders=${encoders}`}${replaced && `;replaced=${replaced}`}${sites.tapsOnly ? ';only' : ''}${
+    sites.startsAt === undefined ? '' : `;from=${sites.startsAt}`
+  }`;
 }

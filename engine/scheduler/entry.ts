@@ -1,3 +1,4 @@
+import type { SlotContent } from '../core/kept-run.ts';
 import type { SharedSequence } from '../core/prefix-sharing.ts';
 import type { WaitingTurn } from './policy.ts';
 
@@ -17,6 +18,10 @@ export interface IncomingRequest {
   readonly sequence?: SharedSequence | null;
   /** Its steps give out or take in more than logits and edits (core/step.ts), and no prompt shares them. */
   readonly apart?: boolean;
+  /** Its steps are its group's alone: no others can share them, and rows that decode cannot either. Null or left out: it has none. */
+  readonly group?: string | null;
+  /** Where its slot comes from, or goes, besides the prefix cache. */
+  readonly content?: SlotContent | null;
 }
 
 /** A request inside, whether it waits or holds a row. */
@@ -27,6 +32,8 @@ export interface Entry extends WaitingTurn {
   readonly promptKey: string | null;
   readonly sequence: SharedSequence | null;
   readonly apart: boolean;
+  readonly group: string | null;
+  readonly content: SlotContent | null;
   /** Order of coming; kept when the request is preempted. */
   readonly arrival: number;
   ready: boolean;
@@ -57,6 +64,8 @@ export function entryOf(request: IncomingRequest, arrival: number): Entry {
     promptKey: request.promptKey ?? null,
     sequence: request.sequence ?? null,
     apart: request.apart ?? false,
+    group: request.group ?? null,
+    content: request.content ?? null,
     arrival,
     turn: arrival,
     turnTokens: 0,

@@ -83,9 +83,8 @@ export class Pacing {
 
   /** A step has run. @param milliseconds what it took; null when that says nothing about the next one */
   observe(step: ScheduledStep, milliseconds: number | null): void {
-    const { kind } = step;
     const shape = shapeOf(step);
-    if (kind !== 'prefill') this.#spent = 0;
+    if (step.rows.length > step.prompts) this.#spent = 0;
     else this.#spent += milliseconds ?? this.#costs.predict(shape);
     if (milliseconds !== null) this.#costs.observe(shape, milliseconds);
   }

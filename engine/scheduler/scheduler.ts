@@ -95,10 +95,8 @@ export class Scheduler {
   /** Offers what was computed to the prefix cache, and lets leaving rows go. */
   async settle(): Promise<void> {
     const { prefix, store } = this.#options;
-    if (prefix) {
-      for (const entry of this.#rows()) if (entry.toKeep) await this.#keep(prefix, entry);
-      this.#evictExcess(0);
-    }
+    for (const entry of this.#rows()) if (entry.toKeep) await this.#keep(prefix, entry);
+    if (prefix) this.#evictExcess(0);
     for (const entry of this.#rows()) {
       if (!entry.leaving) continue;
       store.freeSlot(entry.slot);
@@ -113,7 +111,7 @@ export class Scheduler {
   /** What to do next; null when nothing can run. */
   plan(now: number): StepChoice | null {
     const head = this.#head(now);
-    const share = this.#shares(head) && this.#decoding.every((entry) => this.#shares(entry));
+    const share = this.#shares(head) && head?.group === null && this.#decoding.every((entry) => this.#shares(entry));
     const kind = this.#pacing.chooseKind(head, this.#decoding, share);
     if (kind === null || kind === 'decode') return kind && { kind };
     return head && { kind, requestId: head.requestId };
@@ -140,7 +138,9 @@ export class Scheduler {
     const step = this.#step;
     if (!step) throw new Error('no step to commit');
     this.#step = null;
-    this.#pacing.observe(step, milliseconds);
+    // a part of the model's blocks says nothing of what all of them take
+    const part = step.rows.some(({ requestId }) => this.#entries.get(requestId)?.group);
+    this.#pacing.observe(step, part ? null : milliseconds);
     for (const { requestId, count } of step.rows) {
       const entry = this.#entries.get(requestId);
       if (!entry) throw new Error('a row of the step is not here any more');
@@ -236,13 +236,14 @@ export class Scheduler {
       // whoever left meanwhile still holds memory: it is given back first
       if (!this.#prefilling.includes(entry) || this.#rows().some((row) => row.leaving)) return null;
       const before = chunks.map((chunk) => ({ tokens: chunk.count, start: chunk.entry.tokens }));
-      const share = kind === 'mixed' || (this.#shares(entry) && this.#decoding.length === 0);
+      const alone = entry.group !== null || this.#decoding.length === 0;
+      const share = kind === 'mixed' || (this.#shares(entry) && alone);
       const count = this.#pacing.chunk(entry, this.#decoding, maxChunk, share, before);
       if (count > 0) chunks.push({ entry, count });
       const ends = count > 0 && entry.tokens + count >= entry.target;
       const others = chunks.map((chunk) => chunk.entry);
       const after = share && ends ? this.#head(now, others) : null;
-      next = after && this.#shares(after) ? after : null;
+      next = after && this.#shares(after) && after.group === entry.group ? after : null;
     }
     const here = () => chunks.filter(({ entry }) => entry.slot >= 0);
     const decoding = () => (kind === 'mixed' ? this.#decoding : []);
@@ -290,14 +291,20 @@ export class Scheduler {
     entry.overtakes = 0;
     entry.overtakenSince = null;
     this.#prefilling.push(entry);
-    if (!prefix || !entry.sequence) return;
     try {
-      const restored = await prefix.restore(entry.sequence, entry.slot);
+      const restored = await this.#restore(entry);
       // the last token is always computed: the reply begins with its logits
       entry.tokens = Math.max(0, Math.min(restored, entry.target - 1));
     } catch (error) {
       this.#lose(entry, error);
     }
+  }
+
+  /** Tokens that its slot begins with. */
+  async #restore({ content, sequence, slot }: Entry): Promise<number> {
+    const { prefix } = this.#options;
+    if (content) return content.restore(slot);
+    return prefix && sequence ? prefix.restore(sequence, slot) : 0;
   }
 
   /** Decoding rows to slots 0 … n−1, where they may not lie anywhere. */
@@ -374,10 +381,11 @@ export class Scheduler {
     }
   }
 
-  async #keep(prefix: PrefixSharing, entry: Entry): Promise<void> {
+  async #keep(prefix: PrefixSharing | null, entry: Entry): Promise<void> {
     entry.toKeep = false;
+    if (entry.leaving) await entry.content?.keep(entry.slot, entry.tokens);
     try {
-      if (entry.sequence) await prefix.keep(entry.sequence, entry.slot, entry.tokens);
+      if (prefix && entry.sequence) await prefix.keep(entry.sequence, entry.slot, entry.tokens);
     } catch (error) {
       this.#options.listener.notKept(error);
     }

@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import type { Edit, PositionContext } from '../core/edit.ts';
+import type { RequestReplacement } from '../core/request.ts';
 import { editDigest } from './edit-digest.ts';
 import { positionsMask, samePositions } from './positions.ts';
 
@@ -19,6 +20,8 @@ export interface PrefixKeyOptions {
   /** Tokens of a block. */
   readonly blockTokens: number;
   readonly parts?: KeyParts;
+  /** What the request's values are replaced by; left out: nothing is. */
+  readonly replacements?: readonly RequestReplacement[];
 }
 
 /** A block of a sequence as the prefix cache knows it. */
@@ -41,7 +44,8 @@ const allParts: KeyParts = { parent: true, edits: true, mask: true };
  * Keys of the blocks of one request's tokens, from the first on. A key is a SHA-256 over the key of the block before it, the
  * block's tokens, and each edit that touches any of them, in the request's order: what it does (`editDigest`) and to which
  * tokens. Edits that touch none of them do not enter, so that a prompt that is steered later, elsewhere or only while
- * generating shares what comes before with everybody else. How positions are spelled does not enter either: `last` and
+ * generating shares what comes before with everybody else. So do values that are replaced: hook point, tokens and numbers enter the key of
+ * the blocks that they lie in, and of those after them. How positions are spelled does not enter either: `last` and
  * `generated` mean another token in a longer prompt, and the mask says which.
  */
 export class PrefixKeys {
@@ -51,6 +55,7 @@ export class PrefixKeys {
   readonly #parts: KeyParts;
   readonly #edits: readonly Edit[];
   readonly #context: PositionContext;
+  readonly #replacements: readonly RequestReplacement[];
   /** One edit of each spelling of positions, to ask for its mask. */
   readonly #spellings: Edit[] = [];
   /** The spelling of each edit. */
@@ -64,6 +69,7 @@ export class PrefixKeys {
     this.#blockTokens = options.blockTokens;
     this.#root = createHash('sha256').update(options.salt).digest('base64');
     this.#parts = options.parts ?? allParts;
+    this.#replacements = options.replacements ?? [];
     this.#spellingOf = edits.map((edit) => this.#spelling(edit));
   }
 
@@ -85,6 +91,7 @@ export class PrefixKeys {
     const hash = createHash('sha256');
     const parent = this.#parts.parent ? this.#keys.at(-1)?.key : undefined;
     hash.update(parent ?? this.#root).update(tokens);
+    for (const each of this.#replacements) hashReplaced(hash, each, start, start + this.#blockTokens);
     // The different masks of the edits that touch the block, and for each spelling the number of its mask among them.
     const masks: string[] = [];
     const maskOf = this.#spellings.map((edit) => {
@@ -121,5 +128,17 @@ export class PrefixKeys {
       (other) => samePositions(other.positions, edit.positions) && other.skipSpecial === edit.skipSpecial,
     );
     return at < 0 ? this.#spellings.push(edit) - 1 : at;
+  }
+}
+
+/** Adds what stands in for values at positions `from` … `to` − 1, where anything does. */
+function hashReplaced(hash: Hash, replacement: RequestReplacement, from: number, to: number): void {
+  const { hookPoint, values, mask, generated } = replacement;
+  const width = values.length / mask.length;
+  for (let position = from; position < to; position++) {
+    const own = position < mask.length ? mask[position] !== 0 : generated !== undefined;
+    if (!own) continue;
+    const place = position < mask.length ? values.subarray(position * width, (position + 1) * width) : generated;
+    hash.update(`${hookPoint} ${position};`).update(place ?? new Float32Array());
   }
 }

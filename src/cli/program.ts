@@ -7,8 +7,10 @@ import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { addExport } from './export.ts';
 import { addImport } from './import.ts';
+import { addIntervene } from './intervene.ts';
 import { addLabels } from './labels.ts';
 import { addLogits } from './logits.ts';
+import { addPatch } from './patch.ts';
 import { addProfile } from './profile.ts';
 import { addPull } from './pull.ts';
 import { addSae } from './sae.ts';
@@ -44,6 +46,8 @@ export function createProgram(context: CliContext): Command {
     addExport,
     addContrast,
     addDemo,
+    addIntervene,
+    addPatch,
   ])
     add(program, context);
   return program;

@@ -19,6 +19,7 @@ import type {
 } from '../../routes/services.ts';
 import { FakeEngine, type FakeEngineOptions } from './fake-engine.ts';
 import { fakeInspection } from './fake-inspection.ts';
+import { fakeInterventions } from './fake-interventions.ts';
 import { fakeRelations, fakeSources } from './fake-relations.ts';
 import { tinyConfig } from './tiny-model.ts';
 import { toyTemplate, toyTokenizer } from './toy-model.ts';
@@ -105,6 +106,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
       return { source: sourceId, texts: sequences.length, tokens, ...figures };
     },
     contrast: options.contrast ?? unused,
+    interventions: fakeInterventions(),
     defaultProfile: () => options.defaultProfile ?? null,
     saveProfile: unused,
     importProfile: unused,
