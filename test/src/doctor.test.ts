@@ -28,6 +28,7 @@ describe('tiller doctor', () => {
       cache: { folder: cache, models: [{ name: 'smollm2-135m-instruct', state: 'absent' }] },
     });
     expect(report.python.problem).toMatch(/no Python with pip/);
+    expect(report.dictionaries).toEqual({ matrices: null, encoders: 2 ** 30, unembedding: 2 ** 28 });
     expect(report.cache.free).toBeGreaterThan(0);
     expect(code).toBe(report.runtime.problem === null ? 0 : 1);
     expect(readdirSync(folder)).toEqual([]);
@@ -37,8 +38,10 @@ describe('tiller doctor', () => {
     const place = join(folder, 'models', 'smollm2-135m-instruct');
     mkdirSync(place, { recursive: true });
     writeFileSync(join(place, 'SmolLM2-135M-Instruct.Q4_1.gguf'), 'cut off');
-    const { stdout } = await cli(['doctor', '--cache-dir', folder], { environment: { PATH: folder } });
+    const less = ['--encoder-memory-bytes', '64MiB', '--unembedding-memory-bytes', '0'];
+    const { stdout } = await cli(['doctor', '--cache-dir', folder, ...less], { environment: { PATH: folder } });
     expect(stdout).toMatch(/! smollm2-135m-instruct: damaged in the cache/);
+    expect(stdout).toMatch(/encoders up to 67\.1 MB \(--encoder-memory-bytes\).*no more than 0/);
     expect(stdout).toMatch(
       /smollm2-135m-instruct in memory: .*estimate: [\d.]+ [MG]B, of which [\d.]+ MB are mapped files that the system may take back/,
     );

@@ -6,6 +6,9 @@ import {
   openRegistry,
   plainDictionary,
   residentVectors,
+  similarLabels,
+  storedCofiring,
+  writeCofirings,
 } from '../../../sae-registry/index.ts';
 import { BestList } from '../../../sae-registry/relations/best-list.ts';
 import { decoderDirections, encoderDirections } from '../../../sae-registry/relations/feature-directions.ts';
@@ -210,5 +213,46 @@ describe('a best list', () => {
       { index: 1, value: 5 },
       { index: 3, value: 5 },
     ]);
+  });
+});
+
+describe('neighbours by label and by kept co-firing', () => {
+  it('name features of loaded sources, with the label that is near', async () => {
+    const registry = await opened;
+    const asked: unknown[] = [];
+    const label = { text: 'near', method: 'm', author: 'a', clarity: null };
+    const found = await similarLabels(
+      registry,
+      { feature: '17-res-4k/837', sources: ['8-res-4k'], limit: 3 },
+      async (...query) => {
+        asked.push(query);
+        const its = { id: `${id(8)}/5`, model: model.id, source: '8-res-4k', index: 5, layer: 8, density: null };
+        return { label: 'own', neighbours: [{ ...its, label, similarity: 0.9 }], labels: 10, missing: 2 };
+      },
+    );
+    expect(asked).toEqual([[`${id(17)}/837`, [id(8)], 3]]);
+    expect(found).toMatchObject({ feature: { label: 'own' }, sources: [id(8)], compared: 8, missing: 2 });
+    expect(found.neighbours).toMatchObject([{ id: `${id(8)}/5`, label: 'near', value: 0.9 }]);
+    await expect(
+      similarLabels(registry, { feature: '17-res-4k/837', sources: ['none'], limit: 3 }, refuse),
+    ).rejects.toMatchObject({ code: 'source_not_found', param: 'sources[0]' });
+  });
+
+  it('are refused where nothing was collected, and say over what they were', async () => {
+    const registry = await opened;
+    const source = registry.sources.find((candidate) => candidate.id === id(25));
+    if (!source) return refuse();
+    expect(() => storedCofiring(registry, `${id(25)}/3`, 5)).toThrow(/tiller sae stats/);
+    const others = [
+      { index: 7, together: 40, fired: 50 },
+      { index: 9, together: 10, fired: 10 },
+    ];
+    const origin = { source: source.key, version: 'v', tokens: 500 };
+    writeCofirings(registry.store, origin, [{ feature: 3, fired: 80, others }]);
+    const found = storedCofiring(registry, `${id(25)}/3`, 1);
+    expect(found.counted).toEqual({ tokens: 500, fired: 80, version: 'v' });
+    expect(found.neighbours).toMatchObject([{ id: `${id(25)}/7`, cofiring: { fired: 50, together: 40 } }]);
+    expect(found.neighbours[0]?.value).toBeCloseTo(40 / Math.sqrt(80 * 50), 12);
+    expect(storedCofiring(registry, `${id(25)}/4`, 1)).toMatchObject({ neighbours: [], counted: { fired: 0 } });
   });
 });

@@ -57,6 +57,27 @@ describe('the search of a service', () => {
     await expect(search.search(query('cats'))).rejects.toMatchObject({ code: 'draining' });
   });
 
+  it('compares labels with each other without an embedder, where they are embedded', async () => {
+    const search = new FeatureSearch(its.path);
+    const ids = its.label(its.source('toy/a'), ['cats', 'dogs', 'tax law']);
+    await expect(search.labelNeighbours('toy/a/0', ['toy/a'], 5)).rejects.toMatchObject({
+      code: 'not_ready',
+      param: 'by',
+    });
+    const vectors = eightBits([
+      direction(4),
+      toUnit(direction(4).map((x, i) => x + (i === 7 ? 0.3 : 0))),
+      direction(9),
+    ]);
+    its.embed(new Map(vectors.map((values, at) => [ids[at] as number, values])));
+    const found = await search.labelNeighbours('toy/a/0', ['toy/a'], 5);
+    expect(found.neighbours.map(({ index, label }) => [index, label?.text])).toEqual([
+      [1, 'dogs'],
+      [2, 'tax law'],
+    ]);
+    await search.close();
+  });
+
   it('says why there will be no embedder', async () => {
     const search = new FeatureSearch(its.path);
     its.label(its.source('toy/a'), ['cats']);
