@@ -38,6 +38,7 @@ export const logitsSettings = {
   top: setting('--top <n>', 'TILLER_LOGITS_TOP', 'likeliest tokens at each position', wholeNumber(0, mostTopLogits), 5),
   token: setting('--token <token>', 'TILLER_LOGITS_TOKEN', 'a token to tell of: a text, or id:N', names, () => [], {
     repeatable: true,
+    verbatim: true,
   }),
   lens: setting('--lens', 'TILLER_LOGITS_LENS', 'what the stream says after each block', switchValue, false),
   place: setting(

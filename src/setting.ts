@@ -13,6 +13,8 @@ export interface Setting<T> {
   readonly defaultText: string | null;
   /** The flag may be given several times; the variable separates by commas. */
   readonly repeatable: boolean;
+  /** Spaces around a repeated text belong to it. Left out: they do not. */
+  readonly verbatim?: boolean;
   /** From text (switches: a boolean or text, repeatable ones: a list of texts) to the value. */
   readonly schema: z.ZodType<T>;
   readonly fallback: (environment: Environment) => T;
@@ -30,7 +32,7 @@ export function setting<T>(
   description: string,
   schema: z.ZodType<T>,
   fallback: NoInfer<T> | ((environment: Environment) => NoInfer<T>),
-  options: { readonly defaultText?: string; readonly repeatable?: boolean } = {},
+  options: { readonly defaultText?: string; readonly repeatable?: boolean; readonly verbatim?: boolean } = {},
 ): Setting<T> {
   const computed = typeof fallback === 'function';
   const shown = computed || fallback === null || fallback === false ? null : String(fallback);
@@ -40,6 +42,7 @@ export function setting<T>(
     description,
     defaultText: options.defaultText ?? (shown === '' ? null : shown),
     repeatable: options.repeatable ?? false,
+    ...(options.verbatim ? { verbatim: true } : {}),
     schema,
     fallback: computed ? (fallback as (environment: Environment) => T) : () => fallback as T,
   };
@@ -78,7 +81,8 @@ function readSetting(entry: Setting<unknown>, flag: unknown, environment: Enviro
   const variable = environment[entry.variable] || undefined;
   const raw = flag ?? (entry.repeatable ? variable?.split(',') : variable);
   if (raw === undefined) return entry.fallback(environment);
-  const given = entry.repeatable && Array.isArray(raw) ? raw.map((text) => String(text).trim()).filter(Boolean) : raw;
+  const textOf = (item: unknown) => (entry.verbatim ? String(item) : String(item).trim());
+  const given = entry.repeatable && Array.isArray(raw) ? raw.map(textOf).filter(Boolean) : raw;
   const parsed = entry.schema.safeParse(given);
   if (parsed.success) return parsed.data;
   const where = flag === undefined ? entry.variable : longFlag(entry);

@@ -17,8 +17,8 @@ import { type Predictions, scoreText } from './score-text.ts';
 import { inTurn, steeredInputs } from './steered-inputs.ts';
 
 const mostTokens = 65_536;
-/** Bytes that an answer may have, and those of a token in it and of each of its alternatives. */
-const mostBytes = 32e6;
+/** Bytes that an answer may have, since it is written while the event loop stands still; those of a token in it and of each of its alternatives. */
+const mostBytes = 8e6;
 const tokenBytes = 250;
 const alternativeBytes = 75;
 /** Bytes that the stream of one text, read twice, may take. */

@@ -1,34 +1,23 @@
-import { TillerError } from '../../engine/index.ts';
 import type { LogitsService } from '../../routes/services.ts';
 import { type ComparisonContext, compareLogits } from './compare.ts';
 import { type DirectionContext, resolveDirections } from './directions.ts';
+import { Places } from './places.ts';
 import { readLogits } from './read.ts';
 
-/** Readings that hold values of the stream at once; each may hold as much as the routes let it. */
+/** Readings that hold values of the stream at once, each as many as the routes let it, and those that wait for them. */
 const mostHolding = 8;
+const mostWaiting = 256;
 
 /** `ModelService.logits` over a loaded model. */
 export function logitsService(context: ComparisonContext & DirectionContext): LogitsService {
-  let holding = 0;
-  const held = async <Result>(work: () => Promise<Result>): Promise<Result> => {
-    if (holding >= mostHolding) {
-      const message = `${holding} requests that look into the stream are being answered, which is as many as can be at once.`;
-      throw new TillerError('queue_full', message, { retryAfterSeconds: 2 });
-    }
-    holding++;
-    try {
-      return await work();
-    } finally {
-      holding--;
-    }
-  };
+  const places = new Places(mostHolding, mostWaiting);
   return {
     read: (query) => {
       const work = () => readLogits(context, query);
-      return query.lens.length + query.directions.length > 0 ? held(work) : work();
+      return query.lens.length + query.directions.length > 0 ? places.run(work, query.signal) : work();
     },
-    compare: (text) => held(() => compareLogits(context, text)),
+    compare: (text) => places.run(() => compareLogits(context, text), text.signal),
     directions: (requests) => resolveDirections(requests, context),
-    bytesPerPosition: (places) => places * context.width * 4,
+    bytesPerPosition: (count) => count * context.width * 4,
   };
 }

@@ -59,6 +59,12 @@ describe('tiller logits', () => {
     expect(stdout).toContain(`unsteered: ${json.inputs[0]?.sum.toFixed(3)}`);
   });
 
+  it('keeps the spaces of a token', async () => {
+    // a space before it makes two tokens of it here
+    const spaced = await logits('--token', '  several');
+    expect(spaced.stderr).toContain('"  several" is');
+  });
+
   it('says what is wrong', async () => {
     expect(await logits('--token', 'several tokens')).toMatchObject({
       code: 1,

@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { greedyRequest } from '../../../engine/index.ts';
 import type { LogProbabilityAnswer } from '../../../routes/native/log-probability-schemas.ts';
 import type { LogitsAnswer } from '../../../routes/native/logits-schemas.ts';
+import { createApp } from '../../../src/app.ts';
 import { divergence } from '../../../src/logits/divergence.ts';
+import { readSafetensors } from '../../harness/read-safetensors.ts';
 import { runPrompt } from '../../harness/run-prompt.ts';
 import {
   base64Of,
@@ -150,6 +152,42 @@ describe('POST /api/v1/logits', () => {
     expect(given?.tokens).toEqual(own?.tokens);
   });
 
+  it('answers with tensors where they are asked for', async () => {
+    const app = createApp(service.services);
+    const ask = (accept: string) =>
+      app.request('/api/v1/logits', {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json', accept },
+        body: JSON.stringify({ ...body, odd: 1, through: [{ feature: 'tiny-llama/tiny/1' }] }),
+      });
+    const body = {
+      inputs: [{ token_ids: ids }, { token_ids: [4, 5] }],
+      positions: [0, -1],
+      top: 3,
+      tokens: [9],
+      lens: {},
+    };
+    const response = await ask('application/vnd.safetensors');
+    expect(response.headers.get('content-type')).toBe('application/vnd.safetensors');
+    const { tensors, metadata } = readSafetensors(new Uint8Array(await response.arrayBuffer()));
+    const plain = (await (await ask('*/*')).json()) as LogitsAnswer;
+    for (const [i, input] of plain.inputs.entries()) {
+      const of = (name: string) => tensors.get(`inputs.${i}.${name}`);
+      expect([...(of('token_ids')?.values ?? [])]).toEqual(input.tokens.map(({ id }) => id));
+      expect(of('top_ids')).toMatchObject({ type: 'I32', shape: [2, 3] });
+      expect([...(of('top_ids')?.values ?? [])]).toEqual(input.positions.flatMap(({ top }) => top.map(({ id }) => id)));
+      const [place] = input.lens ?? [];
+      expect([...(of(`lens.${place?.hook_point}.token_logits`)?.values ?? [])]).toEqual(
+        place?.positions.map(({ tokens }) => tokens[0]?.logit),
+      );
+      expect([...(of('through.0.scales')?.values ?? [])]).toEqual(
+        input.through?.[0]?.positions.map(({ scale }) => scale),
+      );
+    }
+    expect(metadata).toMatchObject({ model: 'tiny-llama', token_ids: '9', warnings: expect.stringContaining('odd') });
+    expect((await ask('text/html')).status).toBe(406);
+  });
+
   it.each([
     ['tokens[1]', { tokens: [3, 'several tokens of a text'] }, 400, /tokens \(/],
     ['tokens[0]', { tokens: [100_000] }, 400, /no token 100000/],
@@ -184,7 +222,7 @@ describe('POST /api/v1/logits', () => {
     const body = { inputs, positions: 'all', top: 256, tokens: everything().slice(0, 300), lens: {} };
     expect(await refused('/api/v1/logits', body)).toMatchObject({
       ...{ status: 422, code: 'answer_too_large', param: 'lens' },
-      detail: expect.stringMatching(/could take \d+ MB and may take 32 MB/),
+      detail: expect.stringMatching(/could take \d+ MB and may take 8\.0 MB: .*safetensors/),
     });
     expect(steps()).toBe(before);
   });

@@ -1,11 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type GenerationEvent, type LogitsRow, mostUnembedded } from '../../../engine/index.ts';
-import type { LogitsQuery, LogitsText } from '../../../routes/services.ts';
+import { type LogitsRow, mostUnembedded } from '../../../engine/index.ts';
 import { KeptTaps } from '../../../src/logits/kept-taps.ts';
-import { logitsService } from '../../../src/logits/service.ts';
+import { Places } from '../../../src/logits/places.ts';
 import { unembedRows } from '../../../src/logits/unembed-rows.ts';
 import { logitsRow } from '../../harness/fake-executor.ts';
-import { fakeServices } from '../../harness/fake-services.ts';
 
 const width = 2;
 
@@ -84,35 +82,32 @@ describe('taps of chosen positions', () => {
   });
 });
 
-describe('requests that hold values of the stream', () => {
-  it('are so many at once, and others are told to come again', async () => {
-    const { services } = fakeServices();
-    const { card } = services.model('toy-chat').model;
-    let release: () => void = () => undefined;
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    const submit = async function* (): AsyncGenerator<GenerationEvent> {
-      await held;
-      yield { type: 'prompt', logprobs: null, queueMilliseconds: 0, cachedTokens: 0 };
+describe('places for work', () => {
+  it('are taken by so many at once, in order, and given on whatever comes of it', async () => {
+    const places = new Places(2, 2);
+    const began: number[] = [];
+    const ends: (() => void)[] = [];
+    const work = (k: number) => async () => {
+      began.push(k);
+      await new Promise<void>((resolve) => ends.push(resolve));
+      if (k === 0) throw new Error('failed');
+      return k;
     };
-    const unused = {} as never;
-    const service = logitsService({
-      ...{ card, registry: unused, saved: unused, submit, executor: scripted(), width, blocks: 6 },
-    });
-    const text: LogitsText = {
-      tokenIds: Int32Array.of(1, 2),
-      positionContext: unused,
-      edits: [],
-      logits: { mask: Uint8Array.of(0, 0), top: 1, tokenIds: new Int32Array() },
-      signal,
-    };
-    const query: LogitsQuery = { ...text, lens: ['hook_embed'], directions: [] };
-    const first = Array.from({ length: 8 }, (_, at) => (at % 2 ? service.read(query) : service.compare(text)));
-    await expect(service.read(query)).rejects.toMatchObject({ code: 'queue_full', retryAfterSeconds: 2 });
-    const plain = service.read({ ...query, lens: [] });
-    release();
-    await Promise.all([...first, plain]);
-    await expect(service.read(query)).resolves.toMatchObject({ lens: [{ hookPoint: 'hook_embed' }] });
+    const gone = new AbortController();
+    const running = [0, 1].map((k) => places.run(work(k), signal));
+    const waiting = [places.run(work(2), gone.signal), places.run(work(3), signal)];
+    await expect(places.run(work(4), signal)).rejects.toMatchObject({ code: 'queue_full', retryAfterSeconds: 5 });
+    expect(began).toEqual([0, 1]);
+    gone.abort();
+    ends[0]?.();
+    await expect(running[0]).rejects.toThrow('failed');
+    await expect(waiting[0]).rejects.toMatchObject({ code: 'cancelled' });
+    await Promise.resolve();
+    expect(began).toEqual([0, 1, 3]);
+    for (const end of ends) end();
+    expect(await Promise.all([running[1], waiting[1]])).toEqual([1, 3]);
+    const last = places.run(work(5), signal);
+    ends.at(-1)?.();
+    expect(await last).toBe(5);
   });
 });
