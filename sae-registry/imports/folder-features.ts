@@ -6,6 +6,7 @@ import {
   type KnownSource,
   type Store,
   writeExamples,
+  writeRepeatable,
   writeStatistics,
   writeStore,
 } from '../store/index.ts';
@@ -34,7 +35,7 @@ export async function importFolderFeatures(
   const origin = { source: source.key, version: `${cardVersion ?? 0}-${file.hash.slice(0, 12)}`, artifact };
   const lines: FeatureLine[] = [];
   const write = () => {
-    writeStore(store, () => {
+    writeRepeatable(store, () => {
       writeStatistics(store, origin, lines.map(figuresOf));
       writeExamples(
         store,
