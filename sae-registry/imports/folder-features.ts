@@ -13,7 +13,7 @@ import {
 import { type NewFolderFile, newFolderFile } from './folder-file.ts';
 
 /** Features that are written together, and those that were read with the last of them: other writers wait no longer than for these. */
-const batch = 1000;
+const batch = 250;
 
 /**
  * Reads `features.jsonl` of a source's folder into the store, unless that has been done. Written in pieces; what was cut off is
