@@ -89,25 +89,31 @@ function parseLine<T>(
   return checked.success ? { value: checked.data } : `is malformed: ${z.prettifyError(checked.error)}`;
 }
 
+/** Lines that are handed on together at most. */
+const mostTogether = 256;
+
 /** Lines without their ends, those of a chunk at a time; null of one that is too long, which is passed over. */
 async function* splitLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<(Uint8Array | null)[]> {
   let rest: Buffer = Buffer.alloc(0);
   let skipping = false;
   for await (const chunk of chunks) {
     rest = rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([rest, chunk]);
-    const lines: (Uint8Array | null)[] = [];
+    let lines: (Uint8Array | null)[] = [];
     let start = 0;
     for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10, start)) {
       lines.push(skipping || end - start > maxLineBytes ? null : rest.subarray(start, end));
       skipping = false;
       start = end + 1;
+      if (lines.length < mostTogether) continue;
+      yield lines;
+      lines = [];
     }
     rest = rest.subarray(start);
     if (rest.length > maxLineBytes) {
       skipping = true;
       rest = Buffer.alloc(0);
     }
-    yield lines;
+    if (lines.length > 0) yield lines;
   }
   if (skipping) yield [null];
   else if (rest.length > 0) yield [rest];

@@ -7,31 +7,36 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { importFolderFeatures } from '../../sae-registry/imports/folder-features.ts';
 import { importLabels, importNeuronpedia, openStore, registerSource } from '../../sae-registry/index.ts';
-import { atLeast, reportGates } from '../gates.ts';
-import { count, readOptions } from '../options.ts';
+import { atLeast, type Gate, reportGates } from '../gates.ts';
+import { count, readOptions, words } from '../options.ts';
 import { processorSeconds } from '../rounds.ts';
 
 const options = readOptions('bench:registry', 'Features a second of imports into the store', {
   features: [count, '131072', 'features of the dictionary'],
+  files: [words, 'labels,features,explanations', 'which of these are imported'],
 });
 
 const { features } = options;
 const folder = mkdtempSync(join(tmpdir(), 'tiller-bench-registry-'));
 try {
-  const gates = [
-    await measure('a label file', labelLine, 'labels.jsonl', (store, source, path) =>
-      importLabels(store, source, createReadStream(path), { origin: path, defaults: { method: 'm', author: 'a' } }),
-    ),
-    await measure('features.jsonl with four examples each', featureLine, 'features.jsonl', (store, source) =>
-      importFolderFeatures(store, source, folder, 1),
-    ),
-    await measure(
-      "Neuronpedia's explanations",
-      explanationLine,
-      'explanations/batch-0.jsonl.gz',
-      (store, source, path) => importNeuronpedia(store, source, { paths: [path], from: null }),
-    ),
-  ];
+  const kinds = {
+    labels: () =>
+      measure('a label file', labelLine, 'labels.jsonl', (store, source, path) =>
+        importLabels(store, source, createReadStream(path), { origin: path, defaults: { method: 'm', author: 'a' } }),
+      ),
+    features: () =>
+      measure('features.jsonl with four examples each', featureLine, 'features.jsonl', (store, source) =>
+        importFolderFeatures(store, source, folder, 1),
+      ),
+    explanations: () =>
+      measure("Neuronpedia's explanations", explanationLine, 'explanations/batch-0.jsonl.gz', (store, source, path) =>
+        importNeuronpedia(store, source, { paths: [path], from: null }),
+      ),
+  };
+  const gates: Gate[] = [];
+  for (const [kind, measureIt] of Object.entries(kinds)) {
+    if (options.files.includes(kind)) gates.push(await measureIt());
+  }
   process.exitCode = reportGates(gates, options.check);
 } finally {
   rmSync(folder, { recursive: true });
@@ -78,12 +83,12 @@ function* lines(line: (index: number) => object): Generator<string> {
 }
 
 /** A text of a label's length that is another for every feature. */
-function words(index: number): string {
+function phrase(index: number): string {
   return `words and phrases of kind ${index}, as in ${(index * 7919) % 104_729} and ${(index * 31) % 997}`;
 }
 
 function labelLine(index: number): object {
-  return { index, label: words(index), clarity: 1 + (index % 3) };
+  return { index, label: phrase(index), clarity: 1 + (index % 3) };
 }
 
 function featureLine(index: number): object {
@@ -100,5 +105,5 @@ function featureLine(index: number): object {
 function explanationLine(index: number): object {
   const owner = { modelId: 'made-up', layer: '1-res', index: String(index) };
   const made = { typeName: 'oai_token-act-pair', explanationModelName: 'gpt-4o-mini', authorId: 'clkht01d4' };
-  return { ...owner, description: words(index), ...made, embedding: Array.from({ length: 256 }, (_, i) => i / 256) };
+  return { ...owner, description: phrase(index), ...made, embedding: Array.from({ length: 256 }, (_, i) => i / 256) };
 }

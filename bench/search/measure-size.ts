@@ -1,12 +1,14 @@
-import type { EmbedderFiles } from '../../sae-registry/embedder/embedder.ts';
+import type { Embedder, EmbedderFiles } from '../../sae-registry/embedder/embedder.ts';
 import { openTextEmbedder, type TextEmbedder } from '../../sae-registry/index.ts';
 import { FeatureSearch } from '../../sae-registry/search/feature-search.ts';
 import { noFilters, type SearchMode, type SearchQuery } from '../../sae-registry/search/query.ts';
 import { Searcher } from '../../sae-registry/search/searcher.ts';
 import { percentile } from '../statistics.ts';
 import { BenchStore } from './bench-store.ts';
+import { embedLabels } from './label-embeddings.ts';
+import { LabelVectors } from './label-vectors.ts';
 import type { SearchResults } from './results.ts';
-import { ClusteredVectors, syntheticLabels, syntheticQueries } from './synthetic.ts';
+import { manyLabels, syntheticQueries } from './synthetic.ts';
 
 type Size = SearchResults['sizes'][number];
 
@@ -15,6 +17,8 @@ const sourceFeatures = 131_072;
 /** Queries whose ten nearest labels are found by comparing with all. */
 const recallQueries = 24;
 const nearest = 10;
+/** Queries that are asked before any is timed. */
+const warmUpQueries = 30;
 
 /** How the queries are asked: by so many at once, one after the other each. */
 const cases: readonly { readonly mode: SearchMode; readonly clients: number }[] = [
@@ -24,26 +28,30 @@ const cases: readonly { readonly mode: SearchMode; readonly clients: number }[] 
   { mode: 'semantic', clients: 1 },
 ];
 
-/** Fills a store with that many features and searches it as the service does: one thread searches, one embeds. */
+/**
+ * Fills a store with that many features and searches it as the service does: one thread searches, one embeds.
+ * @param direct the same embedder, for what is prepared and checked
+ */
 export async function measureSize(
   features: number,
   files: EmbedderFiles,
-  { seed, queries }: SearchResults['settings'],
+  direct: Embedder,
+  { seed, queries, embedded }: SearchResults['settings'],
 ): Promise<Size> {
+  const texts = manyLabels(features, embedded, seed);
+  const rows = await embedLabels(direct, texts.slice(0, embedded));
   const its = await BenchStore.open();
   const embedder = openTextEmbedder(files, its.path, () => true);
   try {
     const hash = await embedder.hash();
-    const label = syntheticLabels(seed);
-    const texts = Array.from({ length: features }, label);
     const began = performance.now();
     const ids = importLabels(its, texts);
     const importedPerSecond = (features * 1000) / (performance.now() - began);
     const withoutEmbeddings = its.fileBytes();
-    const vectors = new ClusteredVectors(seed);
-    its.embed(ids, hash, () => vectors.nextEightBits());
+    const vectors = new LabelVectors(rows, seed);
+    its.embed(ids, hash, () => vectors.next());
     const fileBytes = its.fileBytes();
-    const asked = syntheticQueries(queries * cases.length, seed + 1);
+    const asked = syntheticQueries(queries * cases.length + warmUpQueries, seed + 1);
     const measured = await measureSearches(its.path, embedder, asked, queries);
     return {
       features,
@@ -51,7 +59,7 @@ export async function measureSize(
       fileBytes,
       embeddingBytes: fileBytes - withoutEmbeddings,
       ...measured,
-      recallAtTen: measureRecall(its, hash, vectors),
+      recallAtTen: measureRecall(its, hash, await direct.embed(asked.slice(0, recallQueries))),
     };
   } finally {
     await embedder.close();
@@ -75,6 +83,8 @@ async function measureSearches(path: string, embedder: TextEmbedder, asked: read
     await search.useEmbedder(embedder);
     await search.search(ask('the first of all', 'hybrid'));
     const firstSearchSeconds = (performance.now() - began) / 1000;
+    // The first searches of a process are slower, since their code is not compiled yet: they are not what a service does all day.
+    await measureClients(search, asked.slice(cases.length * queries), 'hybrid', 1);
     const latencies: Size['latencies'] = [];
     for (const [at, { mode, clients }] of cases.entries()) {
       const texts = asked.slice(at * queries, (at + 1) * queries);
@@ -105,10 +115,9 @@ async function measureClients(search: FeatureSearch, texts: readonly string[], m
 }
 
 /** Of the nearest labels by comparing with all, the share that search by meaning gives. */
-function measureRecall(its: BenchStore, embedder: string, vectors: ClusteredVectors): number {
+function measureRecall(its: BenchStore, embedder: string, queries: readonly Float32Array[]): number {
   const searcher = new Searcher(its.path);
   try {
-    const queries = Array.from({ length: recallQueries }, () => vectors.next());
     const exact = exactThresholds(its, queries);
     let found = 0;
     for (const [at, values] of queries.entries()) {
@@ -116,7 +125,7 @@ function measureRecall(its: BenchStore, embedder: string, vectors: ClusteredVect
       // What ties with the tenth is as near.
       found += hits.filter(({ similarity }) => (similarity ?? -1) >= (exact[at] ?? 1) - 1e-4).length;
     }
-    return found / (recallQueries * nearest);
+    return found / (queries.length * nearest);
   } finally {
     searcher.close();
   }

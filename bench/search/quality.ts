@@ -4,7 +4,7 @@ import { noFilters, type SearchMode, searchModes } from '../../sae-registry/sear
 import { Searcher } from '../../sae-registry/search/searcher.ts';
 import { mean } from '../statistics.ts';
 import { BenchStore } from './bench-store.ts';
-import { readBundledLabels, readQueries, recallAtFive } from './queries.ts';
+import { type QualityQuery, readBundledLabels, readQueries, recallAtFive } from './queries.ts';
 import type { SearchResults } from './results.ts';
 
 /** Labels that are embedded at a time, as in the service. */
@@ -38,8 +38,10 @@ export async function measureQuality(embedder: Embedder): Promise<SearchResults[
         recalls[mode].push(recallAtFive(found, features));
       }
     }
+    const halves = await measureHalves(its.path, embedder, queries, recalls);
     return {
       labels: labels.length,
+      halves,
       queries: queries.map(({ query }, at) => ({
         query,
         hybrid: recalls.hybrid[at],
@@ -56,4 +58,46 @@ export async function measureQuality(embedder: Embedder): Promise<SearchResults[
     searcher.close();
     its.remove();
   }
+}
+
+const weights = Array.from({ length: 21 }, (_, at) => at / 20);
+
+/**
+ * Chooses the weight of words on every other query and asks the rest with it, then the other way round: what the weight is worth on
+ * questions that it was not chosen on. Of equally good weights it is the middle one.
+ */
+async function measureHalves(
+  path: string,
+  embedder: Embedder,
+  queries: readonly QualityQuery[],
+  { lexical, semantic }: Readonly<Record<SearchMode, readonly number[]>>,
+): Promise<SearchResults['quality']['halves']> {
+  const vectors: Float32Array[] = [];
+  for (const { query } of queries) vectors.push(...(await embedder.embed([query])));
+  /** recall@5 of each query by weight. */
+  const found = weights.map((weight) => {
+    const searcher = new Searcher(path, weight);
+    try {
+      return queries.map(({ query, features }, at) => {
+        const asked = { text: query, filters: noFilters, mode: 'hybrid' as const, limit: 5, cursor: null };
+        const { hits } = searcher.search(asked, { values: vectors[at], embedder: embedder.hash });
+        return recallAtFive(
+          hits.map(({ index }) => index),
+          features,
+        );
+      });
+    } finally {
+      searcher.close();
+    }
+  });
+  return [0, 1].map((half) => {
+    const [own, other] = [half, 1 - half].map((which) => (list: readonly number[]) => {
+      return mean(list.filter((_, at) => at % 2 === which));
+    });
+    const means = found.map(own);
+    const best = weights.map((_, at) => at).filter((at) => means[at] >= Math.max(...means) - 1e-9);
+    const chosen = best[best.length >> 1];
+    const heldOut = { hybrid: other(found[chosen]), lexical: other(lexical), semantic: other(semantic) };
+    return { weight: weights[chosen], tuned: means[chosen], heldOut };
+  });
 }

@@ -14,7 +14,12 @@ const latency = z.object({
 /** What `bench:search` keeps. */
 export const searchResults = disturbanceSchema.extend({
   machine: machineSchema,
-  settings: z.object({ seed: z.number(), queries: z.number() }),
+  settings: z.object({
+    seed: z.number(),
+    queries: z.number(),
+    /** Labels whose embeddings are real. Results of before had none. */
+    embedded: z.number().default(0),
+  }),
   sizes: z
     .array(
       z.object({
@@ -40,6 +45,18 @@ export const searchResults = disturbanceSchema.extend({
     queries: z.array(z.object({ query: z.string(), hybrid: share, lexical: share, semantic: share })).min(1),
     /** Means over the queries. */
     recallAtFive: z.object({ hybrid: share, lexical: share, semantic: share }),
+    /** The weight of words chosen on one half of the queries, and what it finds in the other; both ways. Results of before had none. */
+    halves: z
+      .array(
+        z.object({
+          weight: share,
+          /** recall@5 of hybrid search on the half that the weight was chosen on. */
+          tuned: share,
+          /** On the other half. */
+          heldOut: z.object({ hybrid: share, lexical: share, semantic: share }),
+        }),
+      )
+      .optional(),
   }),
 });
 export type SearchResults = z.infer<typeof searchResults>;

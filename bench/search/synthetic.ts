@@ -1,4 +1,3 @@
-import { toEightBits, toUnit } from '../../sae-registry/embedder/embedding.ts';
 import { searchedWords } from '../../sae-registry/search/tokenizer.ts';
 import { seededRandom } from '../random.ts';
 import { readBundledLabels } from './queries.ts';
@@ -34,12 +33,12 @@ export function syntheticLabels(seed: number): () => string {
   };
 }
 
-/** The first so many different ones. */
-export function distinctLabels(count: number, seed: number): string[] {
+/** So many labels, of which the first `distinct` are all different. */
+export function manyLabels(count: number, distinct: number, seed: number): string[] {
   const label = syntheticLabels(seed);
   const labels = new Set<string>();
-  while (labels.size < count) labels.add(label());
-  return [...labels];
+  while (labels.size < Math.min(count, distinct)) labels.add(label());
+  return [...labels, ...Array.from({ length: count - labels.size }, label)];
 }
 
 /** A few telling words of labels that were never written: each query once. */
@@ -65,36 +64,4 @@ function rareWord(chance: number): string {
     rank = Math.floor(rank / 70);
   } while (rank > 0);
   return `${word}x`;
-}
-
-const width = 384;
-const clusters = 4000;
-/** How far vectors lie from their cluster's centre: cosines among neighbours are then some 0.6, as among like labels. */
-const spread = 0.8;
-
-/** Unit vectors around random centres, made one after the other. */
-export class ClusteredVectors {
-  readonly #random: () => number;
-  readonly #centres: Float32Array;
-  /** Normal numbers; every vector takes its noise from another place. */
-  readonly #noise: Float32Array;
-
-  constructor(seed: number) {
-    this.#random = seededRandom(seed);
-    const normal = () => Math.sqrt(-2 * Math.log(1 - this.#random())) * Math.cos(2 * Math.PI * this.#random());
-    this.#centres = Float32Array.from({ length: clusters * width }, normal);
-    this.#noise = Float32Array.from({ length: 2 ** 20 }, normal);
-  }
-
-  next(): Float32Array {
-    const centre = Math.floor(this.#random() * clusters) * width;
-    const from = Math.floor(this.#random() * (this.#noise.length - width));
-    const vector = new Float32Array(width);
-    for (let i = 0; i < width; i++) vector[i] = this.#centres[centre + i] + spread * this.#noise[from + i];
-    return toUnit(vector);
-  }
-
-  nextEightBits(): Int8Array {
-    return toEightBits(this.next());
-  }
 }

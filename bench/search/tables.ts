@@ -8,6 +8,7 @@ export function searchTables(results: SearchResults | null): ReadonlyMap<string,
     ['search-speed', results ? speedTable(results) : missing],
     ['search-size', results ? sizeTable(results) : missing],
     ['search-quality', results ? qualityTable(results) : missing],
+    ['search-halves', results?.quality.halves ? halvesTable(results.quality.halves) : missing],
     ['search-questions', results ? questionsTable(results) : missing],
   ]);
 }
@@ -64,6 +65,21 @@ function qualityTable({ quality }: SearchResults): string {
     ['both', hybrid.toFixed(3)],
   ];
   return table(['search', 'recall@5'], rows);
+}
+
+function halvesTable(halves: NonNullable<SearchResults['quality']['halves']>): string {
+  const rows = halves.map(({ weight, tuned, heldOut }, half) => [
+    half === 0 ? 'first, third, …' : 'second, fourth, …',
+    weight.toFixed(2),
+    tuned.toFixed(3),
+    heldOut.hybrid.toFixed(3),
+    heldOut.lexical.toFixed(3),
+    heldOut.semantic.toFixed(3),
+  ]);
+  return table(
+    ['weight chosen on', 'weight of words', 'recall@5 there', 'recall@5 of the others', 'by words', 'by meaning'],
+    rows,
+  );
 }
 
 function questionsTable({ quality }: SearchResults): string {

@@ -6,13 +6,14 @@ import {
   type KnownSource,
   type Store,
   writeExamples,
+  writeRepeatable,
   writeStatistics,
   writeStore,
 } from '../store/index.ts';
 import { type NewFolderFile, newFolderFile } from './folder-file.ts';
 
 /** Features that are written together, and those that were read with the last of them: other writers wait no longer than for these. */
-const batch = 1000;
+const batch = 250;
 
 /**
  * Reads `features.jsonl` of a source's folder into the store, unless that has been done. Written in pieces; what was cut off is
@@ -34,7 +35,7 @@ export async function importFolderFeatures(
   const origin = { source: source.key, version: `${cardVersion ?? 0}-${file.hash.slice(0, 12)}`, artifact };
   const lines: FeatureLine[] = [];
   const write = () => {
-    writeStore(store, () => {
+    writeRepeatable(store, () => {
       writeStatistics(store, origin, lines.map(figuresOf));
       writeExamples(
         store,

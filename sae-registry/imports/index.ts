@@ -1,2 +1,3 @@
 export * from './label-file.ts';
+export { importLabelsOnThread } from './label-file-thread.ts';
 export * from './neuronpedia/import.ts';

@@ -91,7 +91,8 @@ export class WordSearch {
       if (finds) this.#findContinuations(word, at + 1, scope);
     }
     const touched = this.#touched.subarray(0, this.#found);
-    const scores = Float32Array.from(touched, (slot) => this.#scores[slot] as number);
+    const scores = new Float32Array(touched.length);
+    for (let at = 0; at < scores.length; at++) scores[at] = this.#scores[touched[at] as number] as number;
     return { labels: bestOf(touched, scores, this.#table, most), ideal };
   }
 

@@ -47,6 +47,22 @@ export function writeStore<T>({ connection, db }: Pick<Store, 'connection' | 'db
   return connection.transaction(() => work(db)).immediate();
 }
 
+/**
+ * `writeStore` for a piece of work that is done again where it is lost, as an import's: the system takes it, so that no end of this
+ * process loses it, but its end does not wait for the disk. If the machine dies, this piece and those after it may be missing, never
+ * one before them; the next `writeStore` brings them to the disk with it. Inside another transaction it is a part of that one.
+ */
+export function writeRepeatable<T>(store: Pick<Store, 'connection' | 'db'>, work: (db: StoreDatabase) => T): T {
+  const { connection } = store;
+  if (connection.inTransaction) return writeStore(store, work);
+  connection.pragma('synchronous = NORMAL');
+  try {
+    return writeStore(store, work);
+  } finally {
+    connection.pragma('synchronous = FULL');
+  }
+}
+
 function connect(path: string | null): Database.Database {
   let connection: Database.Database | null = null;
   try {
@@ -55,6 +71,8 @@ function connect(path: string | null): Database.Database {
     connection.pragma('journal_mode = WAL');
     // Every acknowledged write is on disk before it is acknowledged, whatever kills the machine.
     connection.pragma('synchronous = FULL');
+    // 16 MB: an import would else wait for the disk at every fourth piece.
+    connection.pragma('wal_autocheckpoint = 4000');
     connection.pragma('foreign_keys = ON');
     // What a write replaces leaves the indexes that triggers keep.
     connection.pragma('recursive_triggers = ON');

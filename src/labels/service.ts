@@ -1,6 +1,6 @@
 import { TillerError } from '../../engine/core/index.ts';
 import type { LabelService } from '../../routes/services.ts';
-import { addLabel, exportLabels, importLabels, requireSource, type Store } from '../../sae-registry/index.ts';
+import { addLabel, exportLabels, importLabelsOnThread, requireSource, type Store } from '../../sae-registry/index.ts';
 
 /** Method of labels that people write. */
 const handLabelMethod = 'manual';
@@ -30,7 +30,7 @@ export function labelService(
     },
     import(model, name, chunks, { origin, ...defaults }) {
       const { store, source } = find(model, name);
-      return importLabels(store, source, chunks, { origin, defaults });
+      return importLabelsOnThread(store, source, chunks, { origin, defaults });
     },
   };
 }

@@ -5,10 +5,12 @@ import { checkout } from '../../bench/checkout.ts';
 import { replaceTables } from '../../bench/replace-tables.ts';
 import { readResults } from '../../bench/results.ts';
 import { checkSearch } from '../../bench/search/gates.ts';
+import { LabelVectors } from '../../bench/search/label-vectors.ts';
 import { recallAtFive } from '../../bench/search/queries.ts';
 import { type SearchResults, searchResults } from '../../bench/search/results.ts';
-import { ClusteredVectors, syntheticLabels, syntheticQueries } from '../../bench/search/synthetic.ts';
+import { manyLabels, syntheticLabels, syntheticQueries } from '../../bench/search/synthetic.ts';
 import { searchTables } from '../../bench/search/tables.ts';
+import { clusteredVectors, eightBits } from '../sae-registry/search/clustered-vectors.ts';
 import { machineFixture } from './fixture-results.ts';
 
 const size = (features: number, p99: number): SearchResults['sizes'][number] => ({
@@ -24,12 +26,13 @@ const size = (features: number, p99: number): SearchResults['sizes'][number] => 
 });
 const fixture: SearchResults = {
   machine: machineFixture,
-  settings: { seed: 1, queries: 10 },
+  settings: { seed: 1, queries: 10, embedded: 1000 },
   sizes: [size(131_072, 6), size(1_000_000, 30)],
   quality: {
     labels: 4096,
     queries: [{ query: 'cats', hybrid: 1, lexical: 0.5, semantic: 0.75 }],
     recallAtFive: { hybrid: 0.7, lexical: 0.3, semantic: 0.65 },
+    halves: [{ weight: 0.25, tuned: 0.71, heldOut: { hybrid: 0.66, lexical: 0.28, semantic: 0.64 } }],
   },
   otherLoad: [0, 0],
   disturbedRounds: 0,
@@ -50,6 +53,7 @@ describe('the benchmark of search', () => {
     expect(tables.get('search-speed')).toContain('| 1,000,000 | hybrid | 16 | 15.0 | 480.0 |');
     expect(tables.get('search-size')).toContain('| 131,072 | 30000 | 200 | 100 | 1 | 50 | 1.5 | 0.990 |');
     expect(tables.get('search-quality')).toContain('| both | 0.700 |');
+    expect(tables.get('search-halves')).toContain('| 0.25 | 0.710 | 0.660 | 0.280 | 0.640 |');
     expect(tables.get('search-questions')).toContain('| cats | 0.50 | 0.75 | 1.00 |');
     expect(searchTables(null).get('search-speed')).toContain('npm run bench:search');
   });
@@ -78,8 +82,27 @@ describe('the benchmark of search', () => {
     expect(some(two)).toEqual(labels);
     expect(some(other)).not.toEqual(labels);
     expect(new Set(syntheticQueries(200, 1)).size).toBe(200);
-    const vector = new ClusteredVectors(3).nextEightBits();
-    expect(new ClusteredVectors(3).nextEightBits()).toEqual(vector);
-    expect(Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0)) / 127).toBeCloseTo(1, 1);
+    const many = manyLabels(300, 200, 1);
+    expect(many).toHaveLength(300);
+    expect(new Set(many.slice(0, 200)).size).toBe(200);
+  });
+
+  it('moves embeddings that are not there as those that are differ', () => {
+    const real = eightBits(clusteredVectors(20, 4));
+    const rows = Int8Array.from(real.flatMap((vector) => [...vector]));
+    const take = () => {
+      const vectors = new LabelVectors(rows, 3);
+      return Array.from({ length: 30 }, () => vectors.next());
+    };
+    const taken = take();
+    expect(take()).toEqual(taken);
+    expect(taken.slice(0, 20)).toEqual(real);
+    for (const [at, moved] of taken.slice(20).entries()) {
+      const product = (other: Int8Array) =>
+        moved.reduce((sum, value, i) => sum + value * (other[i] as number), 0) / 127 ** 2;
+      expect(product(moved)).toBeCloseTo(1, 1);
+      expect(product(real[at] as Int8Array)).toBeGreaterThan(0.7);
+      expect(product(real[at] as Int8Array)).toBeLessThan(0.999);
+    }
   });
 });

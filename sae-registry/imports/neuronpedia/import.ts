@@ -4,7 +4,15 @@ import { contentHash } from '../../../engine/checkpoint/content-hash.ts';
 import type { ProgressListener } from '../../../engine/core/index.ts';
 import { eachJsonLine } from '../../json-lines.ts';
 import { sourceInvalid } from '../../source-error.ts';
-import { addArtifact, findJob, type KnownSource, type Store, saveJob, writeStore } from '../../store/index.ts';
+import {
+  addArtifact,
+  findJob,
+  type KnownSource,
+  type Store,
+  saveJob,
+  writeRepeatable,
+  writeStore,
+} from '../../store/index.ts';
 import { type ExportFile, findExportFiles, openExportFile } from './files.ts';
 import { type OwnedRow, Ownership } from './ownership.ts';
 import { createWriters, type RowWriter, type Writers } from './writers.ts';
@@ -94,7 +102,8 @@ async function importFiles(
     let rows: OwnedRow[] = [];
     const save = (state: 'running' | 'done') => {
       signal?.throwIfAborted();
-      writeStore(store, () => {
+      const writePiece = state === 'done' ? writeStore : writeRepeatable;
+      writePiece(store, () => {
         writer.write(rows);
         saveJob(store, { kind, key, state, done: line, total: null, cursor: { line, artifact } });
       });

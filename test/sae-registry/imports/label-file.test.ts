@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -102,6 +102,55 @@ describe('a label file', () => {
     const [one, two] = await Promise.all([read(lines('one'), 999), read(lines('two'), 777)]);
     expect([one?.added, two?.added]).toEqual([1500, 1500]);
     expect(countLabels(store, source.key)).toBe(3000);
+  });
+
+  it('is read on a thread of its own, all of it or nothing, while the event loop turns', async () => {
+    const built = buildModules(
+      'sae-registry/store/index.ts',
+      'sae-registry/imports/label-file-thread.ts',
+      'sae-registry/imports/label-file-worker.ts',
+    );
+    const path = join(temporary, 'thread', 'tiller.db');
+    const shared = await openStore(path);
+    const { key } = registerSource(shared, sourceFacts());
+    writeFileSync(
+      join(built, 'import.js'),
+      `import { importLabelsOnThread } from './sae-registry/imports/label-file-thread.js';
+       import { listSources, openStore } from './sae-registry/store/index.js';
+       const store = await openStore(process.argv[2]);
+       const [source] = listSources(store);
+       const options = ${JSON.stringify(options)};
+       const read = (...texts) => importLabelsOnThread(store, source, texts.map((text) => Buffer.from(text)), options);
+       const text = Array.from({ length: 20_000 }, (_, i) => JSON.stringify({ index: i % 24, label: 'label ' + i })).join('\\n');
+       // Turns of the event loop from when some lines are there, which are all, until the answer.
+       let [turns, done] = [0, false];
+       const count = () => {
+         turns++;
+         if (!done) setImmediate(count);
+       };
+       const reading = read(text, '\\n{"index": 24, "label": "x"}').finally(() => (done = true));
+       setImmediate(count);
+       const counts = await reading;
+       const again = await Promise.all([read(text), read('{"index":1,"label":"last"}')]);
+       const wrong = await importLabelsOnThread(store, { key: 99, features: 24 }, [Buffer.from(text)], options).catch((thrown) => thrown.code);
+       console.log(JSON.stringify([counts, again, wrong, turns > 2000]));
+       store.close();`,
+    );
+    try {
+      const printed = execFileSync(process.execPath, [join(built, 'import.js'), path], { encoding: 'utf8' });
+      const [counts, again, wrong, turned] = JSON.parse(printed);
+      const reason = "has feature 24; the source's features are 0 to 23.";
+      expect(counts).toEqual({ added: 20_000, updated: 0, unchanged: 0, bad: [{ line: 20_001, reason }], badLines: 1 });
+      expect(again).toMatchObject([
+        { added: 0, unchanged: 20_000 },
+        { added: 1, unchanged: 0 },
+      ]);
+      expect([wrong, turned]).toEqual(['internal', true]);
+      expect(countLabels(shared, key)).toBe(20_001);
+    } finally {
+      shared.close();
+      rmSync(built, { recursive: true });
+    }
   });
 
   it('is read by two processes at once without losing a line', async () => {

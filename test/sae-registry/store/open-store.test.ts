@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { getTableConfig, type SQLiteTable } from 'drizzle-orm/sqlite-core';
 import { afterAll, describe, expect, it } from 'vitest';
-import { openStore, registerSource } from '../../../sae-registry/store/index.ts';
+import { openStore, registerSource, writeRepeatable, writeStore } from '../../../sae-registry/store/index.ts';
 import { applyMigrations, knownMigrations } from '../../../sae-registry/store/migrations.ts';
 import * as schema from '../../../sae-registry/store/schema.ts';
 import { sourceFacts } from './source-facts.ts';
@@ -133,5 +133,26 @@ describe('the store', () => {
       code: 'store_invalid',
       message: expect.stringMatching(message),
     });
+  });
+});
+
+describe('work that is done again where it is lost', () => {
+  const synchronous = { full: 2, normal: 1 };
+
+  it('does not wait for the disk, and all after it does', async () => {
+    const store = await openStore(join(folder, 'repeatable.db'));
+    const level = () => store.connection.pragma('synchronous', { simple: true });
+    expect(level()).toBe(synchronous.full);
+    expect(writeRepeatable(store, level)).toBe(synchronous.normal);
+    expect(level()).toBe(synchronous.full);
+    expect(() =>
+      writeRepeatable(store, () => {
+        throw new Error('lost');
+      }),
+    ).toThrow('lost');
+    expect(level()).toBe(synchronous.full);
+    // As a part of what must not be lost it waits like that.
+    expect(writeStore(store, () => writeRepeatable(store, level))).toBe(synchronous.full);
+    store.close();
   });
 });
