@@ -13,7 +13,7 @@ import { AppServices, limitsOf, type ReadyModel } from './services.ts';
 import { readVersion } from './version.ts';
 import { toWireEdit } from './wire-edit.ts';
 
-const finish_reason = z.enum(['stop', 'length']);
+const finish_reason = z.enum(['stop', 'length', 'rule']);
 /** What this command reads of a chat completion, a completion or an error. */
 const answerSchema = z.union([
   z.object({

@@ -1,4 +1,6 @@
 export * from './compile-edits.ts';
+export * from './conditions.ts';
+export * from './conditions-reference.ts';
 export { sameTarget } from './conflicts.ts';
 export * from './edit-digest.ts';
 export * from './edit-layout.ts';
@@ -6,8 +8,10 @@ export * from './edit-parameters.ts';
 export * from './edit-tables.ts';
 export * from './modes.ts';
 export * from './positions.ts';
+export * from './probe-edit.ts';
 export * from './reference.ts';
 export * from './refusals.ts';
 export * from './report.ts';
+export * from './rule-state.ts';
 export * from './slot-reading.ts';
 export * from './step-edits.ts';

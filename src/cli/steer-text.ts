@@ -15,7 +15,8 @@ export function renderSteering(request: SteerRequest, result: SteerResult, colum
 }
 
 function replyLength(reply: SteerReply): string {
-  return `${reply.completionTokens} tokens${reply.finishReason === 'length' ? ', cut' : ''}`;
+  const ended = { length: ', cut', rule: ', ended by a rule', stop: '' }[reply.finishReason];
+  return `${reply.completionTokens} tokens${ended}`;
 }
 
 function describeEdit(edit: SteeringBlockEdit): string {
