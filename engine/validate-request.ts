@@ -1,7 +1,6 @@
 import { TillerError } from './core/errors.ts';
 import type { GenerateRequest } from './core/request.ts';
-import type { RuleSet } from './core/rule.ts';
-import { comparisonsOf } from './steering/conditions.ts';
+import { comparisonsOf, type RuleSet } from './core/rule.ts';
 
 /** Most alternatives that log-probabilities may list. */
 const maxLogprobs = 20;

@@ -57,8 +57,12 @@ async function steerOver(store: Store, config: Config, request: SteerRequest): P
       });
       return readAnswer(await response.json());
     };
-    const { profile } = request;
-    const wanted = { ...(profile === null ? {} : { profile }), edits: request.edits.map(toWireEdit) };
+    const { profile, rules } = request;
+    const wanted = {
+      ...(profile === null ? {} : { profile }),
+      edits: request.edits.map(toWireEdit),
+      ...(rules.length > 0 ? { rules } : {}),
+    };
     const [plain, steered] = await Promise.all([ask(), ask(wanted)]);
     if (!steered.steering) throw new TillerError('internal', 'The steered reply does not say how it was steered.');
     return { model: ready.id, unsteered: plain.reply, steered: steered.reply, steering: steered.steering };

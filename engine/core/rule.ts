@@ -32,11 +32,30 @@ export interface Comparison {
   readonly threshold: number;
 }
 
+/** A boolean expression over comparisons, in whatever form these are. */
+export type ConditionTree<Leaf extends { readonly kind: 'compare' }> =
+  | { readonly kind: 'all' | 'any'; readonly of: readonly ConditionTree<Leaf>[] }
+  | { readonly kind: 'not'; readonly of: ConditionTree<Leaf> }
+  | Leaf;
+
 /** A boolean expression over readings. */
-export type Condition =
-  | { readonly kind: 'all' | 'any'; readonly of: readonly Condition[] }
-  | { readonly kind: 'not'; readonly of: Condition }
-  | Comparison;
+export type Condition = ConditionTree<Comparison>;
+
+/** The comparisons of a condition, in their order. */
+export function comparisonsOf<Leaf extends { readonly kind: 'compare' }>(tree: ConditionTree<Leaf>): readonly Leaf[] {
+  if (tree.kind === 'compare') return [tree];
+  return tree.kind === 'not' ? comparisonsOf<Leaf>(tree.of) : tree.of.flatMap((one) => comparisonsOf<Leaf>(one));
+}
+
+/** The same expression over what its comparisons become. */
+export function mapComparisons<Leaf extends { readonly kind: 'compare' }, Other extends { readonly kind: 'compare' }>(
+  tree: ConditionTree<Leaf>,
+  change: (leaf: Leaf) => Other,
+): ConditionTree<Other> {
+  if (tree.kind === 'compare') return change(tree);
+  if (tree.kind === 'not') return { kind: 'not', of: mapComparisons(tree.of, change) };
+  return { kind: tree.kind, of: tree.of.map((one) => mapComparisons(one, change)) };
+}
 
 /**
  * Edits that hold only while a condition does. The verdict through token t gates token t + 1: what a rule writes first is

@@ -22,15 +22,15 @@ export function referenceHolds(
   readings: readonly (readonly TokenReading[])[],
 ): readonly (readonly boolean[])[] {
   const positions = (readings[0]?.length ?? 0) + 1;
-  const valueOf = (probe: number, position: number) =>
+  const valueAt = (probe: number, position: number) =>
     value(probes[probe] as Probe, readings[probe]?.[position] as TokenReading);
   const compared = ({ probe, over }: Comparison, position: number): number | null => {
-    if (over === 'token') return position < promptLength ? null : valueOf(probe, position);
-    if (over === 'last') return valueOf(probe, promptLength - 1);
+    if (over === 'token') return position < promptLength ? null : valueAt(probe, position);
+    if (over === 'last') return valueAt(probe, promptLength - 1);
     const first = promptLength === 1 ? 0 : 1;
     const values = [];
     for (let at = first; at < promptLength; at++) {
-      const one = valueOf(probe, at);
+      const one = valueAt(probe, at);
       if (one !== null) values.push(one);
     }
     if (values.length === 0) return null;

@@ -1,4 +1,4 @@
-import type { Comparison, Condition, PromptAggregate, Rule } from '../core/rule.ts';
+import { type Comparison, type Condition, comparisonsOf, type PromptAggregate, type Rule } from '../core/rule.ts';
 
 /** A reading as it is known: null where nothing was read (a sink, the reply before its first token). */
 export type ReadingOf = (probe: number, over: Comparison['over']) => number | null;
@@ -30,12 +30,6 @@ export function evaluate(condition: Condition, readingOf: ReadingOf): boolean | 
       return unknown ? null : !decides;
     }
   }
-}
-
-/** The comparisons of a condition, in their order. */
-export function comparisonsOf(condition: Condition): readonly Comparison[] {
-  if (condition.kind === 'compare') return [condition];
-  return condition.kind === 'not' ? comparisonsOf(condition.of) : condition.of.flatMap(comparisonsOf);
 }
 
 /** Which tokens a probe is wanted of. */

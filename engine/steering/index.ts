@@ -1,7 +1,8 @@
 export * from './compile-edits.ts';
+export * from './compile-rules.ts';
 export * from './conditions.ts';
 export * from './conditions-reference.ts';
-export { sameTarget } from './conflicts.ts';
+export { type Compiling, sameTarget } from './conflicts.ts';
 export * from './edit-digest.ts';
 export * from './edit-layout.ts';
 export * from './edit-parameters.ts';
@@ -12,6 +13,8 @@ export * from './probe-edit.ts';
 export * from './reference.ts';
 export * from './refusals.ts';
 export * from './report.ts';
+export * from './rule-conflicts.ts';
+export * from './rule-refusals.ts';
 export * from './rule-state.ts';
 export * from './slot-reading.ts';
 export * from './step-edits.ts';

@@ -1,8 +1,8 @@
 import type { EditReading } from '../core/edit-reading.ts';
 import { TillerError } from '../core/errors.ts';
 import type { RuleReport } from '../core/request.ts';
-import type { Comparison, Probe, Rule, RuleSet } from '../core/rule.ts';
-import { comparisonsOf, evaluate, type ProbeWants, PromptReading, probeWants, wantsToken } from './conditions.ts';
+import { type Comparison, comparisonsOf, type Probe, type Rule, type RuleSet } from '../core/rule.ts';
+import { evaluate, type ProbeWants, PromptReading, probeWants, wantsToken } from './conditions.ts';
 import { runningRange } from './running-range.ts';
 
 /** One rule, and what became of it so far. */
@@ -130,7 +130,9 @@ export class RuleState {
 
   #judge(position: number, values: readonly (number | null)[]): void {
     const isLast = position === this.#promptLength - 1;
-    if (position < this.#promptLength) values.forEach((value, probe) => this.#prompt[probe]?.add(value));
+    if (position < this.#promptLength) {
+      for (const [probe, value] of values.entries()) this.#prompt[probe]?.add(value);
+    }
     const readingOf = (probe: number, over: Comparison['over']): number | null => {
       if (over !== 'token') return this.#prompt[probe]?.value(over) ?? null;
       return isLast ? null : (values[probe] ?? null);

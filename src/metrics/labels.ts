@@ -50,6 +50,10 @@ export const labelMeanings = {
     means: "Who chose the profile that an edit is from: the request, or nobody and it is the service's default.",
     values: ['request', 'default'],
   },
+  outcome: {
+    means: 'What became of a rule: its condition never held, it held, it ended the reply.',
+    values: ['idle', 'fired', 'stopped'],
+  },
   method: {
     means: 'HTTP method; what is not in the list is `other`.',
     values: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'other'],

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EngineEvent } from '../../../engine/core/engine-events.ts';
 import type { Rule } from '../../../engine/core/rule.ts';
+import { createPrefixSharing } from '../../../engine/prefix-sharing.ts';
 import { engineOverFakes } from '../../harness/engine-over-fakes.ts';
 import { createFakeExecutor } from '../../harness/fake-executor.ts';
 import { editOf, generate, type RequestSketch, requestFrom } from '../../harness/requests.ts';
@@ -37,9 +38,9 @@ describe('rules in the engine', () => {
         expect(reply.error).toBeNull();
         expect(reply.tokenIds).toEqual(expected.tokenIds);
         expect(reply.finish?.reason === 'rule' ? reply.finish.stopReason : null).toBe(expected.stoppedBy);
-        sketch.rules?.rules.forEach((rule, at) =>
-          checkRule(rule, at, sketch, reply.finish?.rules?.[at], expected.holds),
-        );
+        for (const [at, rule] of (sketch.rules?.rules ?? []).entries()) {
+          checkRule(rule, at, sketch, reply.finish?.rules?.[at], expected.holds);
+        }
         const held = expected.holds.flat();
         if (held.includes(true)) seen.fired++;
         if (expected.stoppedBy !== null) seen.stopped++;
@@ -97,13 +98,11 @@ describe('rules in the engine', () => {
   }, 240_000);
 
   it('read nothing of a prompt from the cache that a condition reads', async () => {
-    const { engine } = engineOverFakes({}, {});
     const prompt = Array.from({ length: 24 }, (_, at) => 60 + at);
     const rules = (over: 'token' | 'mean' | 'last') => ({
       probes: [fakeProbe(20)],
       rules: [rule({ when: { kind: 'compare', probe: 0, over, above: true, threshold: 0 } })],
     });
-    const { createPrefixSharing } = await import('../../../engine/prefix-sharing.ts');
     const executor = createFakeExecutor();
     const prefix = createPrefixSharing({ blocks: executor.blocks, budgetBytes: 10_000, salt: '' });
     const shared = engineOverFakes({}, { executor, prefix }).engine;
@@ -116,7 +115,6 @@ describe('rules in the engine', () => {
     expect(await cached({ prompt, rules: rules('mean') })).toBe(0);
     expect(await cached({ prompt, rules: rules('last') })).toBe(20);
     expect(await cached({ prompt, rules: rules('token') })).toBe(20);
-    await engine.close();
   });
 
   it('end the reply before its first token where the prompt is enough to judge by', async () => {
