@@ -24,6 +24,7 @@ import type {
   FeatureService,
   SequenceFeatures,
 } from './feature-port.ts';
+import type { JobService } from './jobs-port.ts';
 import type { LabelService } from './labels-port.ts';
 import type { RelationService } from './relations-port.ts';
 import type { RuleRequest, SteeringBlockRule } from './rules-port.ts';
@@ -39,6 +40,7 @@ import type { SourceService } from './sources-port.ts';
 
 // what whoever implements the port needs of its parts
 export * from './feature-port.ts';
+export type * from './jobs-port.ts';
 export type * from './labels-port.ts';
 export type * from './rules-port.ts';
 export type * from './saved-port.ts';
@@ -284,6 +286,7 @@ export interface Services {
   readonly profiles: ProfileService;
   readonly relations: RelationService;
   readonly sources: SourceService;
+  readonly jobs: JobService;
   /** Null when ready, else why not. */
   notReady(): string | null;
   readonly draining: () => boolean;

@@ -39,6 +39,7 @@ export interface FakeOptions extends FakeEngineOptions {
   /** The profile that holds where a request names none. */
   readonly defaultProfile?: string;
   readonly relations?: Services['relations'];
+  readonly jobs?: Services['jobs'];
 }
 
 /** Services over a toy model, and what they saw. */
@@ -174,6 +175,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
     },
     relations: options.relations ?? fakeRelations([]),
     sources: fakeSources,
+    jobs: options.jobs ?? noJobs,
     notReady: () => options.notReady ?? null,
     draining: options.draining ?? (() => false),
     unexpected: (error) => unexpected.push(error),
@@ -188,6 +190,16 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
 
 const unused = (): never => {
   throw new Error('not asked for here');
+};
+
+const noJobs: Services['jobs'] = {
+  kinds: () => [],
+  submit: unused,
+  list: () => [],
+  get: unused,
+  cancel: unused,
+  remove: unused,
+  results: unused,
 };
 
 const pirate: ProfileVersion = {

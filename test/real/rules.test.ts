@@ -80,8 +80,8 @@ function ruleSets(): RuleSet[] {
 }
 
 const prompts = [
-  'The river ran past the old mill, and the children who lived there liked to',
-  'The river ran past the old mill, and the letter that came in winter said that',
+  'The river ran past the old mill beside the market and the church, and the children who lived there liked to',
+  'The river ran past the old mill beside the market and the church, and the letter that came in winter said that',
   'Bread, wine and a garden: that is all that a teacher in the town of',
 ];
 
@@ -95,7 +95,7 @@ describe('rules on the default model', () => {
         prompt: [...tokenizer.encode(text, { addSpecialTokens: true })],
         rules,
         edits: set === 1 ? [always] : [],
-        stop: { maxTokens: 14, ignoreEos: true },
+        stop: { maxTokens: 10, ignoreEos: true },
       })),
     );
     const expected: ReferenceReply[] = [];
@@ -111,8 +111,22 @@ describe('rules on the default model', () => {
     }
     await alone.close();
 
-    const budgetBytes = 60 * model.executor.blocks.blockBytes;
-    const prefix = createPrefixSharing({ blocks: model.executor.blocks, budgetBytes, salt: model.hash });
+    // each prompt is there from the set before, but for the second set, whose edit touches it
+    const calm = createPrefixSharing({ ...sharing(), salt: 'calm' });
+    const shared = engineOf(calm);
+    const cached: number[] = [];
+    for (const at of [...sketches.keys()].filter((index) => index % 3 !== 1)) {
+      const reply = await read(shared.submit(requestFrom(sketches[at] as RequestSketch)));
+      check(reply, sketches[at] as RequestSketch, expected[at]);
+      const [told] = reply.events;
+      cached.push(told?.type === 'prompt' ? told.cachedTokens : -1);
+    }
+    await shared.close();
+    calm?.evict(Number.MAX_SAFE_INTEGER);
+    // the second set reads whole prompts and is edited; the third finds what the first has left
+    expect(cached).toEqual([0, 0, 0, 0, 16, 16]);
+
+    const prefix = createPrefixSharing({ ...sharing(), salt: 'crowded' });
     const events: EngineEvent[] = [];
     // room for two rows or so: of four, some give way
     const crowded = engineOf(prefix, 110, (event) => events.push(event));
@@ -123,19 +137,17 @@ describe('rules on the default model', () => {
       const index = at % sketches.length;
       check(reply, sketches[index] as RequestSketch, expected[index]);
     });
-    const cached = events.flatMap((event) => (event.type === 'prompt_read' ? [event.cachedTokens] : []));
-    console.log(
-      'rows that gave way',
-      events.filter(({ type }) => type === 'preempted').length,
-      'tokens cached',
-      cached.join(),
-    );
+    console.log('rows that gave way', events.filter(({ type }) => type === 'preempted').length);
     expect(events.some(({ type }) => type === 'preempted')).toBe(true);
-    expect(cached.some((tokens) => tokens >= 16)).toBe(true);
     await crowded.close();
     prefix?.evict(Number.MAX_SAFE_INTEGER);
   }, 600_000);
 });
+
+function sharing() {
+  const { blocks } = model.executor;
+  return { blocks, budgetBytes: 60 * blocks.blockBytes };
+}
 
 function engineOf(prefix: PrefixSharing | null, keyValueTokenLimit?: number, observer?: (event: EngineEvent) => void) {
   const common = {
