@@ -6,6 +6,7 @@ import {
   type ReadComparison,
   type RuleSpecification,
   refuseRule,
+  resolveHookPoint,
   TillerError,
 } from '../engine/index.ts';
 import type { ComparisonRequest, ReadVector, RuleRequest } from '../routes/services.ts';
@@ -118,7 +119,11 @@ function lookUp(
   at: string,
   { registry, card, saved }: SteeringContext,
 ): { readonly target: VectorTarget; readonly row: number | null } {
-  if (typeof vector !== 'string') return { target: vectorAt('inline', vector.hookPoint, vector.data), row: null };
+  if (typeof vector !== 'string') {
+    // checked here, where the field that it was named in is known
+    const place = resolveHookPoint(vector.hookPoint, card, `${at}.hook_point`);
+    return { target: vectorAt('inline', place, vector.data), row: null };
+  }
   const found = saved.vector(card.id, vector, at);
   const places = found.directions.map(({ hookPoint }) => hookPoint);
   const [first, ...others] = found.directions;
