@@ -117,6 +117,21 @@ describe('rules in the engine', () => {
     expect(await cached({ prompt, rules: rules('token') })).toBe(20);
   });
 
+  it('leave nothing in the cache that they may have edited', async () => {
+    const executor = createFakeExecutor();
+    const prefix = createPrefixSharing({ blocks: executor.blocks, budgetBytes: 10_000, salt: '' });
+    const shared = engineOverFakes({}, { executor, prefix }).engine;
+    const prompt = Array.from({ length: 8 }, (_, at) => 60 + at);
+    const when = { kind: 'compare', probe: 0, over: 'token', above: true, threshold: -2 } as const;
+    const rules = { probes: [fakeProbe(20)], rules: [rule({ when, edits: [editOf(5)] })] };
+    const first = await generate(shared, { prompt, rules, stop: { maxTokens: 14, ignoreEos: true } });
+    const next = { prompt: [...prompt, ...first.tokenIds], stop: { maxTokens: 6, ignoreEos: true } };
+    const reply = await generate(shared, next);
+    const [told] = reply.events;
+    expect(told).toMatchObject({ type: 'prompt', cachedTokens: 8 });
+    expect(reply.tokenIds).toEqual((await generate(engineOverFakes().engine, next)).tokenIds);
+  });
+
   it('end the reply before its first token where the prompt is enough to judge by', async () => {
     const { engine, outcomes } = engineOverFakes();
     const always = { kind: 'compare', probe: 0, over: 'max', above: true, threshold: -2 } as const;
