@@ -12,5 +12,13 @@ export { createPrefixSharing } from './prefix-sharing.ts';
 export { tellPosition } from './prompt-logits.ts';
 export { type ReadingOptions, readActivations, type SequenceReading } from './read-activations.ts';
 export { askForShortSlices } from './runtime/index.ts';
-export { type CompiledEdit, compileEdits, mergeReports, sameTarget } from './steering/index.ts';
+export {
+  type CompiledEdit,
+  type CompiledRules,
+  compileEdits,
+  compileRules,
+  mergeReports,
+  refuseRule,
+  sameTarget,
+} from './steering/index.ts';
 export { openUnembedding, type Unembedding } from './unembedding.ts';

@@ -1,5 +1,6 @@
 import { TillerError } from './core/errors.ts';
 import type { GenerateRequest } from './core/request.ts';
+import { comparisonsOf, type RuleSet } from './core/rule.ts';
 import { checkPromptLogits } from './prompt-logits.ts';
 
 /** Most alternatives that log-probabilities may list. */
@@ -26,6 +27,7 @@ export function validateRequest(request: GenerateRequest, vocabularySize: number
   validateEncodings(request);
   validateReplacements(request);
   validateBranch(request);
+  if (request.rules) validateRules(request.rules);
   const { promptLength, promptIsSpecial } = request.positionContext;
   if (promptLength !== request.promptTokenIds.length || promptIsSpecial.length !== promptLength) {
     refuse('prompt', 'positions were worked out for another prompt: its length and positionContext disagree.');
@@ -132,4 +134,16 @@ function validateBranch({ branch, promptTokenIds, stop, ...rest }: GenerateReque
   const { edits, encodings = [], taps = [], promptLogprobs } = rest;
   const reads = edits.length + encodings.length + taps.length > 0 || promptLogprobs !== null;
   if (stop.maxTokens > 0 || reads) refuse('branch', 'it neither generates nor reads nor edits anything.');
+}
+
+/** Comparisons of probes that are there, with numbers that are numbers; something to compare in every rule. */
+function validateRules({ probes, rules }: RuleSet): void {
+  for (const { when, param } of rules) {
+    const comparisons = comparisonsOf(when);
+    if (comparisons.length === 0) refuse(`${param}.when`, 'compares nothing.');
+    for (const { probe, threshold } of comparisons) {
+      if (!probes[probe]) refuse(`${param}.when`, `there is no probe ${probe}.`);
+      if (!Number.isFinite(threshold)) refuse(`${param}.when`, 'compares with a number that is not finite.');
+    }
+  }
 }

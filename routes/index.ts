@@ -19,6 +19,7 @@ import { registerFeatureSearch } from './native/feature-search.ts';
 import { registerFeatures } from './native/features.ts';
 import { registerHookPoints } from './native/hook-points.ts';
 import { registerInterventions } from './native/interventions.ts';
+import { registerJobs } from './native/jobs.ts';
 import { registerLabels } from './native/labels.ts';
 import { registerLogProbabilities } from './native/log-probabilities.ts';
 import { registerLogits } from './native/logits.ts';
@@ -84,6 +85,7 @@ export function createRoutes(services: Services): Router {
   registerEvaluation(app, services);
   registerSweeps(app, services);
   registerAutoSteer(app, services);
+  registerJobs(app, services);
   // before the routes by name: `default` and `import` are no names
   registerDefaultProfile(app, services);
   registerProfileFiles(app, services);

@@ -1,5 +1,5 @@
 /** The port of what is saved: vectors and profiles. */
-import type { Positions, SteeringMode } from '../engine/core/index.ts';
+import type { Positions, PromptAggregate, SteeringMode } from '../engine/core/index.ts';
 import type { ProfileFingerprint, SteeringRequest } from './services.ts';
 
 /** What every version of a saved thing has. */
@@ -39,13 +39,29 @@ export interface ProfileDetail extends ProfileVersion {
   /** As it was asked for: the wire form of `steering`. */
   readonly steering: unknown;
   /** What runs: every number in raw units. */
-  readonly edits: readonly {
-    readonly target: string;
-    readonly hookPoint: string;
-    readonly mode: SteeringMode;
-    readonly number: number | null;
-    readonly positions: Positions;
+  readonly edits: readonly RunningEdit[];
+  /** The same of its rules. */
+  readonly rules: readonly {
+    readonly latch: boolean;
+    readonly stop: boolean;
+    /** In the order in which they stand in the condition. */
+    readonly comparisons: readonly {
+      readonly target: string;
+      readonly hookPoint: string;
+      readonly over: 'token' | PromptAggregate;
+      readonly above: boolean;
+      readonly threshold: number;
+    }[];
+    readonly edits: readonly RunningEdit[];
   }[];
+}
+
+export interface RunningEdit {
+  readonly target: string;
+  readonly hookPoint: string;
+  readonly mode: SteeringMode;
+  readonly number: number | null;
+  readonly positions: Positions;
 }
 
 export interface ProfileRequest {

@@ -1,4 +1,11 @@
-import { collectSettings, editSettings, pullSettings, steerSettings, targetSettings } from './command-settings.ts';
+import {
+  collectSettings,
+  editSettings,
+  pullSettings,
+  ruleSettings,
+  steerSettings,
+  targetSettings,
+} from './command-settings.ts';
 import { contrastSettings, demoSettings } from './contrast-settings.ts';
 import { interveneSettings, patchSettings } from './intervention-settings.ts';
 import { labellerKeyVariable, labelSettings, labelsCompareSettings, scoreSettings } from './labelling-settings.ts';
@@ -19,6 +26,7 @@ const allTables: readonly SettingTable[] = [
   serveSettings,
   targetSettings,
   editSettings,
+  ruleSettings,
   steerSettings,
   pullSettings,
   collectSettings,

@@ -9,6 +9,9 @@ import { contrasting } from './contrast/contrast.ts';
 import { evaluationService } from './evaluation/evaluation-service.ts';
 import { inspectionService } from './inspection/inspect.ts';
 import { interventionService } from './interventions/service.ts';
+import { JobRunner } from './jobs/job-runner.ts';
+import { createJobService, jobFolders } from './jobs/job-services.ts';
+import { jobKinds } from './jobs/kinds/index.ts';
 import { labelService } from './labels/service.ts';
 import type { MemoryLimits } from './limits.ts';
 import { logitsService } from './logits/service.ts';
@@ -21,7 +24,7 @@ import { profileService, vectorService } from './profiles/saved-services.ts';
 import { SavedSteerings } from './profiles/saved-steerings.ts';
 import { featureReading } from './read-features.ts';
 import { createRelationService } from './relation-services.ts';
-import { resolveSteering } from './resolve-steering.ts';
+import { refuseRulesUnless, resolveSteering } from './resolve-steering.ts';
 import { evaluateSource } from './sae/evaluate.ts';
 import { createSourceService } from './source-services.ts';
 import { vectorWork } from './vectors/vector-work.ts';
@@ -35,6 +38,8 @@ export interface ServicesOptions {
   readonly unexpected?: Services['unexpected'];
   /** The registry's memory, of every model; null where there is none, as in tests of routes. */
   readonly store?: Store;
+  /** Where jobs keep their files; null or left out: there are no jobs. */
+  readonly dataDir?: string | null;
   /** Search over that store; null where there is none. */
   readonly search?: FeatureSearch;
   /** The first model's default, `name` or `name:version`; null for none. */
@@ -84,6 +89,8 @@ export class AppServices implements Services {
   readonly #saved: SavedSteerings;
   readonly #requests: ServicesOptions['requests'];
   readonly #search: FeatureSearch | null;
+  readonly jobs: Services['jobs'];
+  readonly #runner: JobRunner | null;
   /** Set until the first model is there. */
   #profileAtStart: string | null;
   #pool: ModelPool<Served>;
@@ -99,12 +106,46 @@ export class AppServices implements Services {
     this.#saved = new SavedSteerings(this.store);
     this.vectors = vectorService(this.#saved);
     this.profiles = profileService(this.#saved, (id, profile) => {
-      this.#pool.lookUp(id)?.value?.service.resolveSteering({ profile, edits: [] });
+      this.#pool.lookUp(id)?.value?.service.resolveSteering({ profile, edits: [] }, undefined, { rules: true });
     });
     this.#profileAtStart = options.profile ?? null;
     this.#requests = options.requests;
     this.unexpected = options.unexpected;
     this.#pool = new ModelPool({ models: [], budgetBytes: null });
+    const { store, unexpected } = this;
+    const dataDir = options.dataDir ?? null;
+    const lease = async (name: string | null, signal: AbortSignal) => {
+      const first = this.#pool.list()[0];
+      if (first === undefined) throw stillLoading();
+      const { value, release } = await this.#pool.lease(splitName(name ?? first.name).id, signal);
+      return { model: { ready: value.model, service: value.service }, release };
+    };
+    this.#runner =
+      store === null || dataDir === null
+        ? null
+        : new JobRunner({
+            store,
+            folder: jobFolders(dataDir).jobs,
+            kinds: jobKinds,
+            lease,
+            traffic: (name) => {
+              const loaded = this.#pool.lookUp(name)?.value?.model;
+              if (!loaded) return null;
+              return { ...loaded.engine.statistics(), rows: loaded.capacity.rows };
+            },
+            onFailure: ({ id: requestId, kind }, error) => unexpected?.(error, { requestId, route: `job ${kind}` }),
+          });
+    this.jobs = createJobService({ store, dataDir, kinds: jobKinds, runner: this.#runner, lease });
+  }
+
+  /** Begins to work on what is queued. */
+  startJobs(): void {
+    this.#runner?.start();
+  }
+
+  /** Gives the job in hand back to the queue. */
+  async stopJobs(): Promise<void> {
+    await this.#runner?.stop();
   }
 
   /** These models are served from now on; each is loaded when it is asked for. */
@@ -121,7 +162,7 @@ export class AppServices implements Services {
     const service = modelService(model, this.#saved, this.limits.maxEdits, this.#requests?.(model.id) ?? null);
     if (this.#profileAtStart !== null) {
       // refused before it holds, as the model is not in the pool yet
-      service.resolveSteering({ profile: this.#profileAtStart, edits: [] });
+      service.resolveSteering({ profile: this.#profileAtStart, edits: [] }, undefined, { rules: true });
       this.profiles.setDefault(model.id, { profile: this.#profileAtStart });
       this.#profileAtStart = null;
     }
@@ -305,8 +346,8 @@ function modelService(
   const context: SteeringContext = { card, registry, saved, maxEdits, promptLengths: null };
   const steered = holdProfiles(saved.uses, {
     submit: (request) => engine.submit(request),
-    resolveSteering: (request, promptLengths) =>
-      resolveSteering(request, { ...context, promptLengths: promptLengths ?? null }),
+    resolveSteering: (request, promptLengths, options = { rules: false }) =>
+      refuseRulesUnless(options.rules, resolveSteering(request, { ...context, promptLengths: promptLengths ?? null })),
   });
   const saving = savingOf(() => saved.store, context);
   const counted = countSteering(requests, steered);

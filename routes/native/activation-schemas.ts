@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { finishReasons } from '../../engine/core/index.ts';
 import { steeringBlockSchema } from '../http/steering-schema.ts';
 import { inspectionRankings } from '../services.ts';
 import { featureSummarySchema } from './feature-schemas.ts';
@@ -73,7 +74,7 @@ export const sourceHeadSchema = z
 export const replySchema = z
   .object({
     text: z.string(),
-    finish_reason: z.enum(['stop', 'length']),
+    finish_reason: z.enum(finishReasons),
     seed: z.int(),
   })
   .openapi('ReadReply');

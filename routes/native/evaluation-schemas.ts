@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { finishReasons } from '../../engine/core/index.ts';
 import { steeringBlockSchema } from '../http/steering-schema.ts';
 import type { DoseEvaluation, DosePoint, FluencyLimits, SteeredText, TextTarget } from '../services.ts';
 import { textRequestFields } from './text-request.ts';
@@ -38,7 +39,7 @@ export const steeredTextSchema = z
     prompt: z.int().openapi({ description: 'Which of the prompts, from 0.' }),
     seed: z.int(),
     text: z.string(),
-    finish_reason: z.enum(['stop', 'length']),
+    finish_reason: z.enum(finishReasons),
     tokens: z.int(),
     perplexity: z.number().nullable().openapi({ description: 'Of the text under the model without any steering.' }),
     distinct_trigrams: z.number().nullable(),

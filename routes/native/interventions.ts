@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { TillerError } from '../../engine/core/index.ts';
+import { finishReasons, TillerError } from '../../engine/core/index.ts';
 import { errorResponses, readingErrors } from '../http/error-responses.ts';
 import { bodyHook, jsonBody } from '../http/json-body.ts';
 import type { Router } from '../http/router.ts';
@@ -21,7 +21,7 @@ const runSchema = z
       .openapi({ description: 'The tokens that were asked for.' }),
     text: z.string().openapi({ description: 'The reply; empty where none was asked for.' }),
     completion_tokens: z.int(),
-    finish_reason: z.enum(['stop', 'length']).nullable(),
+    finish_reason: z.enum(finishReasons).nullable(),
   })
   .openapi('InterventionRun');
 

@@ -21,6 +21,7 @@ const fileSchema = z
     fingerprint: z.looseObject({ model: z.string(), model_hash: z.string() }),
     steering: z.unknown(),
     edits: z.array(z.unknown()),
+    rules: z.array(z.unknown()).optional().openapi({ description: 'Left out: it has none.' }),
     directions: z.array(z.string()).openapi({ description: 'Little-endian float32 in base64.' }),
     sha256: z.string(),
   })

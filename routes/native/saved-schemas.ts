@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { steeringModes } from '../../engine/core/index.ts';
+import { promptAggregates, steeringModes } from '../../engine/core/index.ts';
 import { encodeFloat32 } from '../http/float32.ts';
 import { namedPositions, profileFingerprintSchema, rangeSchema, steeringSchema } from '../http/steering-schema.ts';
 import type { ProfileDetail, ProfileVersion, SavedVersion, VectorDetail, VectorVersion } from '../services.ts';
@@ -77,20 +77,40 @@ export const newProfileSchema = z
   })
   .openapi('NewProfile');
 
+const runningEditSchema = z.object({
+  target: z.string(),
+  hook_point: z.string(),
+  mode: z.enum(steeringModes),
+  number: z.number().nullable(),
+  positions: z.union([z.enum(namedPositions), rangeSchema]),
+});
+
 export const profileDetailSchema = profileSchema
   .extend({
     steering: z.unknown().openapi({ description: 'As it was asked for.' }),
     edits: z
+      .array(runningEditSchema)
+      .openapi({ description: 'What runs, in raw units, whatever becomes of statistics, labels and vectors.' }),
+    rules: z
       .array(
         z.object({
-          target: z.string(),
-          hook_point: z.string(),
-          mode: z.enum(steeringModes),
-          number: z.number().nullable(),
-          positions: z.union([z.enum(namedPositions), rangeSchema]),
+          latch: z.boolean(),
+          stop: z.boolean(),
+          comparisons: z
+            .array(
+              z.object({
+                target: z.string(),
+                hook_point: z.string(),
+                over: z.enum(['token', ...promptAggregates]),
+                above: z.boolean(),
+                threshold: z.number(),
+              }),
+            )
+            .openapi({ description: 'In the order in which they stand in the condition (`steering` has it whole).' }),
+          edits: z.array(runningEditSchema),
         }),
       )
-      .openapi({ description: 'What runs, in raw units, whatever becomes of statistics, labels and vectors.' }),
+      .openapi({ description: 'The same of its rules.' }),
   })
   .openapi('ProfileDetail');
 
@@ -123,6 +143,14 @@ export function toProfile(profile: ProfileVersion): z.infer<typeof profileSchema
 
 /** The same with what was asked for and what runs. */
 export function toProfileDetail(profile: ProfileDetail): z.infer<typeof profileDetailSchema> {
-  const edits = profile.edits.map(({ hookPoint, ...edit }) => ({ ...edit, hook_point: hookPoint }));
-  return { ...toProfile(profile), steering: profile.steering, edits };
+  const placed = <Placed extends { readonly hookPoint: string }>({ hookPoint, ...rest }: Placed) => ({
+    ...rest,
+    hook_point: hookPoint,
+  });
+  const rules = profile.rules.map(({ comparisons, edits, ...rule }) => ({
+    ...rule,
+    comparisons: comparisons.map(placed),
+    edits: edits.map(placed),
+  }));
+  return { ...toProfile(profile), steering: profile.steering, edits: profile.edits.map(placed), rules };
 }

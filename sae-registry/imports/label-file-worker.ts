@@ -3,4 +3,4 @@ import { answerCalls } from '../threads/calls.ts';
 import { labelFileHandlers } from './label-file-handlers.ts';
 
 /** The thread that reads a label file: see label-file-handlers.ts. Its data is the path of the store's file. */
-if (parentPort) answerCalls(parentPort, labelFileHandlers(workerData as string).handlers);
+if (parentPort) answerCalls(parentPort, labelFileHandlers(workerData as string));

@@ -8,6 +8,7 @@ import { addDoctor } from './doctor.ts';
 import { addExport } from './export.ts';
 import { addImport } from './import.ts';
 import { addIntervene } from './intervene.ts';
+import { addJobs } from './jobs.ts';
 import { addLabels } from './labels.ts';
 import { addLogits } from './logits.ts';
 import { addPatch } from './patch.ts';
@@ -41,6 +42,7 @@ export function createProgram(context: CliContext): Command {
     addSae,
     addProfile,
     addVectors,
+    addJobs,
     addLabels,
     addImport,
     addExport,

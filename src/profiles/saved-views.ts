@@ -1,5 +1,6 @@
+import { comparisonsOf } from '../../engine/core/index.ts';
 import type { ProfileDetail, ProfileVersion, VectorDetail, VectorVersion } from '../../routes/services.ts';
-import type { ProfileSummary, SavedProfile, SavedVector, VectorSummary } from '../../sae-registry/index.ts';
+import type { FrozenEdit, ProfileSummary, SavedProfile, SavedVector, VectorSummary } from '../../sae-registry/index.ts';
 
 /** A saved vector's version as the port shows it. */
 export function vectorVersion(vector: SavedVector | VectorSummary): VectorVersion {
@@ -24,12 +25,18 @@ export function profileDetail(profile: SavedProfile): ProfileDetail {
   return {
     ...profileVersion(profile),
     steering: profile.steering,
-    edits: profile.frozen.edits.map(({ target, hook_point: hookPoint, mode, number, positions }) => ({
-      target,
-      hookPoint,
-      mode,
-      number,
-      positions,
+    edits: profile.frozen.edits.map(runningEdit),
+    rules: profile.frozen.rules.map(({ when, latch, stop, edits }) => ({
+      latch,
+      stop,
+      comparisons: comparisonsOf(when).map(({ target, hook_point: hookPoint, over, above, threshold }) => ({
+        ...{ target, hookPoint, over, above, threshold },
+      })),
+      edits: edits.map(runningEdit),
     })),
   };
+}
+
+function runningEdit({ target, hook_point: hookPoint, mode, number, positions }: FrozenEdit) {
+  return { target, hookPoint, mode, number, positions };
 }

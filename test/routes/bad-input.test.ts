@@ -202,11 +202,28 @@ const malformed: Row[] = [
     param: 'steering.edits[0]',
   },
   {
-    what: 'rules',
-    body: { messages, steering: { rules: [] } },
+    what: 'a rule without a condition',
+    body: { messages, steering: { rules: [{ when: {}, stop: true }] } },
     status: 400,
-    code: 'unsupported',
-    param: 'steering.rules',
+    code: 'invalid_request',
+    param: 'steering.rules[0].when',
+  },
+  {
+    what: 'a rule with a misspelt field',
+    body: { messages, steering: { rules: [{ when: { feature: '1', above: 1 }, latched: true }] } },
+    status: 400,
+    code: 'unknown_field',
+    param: 'steering.rules[0].latched',
+  },
+  {
+    what: 'an edit of a rule with another mode’s number',
+    body: {
+      messages,
+      steering: { rules: [{ when: { feature: '1', above: 1 }, do: [{ feature: '1', mode: 'add', value: 1 }] }] },
+    },
+    status: 400,
+    code: 'invalid_request',
+    param: 'steering.rules[0].do[0].value',
   },
   {
     what: 'a vector that is no base64',

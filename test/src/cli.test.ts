@@ -59,7 +59,7 @@ describe('tiller', () => {
     [['serve'], { TILLER_PROT: '1' }, /TILLER_PROT.*TILLER_PORT/],
     [['serve', 'surplus'], {}, /too many arguments/],
     [['steer'], {}, /prompt/],
-    [['steer', 'hello'], {}, /--feature, --vector or --profile/],
+    [['steer', 'hello'], {}, /--feature, --vector, --rules or --profile/],
     [['doctor', '--cache-dir'], {}, /--cache-dir/],
   ])('wrong usage ends with 2: %j %j', async (argumentList, environment, said) => {
     const { code, stdout, stderr } = await cli(argumentList, { environment });
@@ -168,6 +168,7 @@ describe('tiller steer', () => {
     );
     expect(request).toEqual({
       prompt: 'Hello',
+      rules: [],
       profile: null,
       seed: 7,
       maxTokens: 5,

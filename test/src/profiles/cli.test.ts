@@ -76,10 +76,27 @@ describe('tiller profile', () => {
     const profiled = await steer('--profile', 'steered');
     expect(profiled.steered.text).toBe(vector.steered.text);
     expect(profiled.steered.steering.profile).toMatchObject({ name: 'steered', version: 1, default: false });
+
+    const rules = join(folder, 'rules.json');
+    const when = { vector: 'pirate', above: -1e6, unit: 'raw', end_of_prompt: 'last' };
+    writeFileSync(rules, JSON.stringify({ rules: [{ when, stop: true }] }));
+    const ruled = await steer('--rules', rules);
+    expect(ruled.steered).toMatchObject({ finish_reason: 'rule', completion_tokens: 0 });
+    expect(ruled.steered.steering.rules).toMatchObject([{ stopped: true, comparisons: [{ target: 'pirate:1' }] }]);
   });
 
   it('says what is wrong', async () => {
     expect(await profile('save', 'x')).toMatchObject({ code: 2, stderr: expect.stringContaining('Nothing to save') });
+    const none = join(folder, 'none.json');
+    expect(await profile('save', 'x', '--rules', none)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('cannot be read'),
+    });
+    writeFileSync(join(folder, 'odd.json'), '{"rules": []}');
+    expect(await profile('save', 'x', '--rules', join(folder, 'odd.json'))).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('holds no rules'),
+    });
     expect(await profile('show', 'nobody')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining("no profile 'nobody'"),
