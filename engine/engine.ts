@@ -124,7 +124,7 @@ class BatchingEngine implements Engine {
     // the one before it of this name may be over without knowing it
     this.#handOut.now(id);
     const generation = new Generation(request, tokenizer, this.#eosTokenIds, prefix !== null);
-    const sites = [...new Set(request.edits.map((edit) => edit.hookPoint))];
+    const sites = generation.hookPoints;
     const ready = sites.length === 0 && !opens;
     const promptLength = promptTokenIds.length;
     const { maxTokens } = stop;

@@ -2,14 +2,16 @@ import { type ArrayReading, copyReading, type EditReading } from './core/edit-re
 import { activationsFrom } from './core/encoder.ts';
 import { TillerError } from './core/errors.ts';
 import type { SharedSequence } from './core/prefix-sharing.ts';
-import type { GenerateRequest, GenerationEvent, TokenLogprob } from './core/request.ts';
+import type { EditReport, FinishReason, GenerateRequest, GenerationEvent, TokenLogprob } from './core/request.ts';
 import type { LogitsRow, Replacement, RowResult, RowStep } from './core/step.ts';
 import type { Tokenizer } from './core/tokenizer.ts';
 import { ReadingLog } from './reading-log.ts';
+import { type RequestEdits, requestEdits } from './request-edits.ts';
 import { EditChooser } from './row-edits.ts';
 import { isFiniteRow, sampleToken, tokenLogprob } from './runtime/sampler/index.ts';
 import type { ScheduledRow } from './scheduler/scheduled-step.ts';
 import { createEditReporter, type EditReporter } from './steering/report.ts';
+import { RuleState } from './steering/rule-state.ts';
 import { TextStream } from './text-stream.ts';
 import { verifyReading } from './verify-reading.ts';
 
@@ -34,6 +36,10 @@ export class Generation implements SharedSequence {
   readonly #endTokenIds: ReadonlySet<number>;
   readonly #text: TextStream;
   readonly #tokenizer: Tokenizer;
+  readonly #edits: RequestEdits;
+  /** Null without rules. */
+  readonly #rules: RuleState | null;
+  /** Of all edits but probes. */
   readonly #reporters: readonly EditReporter[];
   /** For each edit, the positions before this have been reported. */
   readonly #reported: number[];
@@ -63,9 +69,11 @@ export class Generation implements SharedSequence {
     this.#eosTokenIds = eosTokenIds;
     this.#endTokenIds = new Set([...eosTokenIds, ...request.stop.tokenIds]);
     this.#text = new TextStream(tokenizer, request.stop);
-    this.#reporters = request.edits.map(createEditReporter);
-    this.#reported = request.edits.map(() => 0);
-    this.#chooser = new EditChooser(request);
+    this.#edits = requestEdits(request);
+    this.#rules = request.rules ? new RuleState(request.rules, request.promptTokenIds.length) : null;
+    this.#reporters = this.#edits.all.slice(0, this.#edits.firstProbe).map(createEditReporter);
+    this.#reported = this.#reporters.map(() => 0);
+    this.#chooser = new EditChooser(request, this.#edits, this.#rules);
     this.#log = shares && request.edits.length > 0 ? new ReadingLog() : null;
     this.#promptTokenIds = request.sampling.repetitionPenalty === 1 ? noTokens : new Set(request.promptTokenIds);
     this.#promptLogprobs = request.promptLogprobs === null ? null : [null];
@@ -87,6 +95,20 @@ export class Generation implements SharedSequence {
 
   get length(): number {
     return this.request.promptTokenIds.length + this.#generatedIds.length;
+  }
+
+  /** Where its steps may have to edit or read. */
+  get hookPoints(): readonly string[] {
+    return [...new Set(this.#edits.all.map(({ hookPoint }) => hookPoint))];
+  }
+
+  get mayTake(): number {
+    return Math.min(this.#rules?.readUpTo ?? Number.POSITIVE_INFINITY, this.mayLeave);
+  }
+
+  get mayLeave(): number {
+    const { own, firstProbe } = this.#edits;
+    return firstProbe > own ? this.request.promptTokenIds.length : Number.POSITIVE_INFINITY;
   }
 
   tokensBetween(from: number, to: number): Int32Array {
@@ -149,6 +171,8 @@ export class Generation implements SharedSequence {
         return { finished: true, events: [...events, this.#finish('length', null, '')] };
       }
     }
+    const rule = this.#rules?.stopped;
+    if (rule) return { finished: true, events: [...events, this.#flushAndFinish('rule', rule.param)] };
     const logits = result.logits.at(-1);
     if (!logits) throw new TillerError('step_failed', 'The step returned no logits to choose a token from.');
     return this.#takeToken(logits, events);
@@ -172,22 +196,32 @@ export class Generation implements SharedSequence {
 
   #takeReadings(row: RowStep, { readings }: RowResult): void {
     const { start, tokens, edits } = row;
+    const { own, firstProbe } = this.#edits;
     const indices = this.#editsOfStep;
+    const logged: [number, EditReading][] = [];
+    const probed = new Array<EditReading | null>(this.#edits.all.length - firstProbe).fill(null);
     for (let at = 0; at < edits.length; at++) {
       const { edit, mask } = edits[at] as RowStep['edits'][number];
       const index = indices[at] as number;
       const reading = readings[at] as EditReading;
-      verifyReading(edit, mask, reading, index, start);
-      this.#report(index, start, reading);
+      verifyReading(edit, mask, reading, start, () => this.#paramOf(index));
+      if (index >= firstProbe) probed[index - firstProbe] = reading;
+      else this.#report(index, start, reading);
+      if (index < own) logged.push([index, reading]);
     }
+    this.#rules?.take(start, tokens.length, probed);
     if (!this.#log) return;
-    if (start >= this.request.promptTokenIds.length && edits.length > rememberedEdits) this.#log.close();
-    else
-      this.#log.append(
-        start,
-        tokens.length,
-        indices.map((index, at) => [index, readings[at] as EditReading]),
-      );
+    if (start >= this.request.promptTokenIds.length && logged.length > rememberedEdits) this.#log.close();
+    else this.#log.append(start, tokens.length, logged);
+  }
+
+  /** What stands for an edit in messages. */
+  #paramOf(index: number): string {
+    const { own, ruleOf } = this.#edits;
+    if (index < own) return `steering.edits[${index}]`;
+    const rule = ruleOf[index - own] ?? null;
+    if (rule === null) return 'steering.rules';
+    return `${this.request.rules?.rules[rule]?.param}.do[${index - own - ruleOf.indexOf(rule)}]`;
   }
 
   /** Adds to an edit's report what it does not hold yet. */
@@ -271,12 +305,16 @@ export class Generation implements SharedSequence {
     );
   }
 
-  #flushAndFinish(reason: 'stop' | 'length', stopReason: number | null): GenerationEvent {
+  #flushAndFinish(reason: FinishReason, stopReason: number | string | null): GenerationEvent {
     const { text, stop } = this.#text.flush();
     return stop === null ? this.#finish(reason, stopReason, text) : this.#finish('stop', stop, text);
   }
 
-  #finish(reason: 'stop' | 'length', stopReason: string | number | null, text: string): GenerationEvent {
+  #finish(reason: FinishReason, stopReason: string | number | null, text: string): GenerationEvent {
+    const { own, ruleOf } = this.#edits;
+    const reports = this.#reporters.map((reporter) => reporter.report());
+    const ofRule = (rule: number): EditReport[] => reports.slice(own).filter((_, at) => ruleOf[at] === rule);
+    const rules = this.#rules?.reports().map((report, rule) => ({ ...report, edits: ofRule(rule) }));
     return {
       type: 'finish',
       reason,
@@ -284,7 +322,8 @@ export class Generation implements SharedSequence {
       text,
       promptTokens: this.request.promptTokenIds.length,
       completionTokens: this.generated,
-      edits: this.#reporters.map((reporter) => reporter.report()),
+      edits: reports.slice(0, own),
+      ...(rules ? { rules } : {}),
     };
   }
 }

@@ -7,5 +7,13 @@ export { type ModelNeeds, modelNeeds, possiblePrecisions } from './model-needs.t
 export { createPrefixSharing } from './prefix-sharing.ts';
 export { type ReadingOptions, readActivations, type SequenceReading } from './read-activations.ts';
 export { askForShortSlices } from './runtime/index.ts';
-export { type CompiledEdit, compileEdits, mergeReports, sameTarget } from './steering/index.ts';
+export {
+  type CompiledEdit,
+  type CompiledRules,
+  compileEdits,
+  compileRules,
+  mergeReports,
+  refuseRule,
+  sameTarget,
+} from './steering/index.ts';
 export { openUnembedding, type Unembedding } from './unembedding.ts';

@@ -21,9 +21,10 @@ export class Member {
     this.times = times;
   }
 
-  /** Equal for requests with the same edits; null without edits. */
+  /** Equal for requests with the same edits and rules; null without either. */
   get steering(): string | null {
-    if (this.#steering === undefined) this.#steering = steeringKey(this.generation.request.edits);
+    if (this.#steering === undefined)
+      this.#steering = steeringKey(this.generation.request.edits, this.generation.request.rules);
     return this.#steering;
   }
 
@@ -63,7 +64,7 @@ export class Member {
       outcome,
       promptTokens: request.promptTokenIds.length,
       completionTokens: generated,
-      steered: request.edits.length > 0,
+      steered: request.edits.length > 0 || (request.rules?.rules ?? []).some(({ edits }) => edits.length > 0),
       ...this.times.parts(now),
     };
   }

@@ -61,13 +61,13 @@ class BlockSharing implements PrefixSharing {
   }
 
   async keep(sequence: SharedSequence, slot: number, tokens: number): Promise<void> {
-    const count = Math.floor(tokens / this.#store.blockTokens);
+    const count = Math.floor(Math.min(tokens, sequence.mayLeave) / this.#store.blockTokens);
     const keys = this.#keysOf(sequence, count);
     const held = this.#cache.find(keys.map(({ key }) => key));
     try {
       if (held.length < count) await this.#pinned(held, () => this.#save(sequence, slot, keys, held));
     } finally {
-      sequence.forgetReadings(count * this.#store.blockTokens);
+      sequence.forgetReadings(Math.floor(tokens / this.#store.blockTokens) * this.#store.blockTokens);
     }
   }
 
@@ -84,7 +84,8 @@ class BlockSharing implements PrefixSharing {
   /** What is held of a sequence but its newest token; nothing for who wants the logits of its prompt, and has to compute them. */
   #find(sequence: SharedSequence): PrefixEntry<BlockContent>[] {
     if (!mayRead(sequence)) return [];
-    const keys = this.#keysOf(sequence, Math.floor((sequence.length - 1) / this.#store.blockTokens));
+    const most = Math.min(sequence.length - 1, sequence.mayTake);
+    const keys = this.#keysOf(sequence, Math.floor(most / this.#store.blockTokens));
     return this.#cache.find(keys.map(({ key }) => key));
   }
 

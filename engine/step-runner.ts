@@ -89,12 +89,13 @@ function countStep(rows: readonly RowStep[], members: ReadonlyMap<string, Member
   let editedTokens = 0;
   for (const row of rows) {
     tokens += row.tokens.length;
-    if (row.edits.length === 0) continue;
+    const edits = row.edits.filter(({ edit }) => !edit.probe);
+    if (edits.length === 0) continue;
     steeredRows++;
     steerings.add(members.get(row.requestId)?.steering ?? null);
     // an edit whose mask is all zero is left out
-    if (row.tokens.length === 1) editedTokens += row.edits.length;
-    else for (const { mask } of row.edits) for (const value of mask) editedTokens += value;
+    if (row.tokens.length === 1) editedTokens += edits.length;
+    else for (const { mask } of edits) for (const value of mask) editedTokens += value;
   }
   return { rows: rows.length, steeredRows, distinctSteerings: steerings.size, tokens, editedTokens };
 }

@@ -1,5 +1,6 @@
 import { TillerError } from './core/errors.ts';
 import type { GenerateRequest } from './core/request.ts';
+import { comparisonsOf, type RuleSet } from './core/rule.ts';
 
 /** Most alternatives that log-probabilities may list. */
 const maxLogprobs = 20;
@@ -21,6 +22,7 @@ export function validateRequest(request: GenerateRequest, vocabularySize: number
   validateEncodings(request);
   validateTaps(request);
   validateReplacements(request);
+  if (request.rules) validateRules(request.rules);
   const { promptLength, promptIsSpecial } = request.positionContext;
   if (promptLength !== request.promptTokenIds.length || promptIsSpecial.length !== promptLength) {
     refuse('prompt', 'positions were worked out for another prompt: its length and positionContext disagree.');
@@ -107,5 +109,17 @@ function validateReplacements({ replacements = [], promptTokenIds, stop }: Gener
     if (mask.length !== length || values.length % length !== 0)
       refuse('replacements', `those at ${hookPoint} are for another prompt.`);
     if (!values.every(Number.isFinite)) refuse('replacements', `those at ${hookPoint} are not finite numbers.`);
+  }
+}
+
+/** Comparisons of probes that are there, with numbers that are numbers; something to compare in every rule. */
+function validateRules({ probes, rules }: RuleSet): void {
+  for (const { when, param } of rules) {
+    const comparisons = comparisonsOf(when);
+    if (comparisons.length === 0) refuse(`${param}.when`, 'compares nothing.');
+    for (const { probe, threshold } of comparisons) {
+      if (!probes[probe]) refuse(`${param}.when`, `there is no probe ${probe}.`);
+      if (!Number.isFinite(threshold)) refuse(`${param}.when`, 'compares with a number that is not finite.');
+    }
   }
 }

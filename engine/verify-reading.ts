@@ -7,20 +7,20 @@ import { TillerError } from './core/errors.ts';
  * names, anything it read or wrote is not finite; and `step_failed` when it wrote where the mask does not name a token, or
  * left a named one alone without being a sink or inactive: text that is steered otherwise than asked is never passed on.
  *
- * @param index the edit's place in the request
  * @param start position of the first token
+ * @param param where the edit stands in the request
  */
 export function verifyReading(
   edit: Edit,
   mask: Float32Array,
   reading: EditReading,
-  index: number,
   start: number,
+  param: () => string,
 ): void {
   if (reading.tokens !== mask.length) {
-    throw new TillerError('step_failed', `The step returned readings for another number of tokens: edit ${index}.`);
+    throw new TillerError('step_failed', `The step returned readings for another number of tokens: ${param()}.`);
   }
-  const where = (at: number) => `edit ${index} at ${edit.hookPoint}, position ${start + at}`;
+  const where = (at: number) => `${param()} at ${edit.hookPoint}, position ${start + at}`;
   // the graph compared with the float32 parameter
   const activeAbove = Math.fround(edit.activeAbove);
   for (let at = 0; at < mask.length; at++) {
@@ -34,7 +34,7 @@ export function verifyReading(
       throw new TillerError(
         'edit_not_applicable',
         `An edit read or wrote something that is not a finite number: ${where(at)}. Use a smaller number.`,
-        { param: `steering.edits[${index}]` },
+        { param: param() },
       );
     }
     const active = reading.readingBefore(at) > activeAbove;

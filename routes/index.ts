@@ -15,6 +15,7 @@ import { registerFeatureLookup } from './native/feature-lookup.ts';
 import { registerFeatureSearch } from './native/feature-search.ts';
 import { registerFeatures } from './native/features.ts';
 import { registerHookPoints } from './native/hook-points.ts';
+import { registerJobs } from './native/jobs.ts';
 import { registerLabels } from './native/labels.ts';
 import { registerModelCards } from './native/models.ts';
 import { registerProfileFiles } from './native/profile-files.ts';
@@ -71,6 +72,7 @@ export function createRoutes(services: Services): Router {
   registerEvaluation(app, services);
   registerSweeps(app, services);
   registerAutoSteer(app, services);
+  registerJobs(app, services);
   // before the routes by name: `default` and `import` are no names
   registerDefaultProfile(app, services);
   registerProfileFiles(app, services);

@@ -11,6 +11,8 @@ import type {
   HookPointShape,
   Positions,
   PromptEncoder,
+  RuleReport,
+  RuleSet,
   SteeringMode,
   Tokenizer,
 } from '../engine/core/index.ts';
@@ -25,8 +27,10 @@ import type {
   FeatureService,
   SequenceFeatures,
 } from './feature-port.ts';
+import type { JobService } from './jobs-port.ts';
 import type { LabelService } from './labels-port.ts';
 import type { RelationService } from './relations-port.ts';
+import type { RuleRequest, SteeringBlockRule } from './rules-port.ts';
 import type {
   ProfileRequest,
   ProfileService,
@@ -43,7 +47,9 @@ export type * from './auto-steer-port.ts';
 export * from './contrast-port.ts';
 export type * from './evaluation-port.ts';
 export * from './feature-port.ts';
+export type * from './jobs-port.ts';
 export type * from './labels-port.ts';
+export type * from './rules-port.ts';
 export type * from './saved-port.ts';
 export type * from './vectors-port.ts';
 
@@ -55,6 +61,8 @@ export interface SteeringRequest {
   readonly profileByDefault?: boolean;
   /** Added to the profile's; one of a target that the profile has replaces the profile's. */
   readonly edits: readonly EditRequest[];
+  /** Those of the profile hold too. Left out: none. */
+  readonly rules?: readonly RuleRequest[];
 }
 
 /** One edit as the request states it: its target still a name. */
@@ -68,18 +76,25 @@ export interface EditRequest extends Omit<EditSpecification, 'target'> {
 /** Steering with every id looked up and every unit made raw. */
 export interface ResolvedSteering {
   readonly edits: readonly Edit[];
+  /** Goes into the engine's request beside the edits. Left out: there are none. */
+  readonly rules?: RuleSet;
   /** Where each of `edits` stood: `steering.edits[0]`, for several where a vector has several hook points. */
   readonly params: readonly string[];
   /**
    * The answer's `steering` block from what was done; reports are in the order of `edits`. For several choices pass each
-   * choice's reports; they are merged.
+   * choice's reports; they are merged. `rules` are the reports of rules, in the same way.
    */
-  report(reports: readonly (readonly EditReport[])[], seeds: readonly number[]): SteeringBlock;
+  report(
+    reports: readonly (readonly EditReport[])[],
+    seeds: readonly number[],
+    rules?: readonly (readonly RuleReport[])[],
+  ): SteeringBlock;
 }
 
 /** What a steered answer says about its steering (docs/steering.md, "What the answer says"). */
 export interface SteeringBlock {
   readonly edits: readonly SteeringBlockEdit[];
+  readonly rules?: readonly SteeringBlockRule[];
   /** The saved steering that edits are from, where one is. */
   readonly profile?: SteeringBlockProfile;
   /** All that is needed to repeat the run; `sources` and `statistics` are those of the request's own edits. */
@@ -291,6 +306,7 @@ export interface Services {
   readonly profiles: ProfileService;
   readonly relations: RelationService;
   readonly sources: SourceService;
+  readonly jobs: JobService;
   /** Null when ready, else why not. */
   notReady(): string | null;
   readonly draining: () => boolean;

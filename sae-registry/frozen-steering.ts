@@ -1,45 +1,11 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import {
-  type EditSpecification,
-  type EditTarget,
-  type Positions,
-  steeringModes,
-  TillerError,
-} from '../engine/core/index.ts';
+import { type EditSpecification, type EditTarget, type RuleSpecification, TillerError } from '../engine/core/index.ts';
 import { canonicalJson } from './canonical-json.ts';
+import { type FrozenEdit, frozenEditsSchema } from './frozen-edit.ts';
+import { type FrozenRule, freezeRule, frozenRulesSchema, thawRule } from './frozen-rules.ts';
 
-const positionsSchema: z.ZodType<Positions> = z.union([
-  z.enum(['all_but_first', 'all', 'prompt', 'generated', 'assistant', 'last']),
-  z.strictObject({ from: z.int().min(0), to: z.int().min(1) }),
-]);
-
-/** Where in the list of directions one lies. */
-const directionSchema = z.int().min(0);
-
-/** An edit with every id looked up and its number raw. What JSON cannot write is null: a threshold of −∞. */
-const frozenEditSchema = z.strictObject({
-  /** Feature id, `name:version` of a vector, or `inline`. */
-  target: z.string().min(1),
-  kind: z.enum(['feature', 'vector']),
-  /** In canonical spelling. */
-  hook_point: z.string().min(1),
-  mode: z.enum(steeringModes),
-  /** Raw units; null of a mode that takes none. */
-  number: z.number().nullable(),
-  positions: positionsSchema,
-  skip_special: z.boolean(),
-  only_if_active: z.boolean(),
-  /** A feature's decoder row, or the vector. */
-  write: directionSchema,
-  /** A feature's encoder, where the edit reads it. */
-  read: z.strictObject({ direction: directionSchema, bias: z.number(), threshold: z.number().nullable() }).nullable(),
-  /** Tokens beyond it are left alone; null: none are. */
-  sink_norm: z.number().nullable(),
-});
-
-export const frozenEditsSchema = z.array(frozenEditSchema);
-export type FrozenEdit = z.infer<typeof frozenEditSchema>;
+export { type FrozenEdit, frozenEditsSchema } from './frozen-edit.ts';
 
 /**
  * A steering that depends on nothing outside itself: not on statistics, labels, dictionaries or saved vectors. Compiled, it is
@@ -47,7 +13,8 @@ export type FrozenEdit = z.infer<typeof frozenEditSchema>;
  */
 export interface FrozenSteering {
   readonly edits: readonly FrozenEdit[];
-  /** That `write` and `read.direction` point into. */
+  readonly rules: readonly FrozenRule[];
+  /** That `write`, `read.direction` and a rule's `direction` point into. */
   readonly directions: readonly Float32Array[];
 }
 
@@ -61,11 +28,25 @@ export interface Freezable {
   readonly reads: boolean;
 }
 
-/** The frozen form of a steering's edits, in their order. */
-export function freeze(edits: readonly Freezable[]): FrozenSteering {
+/** The same of a rule. */
+export interface FreezableRule {
+  readonly specification: RuleSpecification;
+  readonly edits: readonly Freezable[];
+}
+
+/** The frozen form of a steering's edits and rules, in their order. */
+export function freeze(edits: readonly Freezable[], rules: readonly FreezableRule[] = []): FrozenSteering {
   const directions: Float32Array[] = [];
   const keep = (direction: Float32Array) => directions.push(direction.slice()) - 1;
-  const frozen = edits.map(({ specification, rawNumber, hookPoint, reads }): FrozenEdit => {
+  return {
+    edits: freezeEdits(edits, keep),
+    rules: rules.map((rule) => freezeRule(rule.specification, freezeEdits(rule.edits, keep), keep)),
+    directions,
+  };
+}
+
+function freezeEdits(edits: readonly Freezable[], keep: (direction: Float32Array) => number): FrozenEdit[] {
+  return edits.map(({ specification, rawNumber, hookPoint, reads }): FrozenEdit => {
     const { target, mode, positions, skipSpecial, onlyIfActive } = specification;
     const encoder = reads && target.kind === 'feature' ? target.encoder : null;
     return {
@@ -86,11 +67,31 @@ export function freeze(edits: readonly Freezable[]): FrozenSteering {
       sink_norm: target.kind === 'feature' ? target.sinkNorm : null,
     };
   });
-  return { edits: frozen, directions };
 }
 
 /** The edits of a frozen steering as they go to the compiler; `param` is where they stand, for errors. */
 export function thaw({ edits, directions }: FrozenSteering, param: string): readonly EditSpecification[] {
+  return thawEdits(edits, directions, `${param}.edits`);
+}
+
+/** The same of its rules. */
+export function thawRules({ rules, directions }: FrozenSteering, param: string): readonly RuleSpecification[] {
+  return rules.map((rule, at) => {
+    const own = `${param}.rules[${at}]`;
+    return thawRule(
+      rule,
+      thawEdits(rule.edits, directions, `${own}.do`),
+      (direction) => directionAt(directions, direction),
+      own,
+    );
+  });
+}
+
+function thawEdits(
+  edits: readonly FrozenEdit[],
+  directions: readonly Float32Array[],
+  param: string,
+): readonly EditSpecification[] {
   return edits.map((edit, at) => ({
     target: targetOf(edit, directions),
     mode: edit.mode,
@@ -99,7 +100,7 @@ export function thaw({ edits, directions }: FrozenSteering, param: string): read
     positions: edit.positions,
     skipSpecial: edit.skip_special,
     onlyIfActive: edit.only_if_active,
-    param: `${param}.edits[${at}]`,
+    param: `${param}[${at}]`,
   }));
 }
 
@@ -130,10 +131,26 @@ function directionAt(directions: readonly Float32Array[], at: number): Float32Ar
 }
 
 /** sha256 over all that a frozen steering does: equal hashes give equal text. */
-export function frozenHash({ edits, directions }: FrozenSteering): string {
+export function frozenHash({ edits, rules, directions }: FrozenSteering): string {
   const hash = createHash('sha256').update(canonicalJson(edits));
+  if (rules.length > 0) hash.update(canonicalJson(rules));
   for (const direction of directions) {
     hash.update(Float64Array.of(direction.length)).update(direction);
   }
   return hash.digest('hex');
+}
+
+const storedSchema = z.union([
+  frozenEditsSchema.transform((edits) => ({ edits, rules: [] })),
+  z.strictObject({ edits: frozenEditsSchema, rules: frozenRulesSchema }),
+]);
+
+/** What the store keeps beside the directions: a list of edits, as before there were rules, or both. */
+export function toStored({ edits, rules }: FrozenSteering): unknown {
+  return rules.length === 0 ? edits : { edits, rules };
+}
+
+/** The same read back. Throws where it is neither. */
+export function fromStored(json: unknown): Pick<FrozenSteering, 'edits' | 'rules'> {
+  return storedSchema.parse(json);
 }

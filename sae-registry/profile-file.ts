@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { TillerError } from '../engine/core/index.ts';
 import { canonicalJson } from './canonical-json.ts';
+import { frozenRulesSchema } from './frozen-rules.ts';
 import { type FrozenSteering, frozenEditsSchema, frozenHash } from './frozen-steering.ts';
 import { fromBlob, toBlob } from './store/float32-blob.ts';
 import { profileFingerprintSchema, type SavedProfile } from './store/profiles.ts';
@@ -24,6 +25,8 @@ const fileSchema = z.strictObject({
   steering: z.unknown(),
   /** What runs. */
   edits: frozenEditsSchema,
+  /** Left out: it has none. */
+  rules: frozenRulesSchema.optional(),
   /** Little-endian float32 in base64: that `write` and `read.direction` of the edits point into. */
   directions: z.array(z.base64()),
   /** Of the canonical JSON of all the rest. */
@@ -34,7 +37,8 @@ const fileSchema = z.strictObject({
 export type ProfileFile = z.infer<typeof fileSchema>;
 
 /** What a profile's file holds. */
-export interface ReadProfileFile extends Omit<ProfileFile, 'edits' | 'directions' | 'format' | 'schema_version'> {
+export interface ReadProfileFile
+  extends Omit<ProfileFile, 'edits' | 'rules' | 'directions' | 'format' | 'schema_version'> {
   readonly frozen: FrozenSteering;
 }
 
@@ -51,6 +55,7 @@ export function toProfileFile(profile: SavedProfile): ProfileFile {
     fingerprint,
     steering,
     edits: [...frozen.edits],
+    ...(frozen.rules.length > 0 ? { rules: [...frozen.rules] } : {}),
     directions: frozen.directions.map((direction) => toBlob(direction).toString('base64')),
   };
   return { ...content, sha256: sha256Of(content) };
@@ -79,8 +84,8 @@ export function readProfileFile(json: unknown): ReadProfileFile {
       'sha256',
     );
   }
-  const { edits, directions, format: _format, schema_version: _version, ...rest } = content;
-  const frozen = { edits, directions: directions.map(decode) };
+  const { edits, rules = [], directions, format: _format, schema_version: _version, ...rest } = content;
+  const frozen = { edits, rules, directions: directions.map(decode) };
   if (frozenHash(frozen) !== rest.fingerprint.hash) {
     throw invalid('The hash of what runs is not that of the fingerprint: export it again.', 'fingerprint.hash');
   }

@@ -1,4 +1,11 @@
-import { collectSettings, editSettings, pullSettings, steerSettings, targetSettings } from './command-settings.ts';
+import {
+  collectSettings,
+  editSettings,
+  pullSettings,
+  ruleSettings,
+  steerSettings,
+  targetSettings,
+} from './command-settings.ts';
 import { labellerKeyVariable, labelSettings, labelsCompareSettings, scoreSettings } from './labelling-settings.ts';
 import { profileExportSettings, profileImportSettings, profileSaveSettings } from './profile-settings.ts';
 import {
@@ -16,6 +23,7 @@ const allTables: readonly SettingTable[] = [
   serveSettings,
   targetSettings,
   editSettings,
+  ruleSettings,
   steerSettings,
   pullSettings,
   collectSettings,

@@ -50,6 +50,16 @@ export const targetSettings = {
   ),
 } as const;
 
+/** Rules of a steering. */
+export const ruleSettings = {
+  rules: textSetting(
+    '--rules <file>',
+    'TILLER_RULES',
+    'JSON with conditions and what they do: a list as in steering.rules, or {"rules": [...]}',
+    'no rules',
+  ),
+} as const;
+
 /** How one edit works; on the command line they follow the edit's `--feature` or `--vector`. */
 export const editSettings = {
   mode: setting(

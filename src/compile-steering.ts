@@ -1,14 +1,20 @@
 import {
   type CompiledEdit,
+  type CompiledRules,
   compileEdits,
+  compileRules,
   type EditSpecification,
-  resolveHookPoint,
+  type RuleSpecification,
   sameTarget,
   TillerError,
 } from '../engine/index.ts';
-import type { EditRequest, ModelCard, SteeringRequest } from '../routes/services.ts';
+import type { ModelCard, SteeringRequest } from '../routes/services.ts';
 import { formatSavedName, type Registry } from '../sae-registry/index.ts';
 import type { RunnableProfile, SavedLookup } from './profiles/saved-steerings.ts';
+import { type SteeringPart, specify } from './specify-edit.ts';
+import { type SpecifiedRule, specifyRule } from './specify-rules.ts';
+
+export type { SteeringPart } from './specify-edit.ts';
 
 export interface SteeringContext {
   readonly card: ModelCard;
@@ -19,20 +25,21 @@ export interface SteeringContext {
   readonly promptLengths: { readonly shortest: number; readonly longest: number } | null;
 }
 
-/** One edit with its target looked up, and whose it is. */
-export interface SteeringPart {
-  readonly specification: EditSpecification;
-  readonly fromProfile: boolean;
-  /** Row of the saved vector that it was named by; null for none. */
-  readonly vector: number | null;
-}
-
 export interface CompiledSteering {
   /** The profile's edits first, then the request's. */
   readonly parts: readonly SteeringPart[];
   /** One for each part. */
   readonly compiled: readonly CompiledEdit[];
   readonly profile: RunnableProfile | null;
+  /** The profile's rules first, then the request's. */
+  readonly rules: readonly SteeringRule[];
+  /** One for each rule; null without rules. */
+  readonly compiledRules: CompiledRules | null;
+}
+
+/** A rule with its targets looked up, and whose it is. */
+export interface SteeringRule extends SpecifiedRule {
+  readonly fromProfile: boolean;
 }
 
 /** Looks up every id of a steering, puts profile and request together, and makes every unit raw. */
@@ -41,21 +48,46 @@ export function compileSteering(request: SteeringRequest, context: SteeringConte
   const own = request.edits.flatMap((edit) => specify(edit, context));
   const kept = (profile?.specifications ?? []).filter((one) => !own.some((other) => replaces(other, one)));
   const parts = [...kept.map((specification) => ({ specification, fromProfile: true, vector: null })), ...own];
-  const compiled = compileFor(
-    parts.map(({ specification }) => specification),
+  const specifications = parts.map(({ specification }) => specification);
+  const compiled = compileFor(specifications, context);
+  const rules = [
+    ...(profile?.rules ?? []).map(rulesOfProfile),
+    ...(request.rules ?? []).map((rule) => ({ ...specifyRule(rule, context), fromProfile: false })),
+  ];
+  const compiledRules = compileRulesFor(
+    rules.map(({ specification }) => specification),
+    { specifications, compiled },
     context,
   );
-  return { parts, compiled, profile };
+  return { parts, compiled, profile, rules, compiledRules };
+}
+
+function rulesOfProfile(specification: RuleSpecification): SteeringRule {
+  const parts = specification.edits.map((one) => ({ specification: one, fromProfile: true, vector: null }));
+  return { specification, parts, vectors: [], fromProfile: true };
+}
+
+/** Rules with their targets looked up, compiled for the model beside the edits that always hold; null for none. Throws as `compileRules`. */
+export function compileRulesFor(
+  rules: readonly RuleSpecification[],
+  always: { readonly specifications: readonly EditSpecification[]; readonly compiled: readonly CompiledEdit[] },
+  context: Omit<SteeringContext, 'registry' | 'saved'>,
+): CompiledRules | null {
+  return rules.length === 0 ? null : compileRules(rules, always, optionsOf(context));
 }
 
 /** Edits with their targets looked up, compiled for the model. Throws as `compileEdits`. */
 export function compileFor(
   specifications: readonly EditSpecification[],
-  { card, maxEdits, promptLengths }: Omit<SteeringContext, 'registry' | 'saved'>,
+  context: Omit<SteeringContext, 'registry' | 'saved'>,
 ): readonly CompiledEdit[] {
+  return compileEdits(specifications, optionsOf(context));
+}
+
+function optionsOf({ card, maxEdits, promptLengths }: Omit<SteeringContext, 'registry' | 'saved'>) {
   const { dModel, blocks, parallelResidual, hookPoints } = card;
   const lengths = promptLengths && { promptLength: promptLengths.shortest, longestPromptLength: promptLengths.longest };
-  return compileEdits(specifications, { dModel, blocks, parallelResidual, hookPoints, maxEdits, ...lengths });
+  return { dModel, blocks, parallelResidual, hookPoints, maxEdits, ...lengths };
 }
 
 /** A profile of these very weights: on others its numbers would mean something else. */
@@ -82,29 +114,4 @@ function replaces({ specification: own }: SteeringPart, its: EditSpecification):
 /** `pirate:2` without its version. */
 function nameOf(id: string): string {
   return id.split(':')[0] ?? id;
-}
-
-function specify(edit: EditRequest, context: SteeringContext): SteeringPart[] {
-  const { mode, number, unit, positions, skipSpecial, onlyIfActive, param, feature, vector } = edit;
-  const { registry, card, saved } = context;
-  const part = (target: EditSpecification['target'], row: number | null = null): SteeringPart => ({
-    specification: { target, mode, number, unit, positions, skipSpecial, onlyIfActive, param },
-    fromProfile: false,
-    vector: row,
-  });
-  if (feature !== undefined) return [part(registry.target(feature, `${param}.feature`))];
-  if (typeof vector === 'string') {
-    const found = saved.vector(card.id, vector, `${param}.vector`);
-    const id = formatSavedName(found);
-    return found.directions.map(({ hookPoint, values }) => {
-      const place = resolveHookPoint(hookPoint, card, `${param}.vector`);
-      return part(registry.vectorTarget(id, place, values), found.id);
-    });
-  }
-  if (vector) {
-    // checked here, where the field that it was named in is known
-    const place = resolveHookPoint(vector.hookPoint, card, `${param}.vector.hook_point`);
-    return [part(registry.vectorTarget('inline', place, vector.data))];
-  }
-  throw new TillerError('invalid_request', 'An edit names a feature or a vector.', { param });
 }

@@ -1,4 +1,4 @@
-import { type EditReport, type EditSpecification, mergeReports } from '../engine/index.ts';
+import { type CompiledEdit, type EditReport, type EditSpecification, mergeReports } from '../engine/index.ts';
 import type {
   ResolvedSteering,
   SteeringBlock,
@@ -6,13 +6,16 @@ import type {
   SteeringBlockProfile,
   SteeringRequest,
 } from '../routes/services.ts';
-import { type CompiledSteering, compileSteering, type SteeringContext } from './compile-steering.ts';
+import { type CompiledSteering, compileSteering, type SteeringContext, type SteeringPart } from './compile-steering.ts';
+import { describeRules } from './describe-rules.ts';
 import type { EditKind } from './metrics/steering-metrics.ts';
-import { pinnedBy } from './steering-fingerprint.ts';
+import { pinnedBy, pinnedOf } from './steering-fingerprint.ts';
 
 /** A steering with every id looked up, and what metrics count of its edits, in their order. */
 export interface CountedSteering extends ResolvedSteering {
   readonly kinds: readonly EditKind[];
+  /** The same of the edits of its rules. */
+  readonly ruleKinds: readonly EditKind[];
   /** Row of the profile in the store; null for none. */
   readonly profile: number | null;
 }
@@ -20,15 +23,26 @@ export interface CountedSteering extends ResolvedSteering {
 /** Looks up every id of a steering, makes every unit raw, and keeps what the answer's `steering` block needs. */
 export function resolveSteering(request: SteeringRequest, context: SteeringContext): CountedSteering {
   const steering = compileSteering(request, context);
-  const { parts, compiled, profile } = steering;
+  const { parts, compiled, profile, rules, compiledRules } = steering;
   const byDefault = request.profileByDefault ?? false;
+  const kindsOf = (list: readonly SteeringPart[]) =>
+    list.map(({ specification, fromProfile }) => kindOf(specification, fromProfile, byDefault));
   return {
     edits: compiled.map(({ edit }) => edit),
+    ...(compiledRules ? { rules: compiledRules.set } : {}),
     params: parts.map(({ specification }) => specification.param),
-    kinds: parts.map(({ specification, fromProfile }) => kindOf(specification, fromProfile, byDefault)),
+    kinds: kindsOf(parts),
+    ruleKinds: kindsOf(rules.flatMap((rule) => rule.parts)),
     profile: profile?.saved.id ?? null,
-    report: (reports, seeds) => ({
-      edits: describeEdits(steering, reports),
+    report: (reports, seeds, ofRules = []) => ({
+      edits: describeEdits(parts, compiled, reports),
+      ...(compiledRules
+        ? {
+            rules: describeRules(steering, ofRules, (rule, edits) =>
+              describeEdits(rules[rule]?.parts ?? [], compiledRules.edits[rule] ?? [], edits),
+            ),
+          }
+        : {}),
       ...(profile ? { profile: describeProfile(profile.saved, byDefault) } : {}),
       fingerprint: fingerprint(steering, context, seeds),
     }),
@@ -41,7 +55,8 @@ function kindOf({ mode, target }: EditSpecification, fromProfile: boolean, byDef
 }
 
 function describeEdits(
-  { parts, compiled }: CompiledSteering,
+  parts: readonly SteeringPart[],
+  compiled: readonly CompiledEdit[],
   reports: readonly (readonly EditReport[])[],
 ): SteeringBlockEdit[] {
   return parts.flatMap(({ specification, fromProfile }, k) => {
@@ -77,11 +92,14 @@ function describeProfile(
 
 /** What decides the run, so that it can be repeated; a profile's own edits are pinned by the profile. */
 function fingerprint(
-  { parts }: CompiledSteering,
+  { parts, rules }: CompiledSteering,
   context: SteeringContext,
   seeds: readonly number[],
 ): SteeringBlock['fingerprint'] {
   const { id: model, hash: model_hash, precision } = context.card;
-  const own = parts.flatMap(({ specification, fromProfile }) => (fromProfile ? [] : [specification]));
+  const own = [
+    ...parts.flatMap(({ specification, fromProfile }) => (fromProfile ? [] : [specification])),
+    ...rules.flatMap((rule) => (rule.fromProfile ? [] : pinnedOf(rule))),
+  ];
   return { model, model_hash, precision, ...pinnedBy(own, context), seeds };
 }

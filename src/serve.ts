@@ -35,6 +35,7 @@ export async function runServe(config: Config): Promise<void> {
     metrics: metrics.services,
     store,
     search,
+    dataDir: config.dataDir,
     profile: config.profile,
     requests: (id) => metrics.of(id).requests,
     unexpected: (error, { requestId, route }) => log.error({ err: error, requestId, route }, 'unexpected error'),
@@ -72,6 +73,8 @@ export async function runServe(config: Config): Promise<void> {
       services.stopping = true;
       loading.abort(new Error(`stopped by ${signal}`));
       pool.stopLoading();
+      // its requests would be waited for; it goes on at the next start
+      await services.stopJobs();
       const drain = async (milliseconds: number) => {
         await Promise.all(pool.loaded().map(({ model }) => model.engine.drain(milliseconds)));
       };
@@ -122,6 +125,7 @@ export async function runServe(config: Config): Promise<void> {
     });
   // After the engine: ONNX Runtime keeps one environment a process, and the engine's has the threads.
   void prepareEmbedder({ config, search, log, busy, signal: loading.signal });
+  services.startJobs();
   const { id, registry, model } = ready;
   process.stdout.write(welcome(server.url, { id, chats: model.chatTemplate !== null, registry }));
   await untilStopped;

@@ -7,6 +7,9 @@ import type { SteeringContext } from './compile-steering.ts';
 import type { Config } from './config.ts';
 import { contrasting } from './contrast/contrast.ts';
 import { evaluationService } from './evaluation/evaluation-service.ts';
+import { JobRunner } from './jobs/job-runner.ts';
+import { createJobService, jobFolders } from './jobs/job-services.ts';
+import { jobKinds } from './jobs/kinds/index.ts';
 import { labelService } from './labels/service.ts';
 import type { MemoryLimits } from './limits.ts';
 import { countSteering } from './metrics/count-steering.ts';
@@ -32,6 +35,8 @@ export interface ServicesOptions {
   readonly unexpected?: Services['unexpected'];
   /** The registry's memory, of every model; null where there is none, as in tests of routes. */
   readonly store?: Store;
+  /** Where jobs keep their files; null or left out: there are no jobs. */
+  readonly dataDir?: string | null;
   /** Search over that store; null where there is none. */
   readonly search?: FeatureSearch;
   /** The first model's default, `name` or `name:version`; null for none. */
@@ -81,6 +86,8 @@ export class AppServices implements Services {
   readonly #saved: SavedSteerings;
   readonly #requests: ServicesOptions['requests'];
   readonly #search: FeatureSearch | null;
+  readonly jobs: Services['jobs'];
+  readonly #runner: JobRunner | null;
   /** Set until the first model is there. */
   #profileAtStart: string | null;
   #pool: ModelPool<Served>;
@@ -102,6 +109,40 @@ export class AppServices implements Services {
     this.#requests = options.requests;
     this.unexpected = options.unexpected;
     this.#pool = new ModelPool({ models: [], budgetBytes: null });
+    const { store, unexpected } = this;
+    const dataDir = options.dataDir ?? null;
+    const lease = async (name: string | null, signal: AbortSignal) => {
+      const first = this.#pool.list()[0];
+      if (first === undefined) throw stillLoading();
+      const { value, release } = await this.#pool.lease(splitName(name ?? first.name).id, signal);
+      return { model: { ready: value.model, service: value.service }, release };
+    };
+    this.#runner =
+      store === null || dataDir === null
+        ? null
+        : new JobRunner({
+            store,
+            folder: jobFolders(dataDir).jobs,
+            kinds: jobKinds,
+            lease,
+            traffic: (name) => {
+              const loaded = this.#pool.lookUp(name)?.value?.model;
+              if (!loaded) return null;
+              return { ...loaded.engine.statistics(), rows: loaded.capacity.rows };
+            },
+            onFailure: ({ id: requestId, kind }, error) => unexpected?.(error, { requestId, route: `job ${kind}` }),
+          });
+    this.jobs = createJobService({ store, dataDir, kinds: jobKinds, runner: this.#runner, lease });
+  }
+
+  /** Begins to work on what is queued. */
+  startJobs(): void {
+    this.#runner?.start();
+  }
+
+  /** Gives the job in hand back to the queue. */
+  async stopJobs(): Promise<void> {
+    await this.#runner?.stop();
   }
 
   /** These models are served from now on; each is loaded when it is asked for. */

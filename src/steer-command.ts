@@ -13,7 +13,7 @@ import { AppServices, limitsOf, type ReadyModel } from './services.ts';
 import { readVersion } from './version.ts';
 import { toWireEdit } from './wire-edit.ts';
 
-const finish_reason = z.enum(['stop', 'length']);
+const finish_reason = z.enum(['stop', 'length', 'rule']);
 /** What this command reads of a chat completion, a completion or an error. */
 const answerSchema = z.union([
   z.object({
@@ -57,8 +57,12 @@ async function steerOver(store: Store, config: Config, request: SteerRequest): P
       });
       return readAnswer(await response.json());
     };
-    const { profile } = request;
-    const wanted = { ...(profile === null ? {} : { profile }), edits: request.edits.map(toWireEdit) };
+    const { profile, rules } = request;
+    const wanted = {
+      ...(profile === null ? {} : { profile }),
+      edits: request.edits.map(toWireEdit),
+      ...(rules.length > 0 ? { rules } : {}),
+    };
     const [plain, steered] = await Promise.all([ask(), ask(wanted)]);
     if (!steered.steering) throw new TillerError('internal', 'The steered reply does not say how it was steered.');
     return { model: ready.id, unsteered: plain.reply, steered: steered.reply, steering: steered.steering };

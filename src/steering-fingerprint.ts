@@ -1,12 +1,28 @@
-import type { EditSpecification } from '../engine/core/index.ts';
+import { comparisonsOf, type EditTarget, type SteeringUnit } from '../engine/core/index.ts';
 import type { SteeringBlock } from '../routes/services.ts';
 import type { SteeringContext } from './compile-steering.ts';
+import type { SpecifiedRule } from './specify-rules.ts';
 
 type Pinned = Pick<SteeringBlock['fingerprint'], 'sources' | 'statistics'>;
 
+/** A target and the unit of its number. */
+export interface PinnedTarget {
+  readonly target: Pick<EditTarget, 'kind' | 'id' | 'hookPoint'>;
+  readonly unit: SteeringUnit | null;
+}
+
+/** What a rule reads and writes, as what pins it. */
+export function pinnedOf({ specification: { when, edits } }: Pick<SpecifiedRule, 'specification'>): PinnedTarget[] {
+  const read = comparisonsOf(when).map(({ target: id, targetKind: kind, unit, probe: { hookPoint } }): PinnedTarget => {
+    const counted = unit === 'max_activation' || unit === 'stream_norm' ? unit : 'raw';
+    return { target: { kind, id, hookPoint }, unit: counted };
+  });
+  return [...read, ...edits];
+}
+
 /** Hashes of the dictionaries that edits take directions from, and versions of the statistics that make their units raw. */
 export function pinnedBy(
-  specifications: readonly EditSpecification[],
+  specifications: readonly PinnedTarget[],
   { registry }: Pick<SteeringContext, 'registry'>,
 ): Pinned {
   const sources: Record<string, string> = {};

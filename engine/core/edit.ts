@@ -23,6 +23,8 @@ export interface Edit {
   readonly activeAbove: number;
   /** Leave tokens alone whose stream norm exceeds this (attention sinks); +∞ where that does not apply. */
   readonly sinkNorm: number;
+  /** Only its reading is wanted, and nothing is written (steering/probe-edit.ts). Left out: it is an edit. */
+  readonly probe?: true;
 }
 
 /** Which tokens an edit touches. Indices are positions of input tokens; `from`/`to` half open, in prompt tokens. */

@@ -60,7 +60,7 @@ export type EngineEvent =
   | {
       readonly type: 'finished';
       readonly requestId: string;
-      readonly outcome: 'stop' | 'length' | 'cancelled' | 'deadline' | 'error';
+      readonly outcome: 'stop' | 'length' | 'rule' | 'cancelled' | 'deadline' | 'error';
       readonly promptTokens: number;
       readonly completionTokens: number;
       readonly steered: boolean;

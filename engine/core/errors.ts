@@ -23,6 +23,7 @@ export const errorCodes = [
   'feature_not_found',
   'vector_not_found',
   'hook_point_not_found',
+  'job_not_found',
   // it exists, but it cannot be done exactly
   'edit_not_applicable',
   'edits_conflict',

@@ -17,6 +17,7 @@ export * from './precision.ts';
 export * from './prefix-sharing.ts';
 export * from './progress.ts';
 export * from './request.ts';
+export * from './rule.ts';
 export * from './safetensors-head.ts';
 export * from './steering.ts';
 export * from './step.ts';

@@ -6,6 +6,10 @@ export interface SharedSequence {
   readonly request: GenerateRequest;
   /** Tokens known so far: the prompt and what was generated. The newest generated one is in no cache yet. */
   readonly length: number;
+  /** No more than its first so many tokens may come from the cache: conditions have to read those after them, or have edited them. */
+  readonly mayTake: number;
+  /** No more than its first so many tokens may be left in the cache: those after them may be edited by conditions, which no key says. */
+  readonly mayLeave: number;
   /** The tokens at positions `from` … `to` − 1. */
   tokensBetween(from: number, to: number): Int32Array;
   /**

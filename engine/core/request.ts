@@ -1,5 +1,6 @@
 import type { Edit, PositionContext } from './edit.ts';
 import type { Encoding, SparseActivations } from './encoder.ts';
+import type { RuleSet } from './rule.ts';
 import type { Replacement } from './step.ts';
 
 /** How the next token is chosen. Neutral values switch a rule off. */
@@ -42,7 +43,13 @@ export interface GenerateRequest {
   readonly logprobs: number | null;
   /** The same for prompt tokens (the first has none). */
   readonly promptLogprobs: number | null;
+  /** Those that always hold. */
   readonly edits: readonly Edit[];
+  /**
+   * Edits that hold while a condition does, and what ends the reply. What their conditions read of the prompt is not taken from
+   * the prefix cache. Left out: none.
+   */
+  readonly rules?: RuleSet;
   readonly positionContext: PositionContext;
   /**
    * Encoders that read every input token of the request, those of its reply too (all but the reply's last, which is never read). Such
@@ -65,7 +72,8 @@ export interface TokenLogprob {
   readonly top: readonly { readonly tokenId: number; readonly logprob: number }[];
 }
 
-export type FinishReason = 'stop' | 'length';
+/** `rule`: a rule that stops (core/rule.ts). */
+export type FinishReason = 'stop' | 'length' | 'rule';
 
 /**
  * What a request tells its caller, in this order: prompt once, token any number of times, finish once; and activations as they are
@@ -100,7 +108,7 @@ export type GenerationEvent =
   | {
       readonly type: 'finish';
       readonly reason: FinishReason;
-      /** The stop string or token id that ended it; null for the model's own end or for length. */
+      /** The stop string or token id that ended it, or where the rule stood that did; null for the model's own end or for length. */
       readonly stopReason: string | number | null;
       /** Text held back until now. */
       readonly text: string;
@@ -108,6 +116,8 @@ export type GenerationEvent =
       readonly completionTokens: number;
       /** One entry for each of the request's edits; what was really done. */
       readonly edits: readonly EditReport[];
+      /** One entry for each of the request's rules; left out where it has none. */
+      readonly rules?: readonly RuleReport[];
     };
 
 /** What one edit did over a whole request. Raw units. */
@@ -122,4 +132,22 @@ export interface EditReport {
   /** a before and after, over the tokens written to; null for an edit that reads nothing. */
   readonly readBefore: { readonly min: number; readonly max: number; readonly mean: number } | null;
   readonly readAfter: { readonly min: number; readonly max: number; readonly mean: number } | null;
+}
+
+/** What one rule did over a whole request. */
+export interface RuleReport {
+  /** Tokens of which its condition read anything. */
+  readonly tokensRead: number;
+  /** Input position through which its condition first held; null: it never did. */
+  readonly firstFired: number | null;
+  /** Verdicts that were true; at most one of a rule that latches or reads the prompt alone. */
+  readonly timesFired: number;
+  /** It held to the end of the reply because it had held once. */
+  readonly latched: boolean;
+  /** It ended the reply. */
+  readonly stopped: boolean;
+  /** What each of its comparisons compared, in their order in the condition; null: nothing. Raw units, or cosines. */
+  readonly values: readonly ({ readonly min: number; readonly max: number; readonly mean: number } | null)[];
+  /** One entry for each of its edits. */
+  readonly edits: readonly EditReport[];
 }

@@ -1,4 +1,5 @@
 import type { Positions } from './edit.ts';
+import type { Comparison, ConditionTree, Probe } from './rule.ts';
 
 export const steeringModes = ['add', 'set', 'pin', 'scale', 'ablate', 'floor', 'cap', 'orthogonal'] as const;
 export type SteeringMode = (typeof steeringModes)[number];
@@ -56,5 +57,33 @@ export interface EditSpecification {
   readonly skipSpecial: boolean;
   readonly onlyIfActive: boolean;
   /** Where it stood in the request, for errors: `steering.edits[0]`. */
+  readonly param: string;
+}
+
+/**
+ * What a comparison's number counts. `max_activation`: multiples of a feature's maximum activation; `stream_norm`: multiples of the median
+ * norm of the stream; `cosine`: the reading over the norm of the token's own stream; `probability`: the logistic function of a probe's reading.
+ */
+export const conditionUnits = ['max_activation', 'stream_norm', 'cosine', 'probability', 'raw'] as const;
+export type ConditionUnit = (typeof conditionUnits)[number];
+
+/** A comparison with its target looked up and its number in the probe's own units. */
+export interface ReadComparison extends Omit<Comparison, 'probe'> {
+  readonly probe: Probe;
+  /** Id of a feature, name of a vector, or `inline`, for reports. */
+  readonly target: string;
+  readonly targetKind: 'feature' | 'vector';
+  readonly unit: ConditionUnit;
+  /** How much of the probe's own units one unit is. */
+  readonly scale: number;
+}
+
+/** A rule with its targets looked up, before its edits' units become raw numbers. */
+export interface RuleSpecification {
+  readonly when: ConditionTree<ReadComparison>;
+  readonly latch: boolean;
+  readonly stop: boolean;
+  readonly edits: readonly EditSpecification[];
+  /** Where it stood in the request, for errors: `steering.rules[0]`. */
   readonly param: string;
 }

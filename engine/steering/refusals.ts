@@ -1,12 +1,12 @@
 import { type ErrorCode, TillerError } from '../core/errors.ts';
 
-interface Refusal {
+export interface Refusal {
   readonly code: ErrorCode;
   /** What is wrong, and the way out. */
   readonly message: (facts: Facts) => string;
 }
 
-type Facts = Readonly<Record<string, string | number>>;
+export type Facts = Readonly<Record<string, string | number>>;
 
 /**
  * Every reason for which an edit is refused rather than applied inexactly: the code, what is wrong and the way out.

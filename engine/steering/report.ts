@@ -2,12 +2,7 @@ import type { Edit } from '../core/edit.ts';
 import type { EditReading } from '../core/edit-reading.ts';
 import type { EditReport } from '../core/request.ts';
 import { norm } from './linear-algebra.ts';
-
-interface Range {
-  readonly min: number;
-  readonly max: number;
-  readonly mean: number;
-}
+import { type Range, runningRange } from './running-range.ts';
 
 /** Gathers what one edit did over the steps of a request. */
 export interface EditReporter {
@@ -89,21 +84,4 @@ function extremes(ranges: readonly { readonly min: number; readonly max: number 
 
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
-}
-
-function runningRange(): { add(value: number): void; count(): number; range(): Range | null } {
-  let count = 0;
-  let total = 0;
-  let min = Number.POSITIVE_INFINITY;
-  let max = Number.NEGATIVE_INFINITY;
-  return {
-    add(value) {
-      count++;
-      total += value;
-      min = Math.min(min, value);
-      max = Math.max(max, value);
-    },
-    count: () => count,
-    range: () => (count === 0 ? null : { min, max, mean: total / count }),
-  };
 }

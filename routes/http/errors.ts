@@ -25,6 +25,7 @@ const failures: Record<ErrorCode, { readonly status: number; readonly title: str
   feature_not_found: { status: 404, title: 'No such feature' },
   vector_not_found: { status: 404, title: 'No such vector' },
   hook_point_not_found: { status: 404, title: 'No such hook point' },
+  job_not_found: { status: 404, title: 'No such job' },
   edit_not_applicable: { status: 422, title: 'The edit cannot be applied exactly' },
   edits_conflict: { status: 422, title: 'Edits conflict' },
   statistics_missing: { status: 422, title: 'No statistics for this unit' },

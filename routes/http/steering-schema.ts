@@ -1,66 +1,9 @@
 import { z } from '@hono/zod-openapi';
-import { type Positions, steeringModes, steeringUnits } from '../../engine/core/index.ts';
+import { conditionUnits, steeringModes } from '../../engine/core/index.ts';
+import { editSchema, namedPositions, rangeSchema } from './edit-schema.ts';
+import { ruleSchema } from './rules-schema.ts';
 
-/** Named position sets (docs/steering.md, "Positions"). */
-export const namedPositions = [
-  'all_but_first',
-  'all',
-  'prompt',
-  'generated',
-  'assistant',
-  'last',
-] as const satisfies readonly Extract<Positions, string>[];
-
-/** A range in prompt tokens, half open. */
-export const rangeSchema = z.strictObject({
-  from: z.int().min(0),
-  to: z.int().min(1).openapi({ description: 'One past the last token.' }),
-});
-
-export const inlineVectorSchema = z.strictObject({
-  hook_point: z.string().min(1).openapi({ example: 'blocks.12.hook_resid_post' }),
-  data: z.string().min(1).openapi({ description: 'The direction: d_model little-endian float32, in base64.' }),
-});
-
-const number = (mode: string) =>
-  z
-    .number()
-    .nullish()
-    .openapi({ description: `The number of mode ${mode}.` });
-
-/** One edit as it stands in a request body. What goes with what is checked in http/steering-request.ts. */
-export const editSchema = z
-  .strictObject({
-    feature: z
-      .string()
-      .min(1)
-      .nullish()
-      .openapi({ description: 'A feature, `model/source/index`. Exactly one of `feature` and `vector`.' }),
-    vector: z
-      .union([z.string().min(1), inlineVectorSchema])
-      .nullish()
-      .openapi({
-        description:
-          'A saved vector, `name` or `name:version`: an edit at each of its hook points. Or the direction itself.',
-      }),
-    mode: z.enum(steeringModes),
-    strength: number('`add`'),
-    value: number('`set`, `pin`, `floor` and `cap`'),
-    factor: number('`scale` and `orthogonal`'),
-    unit: z.enum(steeringUnits).nullish().openapi({
-      description: 'Default: `max_activation` for features, `stream_norm` for vectors.',
-    }),
-    positions: z
-      .union([z.enum(namedPositions), rangeSchema])
-      .nullish()
-      .openapi({ description: 'Which tokens the edit touches; default `all_but_first`.' }),
-    skip: z
-      .array(z.literal('special'))
-      .nullish()
-      .openapi({ description: "`special` leaves the chat template's own tokens alone." }),
-    only_if_active: z.boolean().nullish().openapi({ description: 'Touch only tokens on which the feature fires.' }),
-  })
-  .openapi('Edit');
+export { editSchema, inlineVectorSchema, namedPositions, rangeSchema } from './edit-schema.ts';
 
 /** The body field `steering`. */
 export const steeringSchema = z
@@ -70,12 +13,14 @@ export const steeringSchema = z
         "A saved steering, `name` or `name:version`; edits are added to it. Null: none, the service's default neither.",
     }),
     edits: z.array(editSchema).nullish(),
-    rules: z.unknown().optional().openapi({ description: 'Conditions. Not supported yet: refused by name.' }),
+    rules: z
+      .array(ruleSchema)
+      .nullish()
+      .openapi({ description: 'Edits that hold while a condition does, and what ends the reply.' }),
   })
   .openapi('Steering');
 
 export type SteeringBody = z.infer<typeof steeringSchema>;
-export type EditBody = z.infer<typeof editSchema>;
 
 const range = z.object({ min: z.number(), max: z.number() });
 const reading = z.object({ min: z.number(), max: z.number(), mean: z.number() });
@@ -91,28 +36,50 @@ export const profileFingerprintSchema = z
   })
   .openapi('ProfileFingerprint');
 
-/** What a steered answer says was done (services.ts `SteeringBlock`). */
-export const steeringBlockSchema = z
+const blockEdit = z.object({
+  target: z.string(),
+  from_profile: z.literal(true).optional().openapi({ description: "The edit is the profile's." }),
+  hook_point: z.string(),
+  mode: z.enum(steeringModes),
+  positions: z.union([z.enum(namedPositions), rangeSchema]),
+  tokens: z.int().openapi({
+    description: 'Tokens it was applied at, also where its coefficient came out as 0. 0: nothing was steered.',
+  }),
+  sink_tokens_skipped: z.int(),
+  coefficient: range.nullable().openapi({ description: 'Range of the raw coefficient.' }),
+  relative_dose: z.number().nullable().openapi({ description: 'Mean ‖Δ‖/‖x‖ over the tokens written to.' }),
+  value_asked: z.number().optional(),
+  value_read_back: reading.nullable().optional(),
+});
+
+const blockRule = z
   .object({
-    edits: z
+    from_profile: z.literal(true).optional().openapi({ description: "The rule is the profile's." }),
+    tokens_read: z.int().openapi({ description: 'Tokens of which its condition read anything.' }),
+    first_fired: z.int().nullable().openapi({ description: 'Input position through which its condition first held.' }),
+    times_fired: z.int().openapi({ description: 'Verdicts that were true.' }),
+    latched: z.boolean(),
+    stopped: z.boolean().openapi({ description: 'It ended the reply.' }),
+    comparisons: z
       .array(
         z.object({
           target: z.string(),
-          from_profile: z.literal(true).optional().openapi({ description: "The edit is the profile's." }),
           hook_point: z.string(),
-          mode: z.enum(steeringModes),
-          positions: z.union([z.enum(namedPositions), rangeSchema]),
-          tokens: z.int().openapi({
-            description: 'Tokens it was applied at, also where its coefficient came out as 0. 0: nothing was steered.',
-          }),
-          sink_tokens_skipped: z.int(),
-          coefficient: range.nullable().openapi({ description: 'Range of the raw coefficient.' }),
-          relative_dose: z.number().nullable().openapi({ description: 'Mean ‖Δ‖/‖x‖ over the tokens written to.' }),
-          value_asked: z.number().optional(),
-          value_read_back: reading.nullable().optional(),
+          unit: z.enum(conditionUnits),
+          read: reading.nullable(),
         }),
       )
-      .readonly(),
+      .readonly()
+      .openapi({ description: 'What each comparison read, in its own unit, in the order in which they stand.' }),
+    edits: z.array(blockEdit).readonly(),
+  })
+  .openapi('RuleReport');
+
+/** What a steered answer says was done (services.ts `SteeringBlock`). */
+export const steeringBlockSchema = z
+  .object({
+    edits: z.array(blockEdit).readonly(),
+    rules: z.array(blockRule).readonly().optional(),
     profile: z
       .object({
         name: z.string(),

@@ -28,7 +28,8 @@ export const doseFields = {
         'What counts as fluent, against the control: perplexity under the unsteered model at most so many times its, distinct trigrams at least so many times its, the share of a text in its longest repeat at most so much more.',
     }),
   refine: z.int().min(0).max(6).default(0).openapi({
-    description: 'How many times a strength half way between the strongest fluent one and the next is measured too.',
+    description:
+      'How many times a strength half way between the strongest fluent one (0 where none is) and the next is measured too.',
   }),
   include_texts: z.boolean().default(true),
 };
@@ -38,7 +39,7 @@ export const steeredTextSchema = z
     prompt: z.int().openapi({ description: 'Which of the prompts, from 0.' }),
     seed: z.int(),
     text: z.string(),
-    finish_reason: z.enum(['stop', 'length']),
+    finish_reason: z.enum(['stop', 'length', 'rule']),
     tokens: z.int(),
     perplexity: z.number().nullable().openapi({ description: 'Of the text under the model without any steering.' }),
     distinct_trigrams: z.number().nullable(),

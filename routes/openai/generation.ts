@@ -5,6 +5,7 @@ import {
   type GenerateRequest,
   type GenerationEvent,
   type PositionContext,
+  type RuleReport,
   type SamplingParameters,
   type StopRules,
   TillerError,
@@ -109,8 +110,9 @@ export function planGeneration(options: {
   const id = `${options.idPrefix}-${randomUUID()}`;
   const steering = resolveSteering(target, prompts);
   const edits = steering?.edits ?? [];
+  const rules = steering?.rules;
   const requests = prompts.flatMap((prompt, promptIndex): GenerateRequest[] => {
-    const positionContext = prompt.positions(edits);
+    const positionContext = prompt.positions([...edits, ...(rules?.rules.flatMap((rule) => rule.edits) ?? [])]);
     return Array.from({ length: options.choices }, (_, choice) => ({
       id: `${id}-${promptIndex * options.choices + choice}`,
       promptTokenIds: prompt.tokenIds,
@@ -119,6 +121,7 @@ export function planGeneration(options: {
       logprobs: options.logprobs,
       promptLogprobs: options.promptLogprobs,
       edits,
+      ...(rules ? { rules } : {}),
       positionContext,
       deadline: options.deadline,
       signal: null,
@@ -158,14 +161,16 @@ export async function* runGeneration(
   }
 }
 
-/** What a steered answer says was done, from each choice's reports; null for an answer that was not steered. */
+/** What a steered answer says was done, from each choice's reports of edits and of rules; null for an answer that was not steered. */
 export function steeringBlock(
   generation: Generation,
   reports: readonly (readonly EditReport[])[],
+  rules: readonly (readonly RuleReport[])[],
 ): SteeringBlock | null {
   if (!generation.steering) return null;
   return generation.steering.report(
     reports,
     generation.requests.map((request) => request.sampling.seed),
+    rules,
   );
 }

@@ -1,4 +1,4 @@
-import type { EditReport, GenerationEvent } from '../../engine/core/index.ts';
+import type { EditReport, GenerationEvent, RuleReport } from '../../engine/core/index.ts';
 import type { Merged } from '../http/merge.ts';
 import type { TokensEvent } from './coalesce.ts';
 import type { Generation } from './generation.ts';
@@ -11,6 +11,7 @@ export class Tally {
   readonly #completionTokens: number[];
   readonly #cachedTokens: number[];
   readonly #reports: (readonly EditReport[])[] = [];
+  readonly #rules: (readonly RuleReport[])[] = [];
   #finished = 0;
 
   constructor(generation: Generation) {
@@ -26,6 +27,7 @@ export class Tally {
     if (value.type !== 'finish') return;
     this.#completionTokens[index] = value.completionTokens;
     this.#reports[index] = value.edits;
+    this.#rules[index] = value.rules ?? [];
     this.#finished++;
   }
 
@@ -62,7 +64,7 @@ export class Tally {
     warnings?: Generation['warnings'];
   } {
     const { seed } = this.#generation;
-    const steering = steeringBlock(this.#generation, this.#reports);
+    const steering = steeringBlock(this.#generation, this.#reports, this.#rules);
     const warnings = [
       ...this.#generation.warnings,
       ...idleEdits(this.#reports, this.#generation.steering?.params ?? []),

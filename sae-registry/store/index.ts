@@ -1,5 +1,6 @@
 export * from './added-sources.ts';
 export * from './artifacts.ts';
+export * from './background-jobs.ts';
 export * from './examples.ts';
 export * from './jobs.ts';
 export * from './labels.ts';

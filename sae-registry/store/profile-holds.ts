@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { and, eq, inArray } from 'drizzle-orm';
 import { type Store, type StoreDatabase, writeStore } from './open-store.ts';
+import { isRunning } from './process-alive.ts';
 import { profileHolds } from './schema.ts';
 
 /** A service that steers by a profile until it is told otherwise or ends. */
@@ -21,7 +22,7 @@ export function holdProfile(
   { holder, model, profile }: Omit<ProfileHold, 'profile'> & { readonly profile: number | null },
 ): void {
   writeStore(store, (db) => {
-    const ended = holds(db).flatMap((hold) => (runs(hold) ? [] : [hold.holder]));
+    const ended = holds(db).flatMap((hold) => (isRunning(hold) ? [] : [hold.holder]));
     if (ended.length > 0) db.delete(profileHolds).where(inArray(profileHolds.holder, ended)).run();
     db.delete(profileHolds)
       .where(and(eq(profileHolds.holder, holder), eq(profileHolds.model, model)))
@@ -33,23 +34,10 @@ export function holdProfile(
 
 /** The process of another service that has the profile as its default; null where none has. */
 export function heldElsewhere({ db }: Store, profile: number, holder: string | null): number | null {
-  const other = holds(db).find((hold) => hold.profile === profile && hold.holder !== holder && runs(hold));
+  const other = holds(db).find((hold) => hold.profile === profile && hold.holder !== holder && isRunning(hold));
   return other?.process ?? null;
 }
 
-type Row = typeof profileHolds.$inferSelect;
-
-function holds(db: StoreDatabase): Row[] {
+function holds(db: StoreDatabase): (typeof profileHolds.$inferSelect)[] {
   return db.select().from(profileHolds).all();
-}
-
-/** Whether a process is still there. Of another machine that is not known, so it is. */
-function runs({ process: id, host }: Row): boolean {
-  if (host !== hostname()) return true;
-  try {
-    return process.kill(id, 0);
-  } catch (error) {
-    // somebody else's process may not be signalled, but it is there
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
 }

@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, getTableColumns, isNull, max } from 'drizzle-orm';
 import { z } from 'zod';
 import { nearest, TillerError } from '../../engine/core/index.ts';
-import { type FrozenSteering, frozenEditsSchema } from '../frozen-steering.ts';
+import { type FrozenSteering, fromStored, toStored } from '../frozen-steering.ts';
 import { addArtifact } from './artifacts.ts';
 import { fromBlob, toBlob } from './float32-blob.ts';
 import { type Store, type StoreDatabase, writeStore } from './open-store.ts';
@@ -62,7 +62,7 @@ export function addProfile(store: Store, profile: NewProfile): SavedProfile {
     const artifact = file && addArtifact({ db }, { kind: 'profile', ...file });
     const row = db
       .insert(profiles)
-      .values({ model, name, version, description, steering, frozen: frozen.edits, fingerprint, artifact })
+      .values({ model, name, version, description, steering, frozen: toStored(frozen), fingerprint, artifact })
       .returning()
       .get();
     for (const [position, direction] of frozen.directions.entries()) {
@@ -108,7 +108,7 @@ export function readProfile({ db }: Store, id: number): SavedProfile {
     ...summary(row),
     vectors,
     steering: row.steering,
-    frozen: { edits: frozenEditsSchema.parse(row.frozen), directions },
+    frozen: { ...fromStored(row.frozen), directions },
   };
 }
 

@@ -331,3 +331,31 @@ export const jobStates = sqliteTable(
   },
   (table) => [primaryKey({ columns: [table.kind, table.key] })],
 );
+
+/** What a service does in the background at somebody's request (store/background-jobs.ts). */
+export const backgroundJobs = sqliteTable(
+  'background_jobs',
+  {
+    id: text('id').primaryKey(),
+    kind: text('kind').notNull(),
+    model: text('model').notNull(),
+    parameters: text('parameters', { mode: 'json' }).notNull(),
+    state: text('state', { enum: ['queued', 'running', 'done', 'failed', 'cancelled'] }).notNull(),
+    done: integer('done').notNull().default(0),
+    total: integer('total'),
+    summary: text('summary', { mode: 'json' }),
+    error: text('error', { mode: 'json' }),
+    /** Somebody wants it to end. */
+    cancel: integer('cancel', { mode: 'boolean' }).notNull().default(false),
+    /** Which service runs it, in which process of which machine. */
+    holder: text('holder'),
+    process: integer('process'),
+    host: text('host'),
+    addedAt: integer('added_at').notNull(),
+    startedAt: integer('started_at'),
+    endedAt: integer('ended_at'),
+    /** When whoever runs it last wrote. */
+    changedAt: integer('changed_at').notNull(),
+  },
+  (table) => [index('background_jobs_by_state').on(table.state, table.addedAt)],
+);

@@ -5,6 +5,7 @@ import type { CliContext } from './context.ts';
 import { addDoctor } from './doctor.ts';
 import { addExport } from './export.ts';
 import { addImport } from './import.ts';
+import { addJobs } from './jobs.ts';
 import { addLabels } from './labels.ts';
 import { addProfile } from './profile.ts';
 import { addPull } from './pull.ts';
@@ -35,6 +36,7 @@ export function createProgram(context: CliContext): Command {
     addSae,
     addProfile,
     addVectors,
+    addJobs,
     addLabels,
     addImport,
     addExport,

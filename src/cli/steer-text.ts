@@ -1,4 +1,4 @@
-import type { SteeringBlockEdit } from '../../routes/services.ts';
+import type { SteeringBlockEdit, SteeringBlockRule } from '../../routes/services.ts';
 import { printable, sideBySide, wrap } from './columns.ts';
 import type { SteerReply, SteerRequest, SteerResult } from './steer-result.ts';
 
@@ -9,13 +9,18 @@ export function renderSteering(request: SteerRequest, result: SteerResult, colum
     { title: `steered (${replyLength(result.steered)})`, text: result.steered.text },
     columns,
   );
-  const edits = result.steering.edits.flatMap((edit) => wrap(describeEdit(edit), columns));
+  const rules = (result.steering.rules ?? []).flatMap((rule, at) => [
+    describeRule(rule, at),
+    ...rule.edits.map(describeEdit),
+  ]);
+  const done = [...result.steering.edits.map(describeEdit), ...rules].flatMap((line) => wrap(line, columns));
   const run = `${result.model}, seed ${request.seed}, temperature ${request.temperature}`;
-  return [...wrap(`> ${request.prompt}`, columns), '', replies, '', ...edits, printable(run)].join('\n');
+  return [...wrap(`> ${request.prompt}`, columns), '', replies, '', ...done, printable(run)].join('\n');
 }
 
 function replyLength(reply: SteerReply): string {
-  return `${reply.completionTokens} tokens${reply.finishReason === 'length' ? ', cut' : ''}`;
+  const ended = { length: ', cut', rule: ', ended by a rule', stop: '' }[reply.finishReason];
+  return `${reply.completionTokens} tokens${ended}`;
 }
 
 function describeEdit(edit: SteeringBlockEdit): string {
@@ -26,6 +31,15 @@ function describeEdit(edit: SteeringBlockEdit): string {
   const asked = edit.value_asked === undefined ? '' : `, asked ${short(edit.value_asked)}`;
   const read = edit.value_read_back ? `, reads ${range(edit.value_read_back)}` : '';
   return `${edit.mode} ${edit.target} at ${edit.hook_point}: ${edit.tokens} tokens${skipped}${written}${relative}${asked}${read}`;
+}
+
+function describeRule(rule: SteeringBlockRule, at: number): string {
+  const read = rule.comparisons.map(({ target, unit, read }) => `${target} ${read ? range(read) : 'unread'} (${unit})`);
+  const held =
+    rule.times_fired === 0 ? 'never held' : `held ${rule.times_fired} times, first through token ${rule.first_fired}`;
+  const latched = rule.latched ? ', latched' : '';
+  const stopped = rule.stopped ? ', ended the reply' : '';
+  return `rule ${at}: ${held}${latched}${stopped}; ${rule.tokens_read} tokens read: ${read.join(', ')}`;
 }
 
 function range({ min, max }: { readonly min: number; readonly max: number }): string {

@@ -1,4 +1,4 @@
-import type { Edit, EditReport } from '../../engine/core/index.ts';
+import type { Edit, EditReport, RuleReport } from '../../engine/core/index.ts';
 import type { ModelService } from '../../routes/services.ts';
 import type { CountedSteering } from '../resolve-steering.ts';
 import type { EditKind, RequestObserver } from './steering-metrics.ts';
@@ -28,13 +28,15 @@ export function countSteering(
     },
     resolveSteering(...given) {
       const steering = resolveSteering(...given);
-      kinds.set(steering.edits, steering.kinds);
+      kinds.set(steering.edits, [...steering.kinds, ...steering.ruleKinds]);
       return {
         edits: steering.edits,
+        ...(steering.rules ? { rules: steering.rules } : {}),
         params: steering.params,
-        report(reports, seeds) {
+        report(reports, seeds, rules) {
           for (const choice of reports) tell(observer, steering.kinds, choice);
-          return steering.report(reports, seeds);
+          for (const choice of rules ?? []) tellRules(observer, steering.ruleKinds, choice);
+          return steering.report(reports, seeds, rules);
         },
       };
     },
@@ -45,5 +47,17 @@ function tell(observer: RequestObserver, kinds: readonly EditKind[], choice: rea
   kinds.forEach((kind, at) => {
     const report = choice[at];
     if (report) observer.editFinished(kind, report.relativeDose, report.tokens);
+  });
+}
+
+/** An edit of a rule that never held is no idle edit: it was not to be applied. */
+function tellRules(observer: RequestObserver, kinds: readonly EditKind[], choice: readonly RuleReport[]): void {
+  for (const { timesFired, stopped } of choice) {
+    observer.ruleFinished(stopped ? 'stopped' : timesFired > 0 ? 'fired' : 'idle');
+  }
+  const edits = choice.flatMap((rule) => rule.edits);
+  kinds.forEach((kind, at) => {
+    const report = edits[at];
+    if (report && report.tokens > 0) observer.editFinished(kind, report.relativeDose, report.tokens);
   });
 }

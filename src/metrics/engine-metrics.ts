@@ -5,10 +5,11 @@ import { stepMetrics } from './step-metrics.ts';
 
 type FinishedEvent = Extract<EngineEvent, { readonly type: 'finished' }>;
 
-/** vLLM's word for each way to end; a deadline is Tiller's own. */
+/** vLLM's word for each way to end; a deadline and a rule that stops are Tiller's own. */
 const finishedReasons: Record<FinishedEvent['outcome'], string> = {
   stop: 'stop',
   length: 'length',
+  rule: 'rule',
   cancelled: 'abort',
   deadline: 'deadline',
   error: 'error',
@@ -56,7 +57,7 @@ function finished(metrics: MetricSet, event: FinishedEvent, labels: Labels, vllm
   const { outcome, promptTokens, completionTokens } = event;
   metrics.increase('vllm:request_success_total', { ...vllmLabels, finished_reason: finishedReasons[outcome] });
   if (event.steered) metrics.increase('tiller_steered_requests_total', labels);
-  if (outcome !== 'stop' && outcome !== 'length') return;
+  if (outcome !== 'stop' && outcome !== 'length' && outcome !== 'rule') return;
   metrics.observe('vllm:e2e_request_latency_seconds', vllmLabels, event.milliseconds / 1000);
   metrics.observe('vllm:request_prompt_tokens', vllmLabels, promptTokens);
   metrics.observe('vllm:request_generation_tokens', vllmLabels, completionTokens);

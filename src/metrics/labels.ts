@@ -12,8 +12,8 @@ export const labelMeanings = {
   engine: { means: 'vLLM numbers its engines; Tiller has one.', values: ['0'] },
   finished_reason: {
     means:
-      "How a request ended, in vLLM's words; `abort` is a client that left or a service that stops, `deadline` is Tiller's own.",
-    values: ['stop', 'length', 'abort', 'deadline', 'error'],
+      "How a request ended, in vLLM's words; `abort` is a client that left or a service that stops, `deadline` and `rule`, a steering rule that stops, are Tiller's own.",
+    values: ['stop', 'length', 'rule', 'abort', 'deadline', 'error'],
   },
   reason: {
     means: 'Why a request waits: no row or memory is free, or (vLLM: a transient constraint) its graph is being built.',
@@ -49,6 +49,10 @@ export const labelMeanings = {
   chosen_by: {
     means: "Who chose the profile that an edit is from: the request, or nobody and it is the service's default.",
     values: ['request', 'default'],
+  },
+  outcome: {
+    means: 'What became of a rule: its condition never held, it held, it ended the reply.',
+    values: ['idle', 'fired', 'stopped'],
   },
   method: {
     means: 'HTTP method; what is not in the list is `other`.',

@@ -19,6 +19,8 @@ export interface RequestObserver {
   editAccepted(edit: EditKind): void;
   /** A request with this edit finished; null: it was applied at no token. */
   editFinished(edit: EditKind, relativeDose: number | null, tokens: number): void;
+  /** A reply with a rule finished. */
+  ruleFinished(outcome: 'idle' | 'fired' | 'stopped'): void;
 }
 
 /** Metrics of requests and their steering. */
@@ -35,5 +37,6 @@ export function steeringMetrics(metrics: MetricSet, labelsNow: () => ModelLabels
       if (tokens === 0) metrics.increase('tiller_steering_edits_idle_total', { ...labels, mode });
       if (relativeDose !== null) metrics.observe('tiller_relative_dose', labels, relativeDose);
     },
+    ruleFinished: (outcome) => metrics.increase('tiller_steering_rules_total', { ...labelsNow().own, outcome }),
   };
 }

@@ -73,6 +73,12 @@ export const tillerDefinitions = {
     labels: byEdit,
     help: 'Edits of finished requests that were applied at no token: nothing was steered.',
   },
+  tiller_steering_rules_total: {
+    type: 'counter',
+    unit: 'rules',
+    labels: ['model_name', 'outcome'],
+    help: 'Rules of finished replies, by whether their condition ever held.',
+  },
   tiller_relative_dose: {
     type: 'histogram',
     unit: 'ratio',

@@ -1,7 +1,15 @@
+import {
+  type CompiledEdit,
+  comparisonsOf,
+  mapComparisons,
+  type ReadComparison,
+  type RuleSet,
+  type RuleSpecification,
+} from '../../engine/index.ts';
 import type { ProfileFingerprint, SteeringRequest } from '../../routes/services.ts';
-import { type FrozenSteering, freeze, frozenHash } from '../../sae-registry/index.ts';
-import { compileSteering, type SteeringContext } from '../compile-steering.ts';
-import { joinPins, pinnedBy } from '../steering-fingerprint.ts';
+import { type Freezable, type FrozenSteering, freeze, frozenHash } from '../../sae-registry/index.ts';
+import { compileSteering, type SteeringContext, type SteeringPart } from '../compile-steering.ts';
+import { joinPins, pinnedBy, pinnedOf } from '../steering-fingerprint.ts';
 
 /** A steering that depends on nothing outside itself. */
 export interface Frozen {
@@ -13,17 +21,22 @@ export interface Frozen {
 
 /** Freezes a steering as it would run now, the edits of a profile that it names included. Throws as `compileSteering`. */
 export function freezeSteering(request: SteeringRequest, context: SteeringContext): Frozen {
-  const { parts, compiled, profile } = compileSteering(request, { ...context, promptLengths: null });
+  const { parts, compiled, profile, rules, compiledRules } = compileSteering(request, {
+    ...context,
+    promptLengths: null,
+  });
   const frozen = freeze(
-    compiled.map(({ edit, rawNumber, specification: at }) => ({
-      specification: (parts[at] as (typeof parts)[number]).specification,
-      rawNumber,
-      hookPoint: edit.hookPoint,
-      reads: edit.read !== null,
+    freezable(parts, compiled),
+    rules.map((rule, at) => ({
+      specification: inPlace(rule.specification, compiledRules?.set ?? null, at),
+      edits: freezable(rule.parts, compiledRules?.edits[at] ?? []),
     })),
   );
   const own = pinnedBy(
-    parts.flatMap(({ specification, fromProfile }) => (fromProfile ? [] : [specification])),
+    [
+      ...parts.flatMap(({ specification, fromProfile }) => (fromProfile ? [] : [specification])),
+      ...rules.flatMap((rule) => (rule.fromProfile ? [] : pinnedOf(rule))),
+    ],
     context,
   );
   const { id: model, hash: model_hash } = context.card;
@@ -31,6 +44,30 @@ export function freezeSteering(request: SteeringRequest, context: SteeringContex
   return {
     frozen,
     fingerprint: { model, model_hash, ...pins, hash: frozenHash(frozen) },
-    vectors: [...(profile?.saved.vectors ?? []), ...parts.flatMap(({ vector }) => vector ?? [])],
+    vectors: [
+      ...(profile?.saved.vectors ?? []),
+      ...[...parts, ...rules.flatMap((rule) => rule.parts)].flatMap(({ vector }) => vector ?? []),
+      ...rules.flatMap((rule) => rule.vectors),
+    ],
   };
+}
+
+function freezable(parts: readonly SteeringPart[], compiled: readonly CompiledEdit[]): Freezable[] {
+  return compiled.map(({ edit, rawNumber, specification: at }) => ({
+    specification: (parts[at] as SteeringPart).specification,
+    rawNumber,
+    hookPoint: edit.hookPoint,
+    reads: edit.read !== null,
+  }));
+}
+
+/** The rule with the places that it reads at in canonical spelling. */
+function inPlace(specification: RuleSpecification, set: RuleSet | null, at: number): RuleSpecification {
+  const rule = set?.rules[at];
+  const compiled = rule ? [...comparisonsOf(rule.when)] : [];
+  const when = mapComparisons(specification.when, (one: ReadComparison): ReadComparison => {
+    const probe = set?.probes[compiled.shift()?.probe ?? -1];
+    return probe ? { ...one, probe } : one;
+  });
+  return { ...specification, when };
 }

@@ -1,7 +1,15 @@
 import { hookPointWidth, resolveHookPoint, TillerError, whyNotEditable } from '../../engine/core/index.ts';
 import type { ModelService } from '../../routes/services.ts';
-import { addProfile, addVector, checkName, readProfileFile, type Store, thaw } from '../../sae-registry/index.ts';
-import { compileFor, type SteeringContext } from '../compile-steering.ts';
+import {
+  addProfile,
+  addVector,
+  checkName,
+  readProfileFile,
+  type Store,
+  thaw,
+  thawRules,
+} from '../../sae-registry/index.ts';
+import { compileFor, compileRulesFor, type SteeringContext } from '../compile-steering.ts';
 import { freezeSteering } from './freeze-steering.ts';
 import { profileVersion, vectorVersion } from './saved-views.ts';
 
@@ -29,7 +37,9 @@ export function savingOf(store: () => Store, context: SteeringContext): Saving {
       const called = name ?? file.name;
       checkProfileName(called);
       refuseOtherModel(file.fingerprint, context);
-      compileFor(thaw(file.frozen, 'profile'), context);
+      const specifications = thaw(file.frozen, 'profile');
+      const compiled = compileFor(specifications, context);
+      compileRulesFor(thawRules(file.frozen, 'profile'), { specifications, compiled }, context);
       const { description, steering, frozen, fingerprint, sha256: hash } = file;
       const bytes = frozen.directions.reduce((sum, direction) => sum + direction.byteLength, 0);
       const kept = { model: card.id, name: called, description, steering, frozen, fingerprint, vectors: [] };

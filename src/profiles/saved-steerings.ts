@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { type EditSpecification, TillerError } from '../../engine/core/index.ts';
+import { type EditSpecification, type RuleSpecification, TillerError } from '../../engine/core/index.ts';
 import {
   findProfile,
   findVector,
@@ -12,6 +12,7 @@ import {
   type SavedVector,
   type Store,
   thaw,
+  thawRules,
 } from '../../sae-registry/index.ts';
 import { DefaultProfiles, type DefaultSteering } from './default-profiles.ts';
 import { ProfileUses } from './profile-uses.ts';
@@ -23,6 +24,7 @@ const keptProfiles = 256;
 export interface RunnableProfile {
   readonly saved: SavedProfile;
   readonly specifications: readonly EditSpecification[];
+  readonly rules: readonly RuleSpecification[];
 }
 
 /** What names in a steering mean. */
@@ -67,7 +69,11 @@ export class SavedSteerings implements SavedLookup {
     const known = this.#profiles.get(id);
     if (known) return known;
     const saved = readProfile(this.#store, id);
-    const runnable = { saved, specifications: thaw(saved.frozen, 'steering.profile') };
+    const runnable = {
+      saved,
+      specifications: thaw(saved.frozen, 'steering.profile'),
+      rules: thawRules(saved.frozen, 'steering.profile'),
+    };
     this.#profiles.set(id, runnable);
     return runnable;
   }

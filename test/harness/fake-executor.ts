@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Edit } from '../../engine/core/edit.ts';
 import { arrayReading, type ReadingValues } from '../../engine/core/edit-reading.ts';
 import type { Executor, LogitsRow, RowResult, RowStep, StepPlan } from '../../engine/core/step.ts';
 
@@ -76,8 +77,10 @@ export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecu
     const entries = cache[row.slot] as Entry[];
     if (entries.length < row.start)
       throw new Error(`slot ${row.slot} holds ${entries.length} tokens, not ${row.start}`);
+    const seen: number[] = [];
     row.tokens.forEach((token, at) => {
       const before = entries[row.start + at - 1]?.state ?? 1;
+      seen.push(hash(before, token));
       entries[row.start + at] = { token, state: nextState(before, row, at) };
     });
     const wanted = { none: [], never: [], last: [row.tokens.length - 1], all: [...row.tokens.keys()] }[row.logits];
@@ -90,7 +93,7 @@ export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecu
         return logitsRow(logits, options.topCount ?? 32);
       }),
       readings: row.edits.map(({ edit, mask }) => {
-        const reading = fakeReading(edit.coefficient.beta, mask);
+        const reading = edit.read ? fakeReads(edit, mask, seen) : fakeReading(edit.coefficient.beta, mask);
         return arrayReading(options.reading?.(reading, row) ?? reading);
       }),
       taps: new Map(),
@@ -202,7 +205,8 @@ function checkPlan(
 function nextState(before: number, row: RowStep, at: number): number {
   let state = hash(before, row.tokens[at] as number);
   for (const { edit, mask } of row.edits) {
-    if (mask[at] !== 0) state = hash(state, Math.round(edit.coefficient.beta * 1000) + 7);
+    // a probe writes nothing
+    if (mask[at] !== 0 && !edit.probe) state = hash(state, Math.round(edit.coefficient.beta * 1000) + 7);
   }
   return state;
 }
@@ -246,6 +250,25 @@ function fakeReading(beta: number, mask: Float32Array): ReadingValues {
     readingBefore: new Float32Array(mask.length).fill(1),
     readingAfter: new Float32Array(mask.length).fill(1 + beta),
     streamNorm: new Float32Array(mask.length).fill(10),
+  };
+}
+
+/**
+ * What an edit that reads finds: a number in −1 … 1 that depends on all that stands before its token and on its direction, in a
+ * stream whose norm, 5 … 15, does too.
+ */
+function fakeReads({ coefficient, read, sinkNorm }: Edit, mask: Float32Array, seen: readonly number[]): ReadingValues {
+  const unit = (salt: number) => Float32Array.from(seen, (state) => (hash(state, salt) / 2 ** 32) * 2 - 1);
+  const readingBefore = unit(Math.round((read?.direction[0] ?? 0) * 1000));
+  const streamNorm = unit(11).map((value) => 10 + 5 * value);
+  const sink = mask.map((value, at) => ((streamNorm[at] as number) > sinkNorm ? value : 0));
+  return {
+    gate: mask.map((value, at) => (sink[at] === 0 ? value : 0)),
+    sink,
+    coefficient: new Float32Array(mask.length).fill(coefficient.beta),
+    readingBefore,
+    readingAfter: readingBefore.map((value) => value + coefficient.beta),
+    streamNorm,
   };
 }
 

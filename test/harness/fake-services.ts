@@ -40,6 +40,7 @@ export interface FakeOptions extends FakeEngineOptions {
   readonly defaultProfile?: string;
   readonly relations?: Services['relations'];
   readonly contrast?: ModelService['contrast'];
+  readonly jobs?: Services['jobs'];
 }
 
 /** Services over a toy model, and what they saw. */
@@ -179,6 +180,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
     },
     relations: options.relations ?? fakeRelations([]),
     sources: fakeSources,
+    jobs: options.jobs ?? noJobs,
     notReady: () => options.notReady ?? null,
     draining: options.draining ?? (() => false),
     unexpected: (error) => unexpected.push(error),
@@ -193,6 +195,16 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
 
 const unused = (): never => {
   throw new Error('not asked for here');
+};
+
+const noJobs: Services['jobs'] = {
+  kinds: () => [],
+  submit: unused,
+  list: () => [],
+  get: unused,
+  cancel: unused,
+  remove: unused,
+  results: unused,
 };
 
 const pirate: ProfileVersion = {

@@ -3,6 +3,7 @@ import type { Encoding } from '../../engine/core/encoder.ts';
 import type { Engine } from '../../engine/core/engine.ts';
 import { asTillerError, type TillerError } from '../../engine/core/errors.ts';
 import type { GenerateRequest, GenerationEvent, SamplingParameters, StopRules } from '../../engine/core/request.ts';
+import type { RuleSet } from '../../engine/core/rule.ts';
 
 let nextId = 0;
 
@@ -15,6 +16,7 @@ export interface RequestSketch {
   readonly logprobs?: number | null;
   readonly promptLogprobs?: number | null;
   readonly edits?: readonly Edit[];
+  readonly rules?: RuleSet;
   readonly encodings?: readonly Encoding[];
   readonly deadline?: number | null;
   readonly signal?: AbortSignal | null;
@@ -50,6 +52,7 @@ export function requestFrom(sketch: RequestSketch): GenerateRequest {
     logprobs: sketch.logprobs ?? null,
     promptLogprobs: sketch.promptLogprobs ?? null,
     edits: sketch.edits ?? [],
+    ...(sketch.rules ? { rules: sketch.rules } : {}),
     ...(sketch.encodings ? { encodings: sketch.encodings } : {}),
     positionContext: {
       promptLength: prompt.length,

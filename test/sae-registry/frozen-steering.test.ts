@@ -48,7 +48,7 @@ function roundTrip(specifications: readonly EditSpecification[]) {
     })),
   );
   const edits = frozenEditsSchema.parse(JSON.parse(JSON.stringify(frozen.edits)));
-  const again = { edits, directions: frozen.directions.map((direction) => direction.slice()) };
+  const again = { edits, rules: [], directions: frozen.directions.map((direction) => direction.slice()) };
   return { frozen, again, before: compiled, after: compileEdits(thaw(again, 'p'), options) };
 }
 

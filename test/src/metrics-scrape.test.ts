@@ -44,6 +44,7 @@ function withCounting(services: Services, requests: Parameters<typeof countSteer
       resolveSteering: (request, lengths) => ({
         ...model.resolveSteering(request, lengths),
         profile: null,
+        ruleKinds: [],
         kinds: request.edits.map(({ mode, feature }) => ({
           mode,
           source: feature ? `${modelId}/3-res` : 'vector',

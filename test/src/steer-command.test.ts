@@ -34,6 +34,7 @@ const request = (strength: number): SteerRequest => ({
       param: '--vector',
     },
   ],
+  rules: [],
   profile: null,
   maxTokens: 8,
   seed: 3,

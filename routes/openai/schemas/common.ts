@@ -18,7 +18,9 @@ export type Usage = z.infer<typeof usageSchema>;
 
 export const warningSchema = z.object({ param: z.string(), message: z.string() }).openapi('Warning');
 
-export const finishReasonSchema = z.enum(['stop', 'length']);
+export const finishReasonSchema = z
+  .enum(['stop', 'length', 'rule'])
+  .openapi({ description: '`rule`: a rule of `steering.rules` that stops; `stop_reason` says which.' });
 
 /** What every answer, and every chunk of one, begins with. */
 export const answerHeadFields = <Name extends string>(object: Name) => ({

@@ -157,6 +157,8 @@ function withoutReadings(prefix: PrefixSharing | null): PrefixSharing | null {
           {
             request: sequence.request,
             length: sequence.length,
+            mayTake: sequence.mayTake,
+            mayLeave: sequence.mayLeave,
             tokensBetween: (from, to) => sequence.tokensBetween(from, to),
             readingsBetween: () => null,
             forgetReadings: () => {},

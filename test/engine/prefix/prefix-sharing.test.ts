@@ -59,6 +59,8 @@ function sequenceOf(
   return {
     request: requestFrom({ prompt: tokens.slice(0, promptLength), edits, promptLogprobs }),
     length: tokens.length,
+    mayTake: Number.POSITIVE_INFINITY,
+    mayLeave: Number.POSITIVE_INFINITY,
     restored,
     forgotten: 0,
     tokensBetween: (from, to) => Int32Array.from(tokens.slice(from, to)),

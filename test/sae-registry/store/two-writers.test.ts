@@ -40,14 +40,15 @@ beforeAll(() => {
        const named = { model: 'toy', name: 'pirate', description };
        const directions = [{ hookPoint: 'blocks.0.hook_resid_post', values: Float32Array.of(i) }];
        const vector = addVector(store, { ...named, method: 'uploaded', origin: 'test', directions });
-       const frozen = { edits: [], directions: [] };
+       const frozen = { edits: [], rules: [], directions: [] };
        const vectors = [vector.id];
        const profile = addProfile(store, { ...named, steering: {}, frozen, fingerprint, vectors, file: null });
        console.log(vector.version + ' ' + profile.version + ' ' + description);
      }
      store.close();`,
   );
-});
+  // a compiler runs in it
+}, 120_000);
 
 afterAll(() => {
   for (const path of [built, folder]) rmSync(path, { recursive: true, force: true });

@@ -63,7 +63,7 @@ describe('saved vectors', () => {
     const { id } = add('pirate', [1]);
     add('pirate', [2]);
     const fingerprint = { model: 'toy', model_hash: 'h', sources: {}, statistics: {}, hash: 'x' };
-    const frozen = { edits: [], directions: [] };
+    const frozen = { edits: [], rules: [], directions: [] };
     const profile = { model: 'toy', name: 'p', description: '', steering: {}, frozen, fingerprint, file: null };
     addProfile(store, { ...profile, vectors: [id, id] });
     for (const reference of ['pirate', 'pirate:1']) {
