@@ -62,7 +62,8 @@ describe('a sweep as a job', () => {
     });
     const plain = ({ text, name, strength, seed }: Record<string, unknown>) => ({ text, name, strength, seed });
     const rows = (json.rows as Record<string, unknown>[]).filter(({ prompt }) => prompt === 1);
-    expect((lines[1]?.rows as Record<string, unknown>[]).map(plain)).toEqual(rows.map(plain));
+    const there = (lines[1]?.rows ?? []) as Record<string, unknown>[];
+    expect(there.map(plain)).toEqual(rows.map(plain));
     const summary = await work.finish?.({
       lines: async function* () {
         yield* lines;
