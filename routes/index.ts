@@ -6,6 +6,7 @@ import { matchedRoute, unknownRoute } from './http/not-found.ts';
 import { observeRequests } from './http/observe.ts';
 import { type AppEnv, createRouter, type Router } from './http/router.ts';
 import { registerActivationSearch } from './native/activation-search.ts';
+import { registerAutoConditional } from './native/auto-conditional.ts';
 import { registerAutoSteer } from './native/auto-steer.ts';
 import { registerContrast } from './native/contrast.ts';
 import { registerDefaultProfile } from './native/default-profile.ts';
@@ -72,6 +73,7 @@ export function createRoutes(services: Services): Router {
   registerEvaluation(app, services);
   registerSweeps(app, services);
   registerAutoSteer(app, services);
+  registerAutoConditional(app, services);
   registerJobs(app, services);
   // before the routes by name: `default` and `import` are no names
   registerDefaultProfile(app, services);
