@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { EditRequest } from '../../../routes/services.ts';
 import { autoSteerService } from '../../../src/auto-steer/auto-steer.ts';
 import type { AutoSteerContext } from '../../../src/auto-steer/chat-tokens.ts';
 import { SavedSteerings } from '../../../src/profiles/saved-steerings.ts';
@@ -98,15 +99,16 @@ describe('auto-steer', () => {
 
 describe('auto-conditional', () => {
   const kind = (letter: string) => Array.from({ length: 9 }, (_, i) => `${letter.repeat(3)} ${letter.repeat(i + 1)}`);
-  const edit = {
-    ...{
-      vector: { hookPoint: 'blocks.0.hook_resid_post', data: tinyDirection(3) },
-      mode: 'add',
-      number: 1,
-      unit: 'raw',
-    },
-    ...{ positions: 'all_but_first', skipSpecial: false, onlyIfActive: false, param: 'steering.edits[0]' },
-  } as const;
+  const edit: EditRequest = {
+    vector: { hookPoint: 'blocks.0.hook_resid_post', data: tinyDirection(3) },
+    mode: 'add',
+    number: 1,
+    unit: 'raw',
+    positions: 'all_but_first',
+    skipSpecial: false,
+    onlyIfActive: false,
+    param: 'steering.edits[0]',
+  };
   const asked = {
     ...{ positive: kind('a'), negative: kind('z'), edits: [edit], hookPoints: null, saveAs: null },
     signal: new AbortController().signal,
