@@ -8,7 +8,7 @@ import type {
   SteeredText,
   TextTarget,
 } from './evaluation-port.ts';
-import type { VectorVersion } from './services.ts';
+import type { EditRequest, VectorVersion } from './services.ts';
 
 /** A reply as it is wanted and one as it is not, to the same prompt. */
 export interface ReplyPair {
@@ -80,8 +80,37 @@ export interface AutoSteer {
   readonly verdict: string;
 }
 
+export interface AutoConditionalRequest {
+  /** User messages that the edits are for, and others. */
+  readonly positive: readonly string[];
+  readonly negative: readonly string[];
+  /** What is done where the condition holds. */
+  readonly edits: readonly EditRequest[];
+  /** Null: the stream in the middle half of the blocks. */
+  readonly hookPoints: readonly string[] | null;
+  readonly saveAs: { readonly name: string; readonly description: string } | null;
+  readonly signal: AbortSignal;
+}
+
+export interface AutoConditional {
+  /** In the wire form of an item of `steering.rules`. */
+  readonly rule: { readonly when: unknown; readonly do: readonly unknown[] };
+  readonly contrast: AutoSteer['contrast'];
+  /** The rule run on examples that nothing was learned from. */
+  readonly measured: {
+    readonly positive: number;
+    readonly negative: number;
+    readonly hits: number;
+    readonly falseAlarms: number;
+  };
+  readonly works: boolean;
+  readonly verdict: string;
+}
+
 /** Looking for steerings over one loaded model. */
 export interface AutoSteerService {
   /** Throws `unsupported` without a chat template, `invalid_request` for replies that nothing tells apart, and what contrast and evaluation throw. */
   find(request: AutoSteerRequest): Promise<AutoSteer>;
+  /** A rule from examples of prompts. Throws as `find`, and what `resolveSteering` throws of the edits. */
+  findCondition(request: AutoConditionalRequest): Promise<AutoConditional>;
 }

@@ -9,6 +9,7 @@ import { spreadRequests } from './http/spread-requests.ts';
 import { registerActivationPatching } from './native/activation-patching.ts';
 import { registerActivationSearch } from './native/activation-search.ts';
 import { registerActivations } from './native/activations.ts';
+import { registerAutoConditional } from './native/auto-conditional.ts';
 import { registerAutoSteer } from './native/auto-steer.ts';
 import { registerContrast } from './native/contrast.ts';
 import { registerDefaultProfile } from './native/default-profile.ts';
@@ -85,6 +86,7 @@ export function createRoutes(services: Services): Router {
   registerEvaluation(app, services);
   registerSweeps(app, services);
   registerAutoSteer(app, services);
+  registerAutoConditional(app, services);
   registerJobs(app, services);
   // before the routes by name: `default` and `import` are no names
   registerDefaultProfile(app, services);

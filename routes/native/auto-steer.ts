@@ -65,7 +65,7 @@ const requestSchema = z
   })
   .openapi('AutoSteerRequest');
 
-const auroc = z.object({ auroc: z.number(), low: z.number(), high: z.number() });
+export const aurocSchema = z.object({ auroc: z.number(), low: z.number(), high: z.number() });
 
 const answerSchema = z
   .object({
@@ -91,8 +91,8 @@ const answerSchema = z
     }),
     contrast: z.object({
       hook_point: z.string(),
-      held_out: auroc,
-      bag_of_words: auroc,
+      held_out: aurocSchema,
+      bag_of_words: aurocSchema,
       saved: vectorSchema.nullable(),
     }),
     candidates: z

@@ -29,7 +29,8 @@ export const doseFields = {
         'What counts as fluent, against the control: perplexity under the unsteered model at most so many times its, distinct trigrams at least so many times its, the share of a text in its longest repeat at most so much more.',
     }),
   refine: z.int().min(0).max(6).default(0).openapi({
-    description: 'How many times a strength half way between the strongest fluent one and the next is measured too.',
+    description:
+      'How many times a strength half way between the strongest fluent one (0 where none is) and the next is measured too.',
   }),
   include_texts: z.boolean().default(true),
 };

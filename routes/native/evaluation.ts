@@ -76,6 +76,10 @@ export function registerEvaluation(app: Router, services: Services): void {
         const message = "A profile's numbers are frozen, so no strength can multiply them: send its edits.";
         throw new TillerError('invalid_request', message, { param: 'steering.profile' });
       }
+      if (body.steering.rules !== undefined && body.steering.rules !== null) {
+        const message = 'Rules have no number that a strength could multiply: send edits alone.';
+        throw new TillerError('unsupported', message, { param: 'steering.rules' });
+      }
       const none = { ofModel: null, byDefault: null };
       const edits = toSteeringRequest(body.steering, none, services.limits.maxEdits)?.edits ?? [];
       return c.json(await evaluate(c, model, edits, body), 200);

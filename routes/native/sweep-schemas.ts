@@ -59,7 +59,7 @@ export const sweepAnswerSchema = z
 type SweepBody = z.infer<typeof sweepSchema>;
 
 /** Steerings as the port takes them. Throws `invalid_request` where there is none, and what is wrong with an edit. */
-export function toSteerings(body: SweepBody, maxEdits: number): readonly SweptSteering[] {
+export function toSteerings(body: Omit<SweepBody, 'model' | 'prompts'>, maxEdits: number): readonly SweptSteering[] {
   const single = (kind: 'feature' | 'vector', name: string, param: string): SweptSteering => {
     const edit: EditRequest = {
       [kind]: name,

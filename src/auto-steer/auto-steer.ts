@@ -9,6 +9,7 @@ import type {
 import { scaledEdit } from '../evaluation/dose-evaluation.ts';
 import { checkRuns } from '../evaluation/run-limits.ts';
 import { toWireEdit } from '../wire-edit.ts';
+import { findCondition } from './auto-conditional.ts';
 import { type Candidate, candidatesOf } from './candidates.ts';
 import { type AutoSteerContext, chatTokens } from './chat-tokens.ts';
 import { contrastPairs } from './pair-contrast.ts';
@@ -23,7 +24,10 @@ const refine = 1;
 
 /** Looking for steerings over one loaded model. */
 export function autoSteerService(context: AutoSteerContext): AutoSteerService {
-  return { find: (request) => findSteering(request, context) };
+  return {
+    find: (request) => findSteering(request, context),
+    findCondition: (request) => findCondition(request, context),
+  };
 }
 
 async function findSteering(request: AutoSteerRequest, context: AutoSteerContext): Promise<AutoSteer> {

@@ -84,15 +84,16 @@ export function scaledEdit(edit: EditRequest, strength: number): EditRequest {
   return edit.number === null ? edit : { ...edit, number: edit.number * strength };
 }
 
-/** Half way from the strongest fluent strength to the next of its sign, which is not; null where there is none. */
+/** Half way from the strongest fluent strength to the next of its sign, which is not; from 0 where none is fluent; null where there is none. */
 function between({ doses, strongestFluent }: ReturnType<typeof doseResponse>): number | null {
-  if (strongestFluent === null) return null;
-  const sign = Math.sign(strongestFluent);
+  const weakest = doses.map(({ strength }) => strength).filter((strength) => strength !== 0);
+  const sign = Math.sign(strongestFluent ?? weakest.sort((a, b) => Math.abs(a) - Math.abs(b))[0] ?? 0);
+  const from = strongestFluent ?? 0;
   const beyond = doses
-    .filter(({ strength }) => Math.sign(strength) === sign && Math.abs(strength) > Math.abs(strongestFluent))
+    .filter(({ strength }) => Math.sign(strength) === sign && Math.abs(strength) > Math.abs(from))
     .map(({ strength }) => strength)
     .sort((a, b) => Math.abs(a) - Math.abs(b))[0];
-  return beyond === undefined ? null : Number(((strongestFluent + beyond) / 2).toPrecision(4));
+  return beyond === undefined ? null : Number(((from + beyond) / 2).toPrecision(4));
 }
 
 function refuseNothing({ edits, strengths }: DoseRequest): void {

@@ -112,7 +112,7 @@ export function fakeServices(options: FakeOptions = {}): FakeServices {
     saveProfile: unused,
     importProfile: unused,
     saveVector: unused,
-    autoSteer: { find: unused },
+    autoSteer: { find: unused, findCondition: unused },
     evaluation: { doseResponse: unused, sweep: unused },
     vectorWork: { importFile: unused, combine: unused, similarity: unused },
     resolveSteering: (request) => {

@@ -67,7 +67,6 @@ describe('auto-steer of the default model', () => {
     const found = await service.ask<Found>('/api/v1/auto-steer', {
       ...{ ...small, specification: 'talk like a pirate', pairs, words: ['arr', 'matey', 'ye', 'avast', 'ahoy'] },
     });
-    console.info(JSON.stringify(found));
     expect(found.contrast.held_out.auroc).toBeGreaterThan(0.9);
     const scores = found.candidates.map(({ output_score: score }) => score);
     expect(scores).toEqual([...scores].sort((a, b) => b - a));
@@ -82,5 +81,37 @@ describe('auto-steer of the default model', () => {
       steering: found.chosen.steering,
     });
     expect(reply.steering?.edits[0]?.tokens).toBeGreaterThan(0);
+  });
+});
+
+describe('auto-conditional of the default model', () => {
+  it('tells questions about food from others, and its rule can be sent as it is', async () => {
+    const dishes = ['soup', 'bread', 'a salad', 'rice', 'pancakes', 'a pie', 'curry', 'noodles', 'roast beef'];
+    const matters = [
+      'a car',
+      'a poem',
+      'a garden',
+      'a bridge',
+      'a budget',
+      'a rocket',
+      'a treaty',
+      'a shelf',
+      'a website',
+    ];
+    const found = await service.ask<{
+      readonly verdict: string;
+      readonly works: boolean;
+      readonly measured: object;
+      readonly steering: { readonly rules: readonly object[] };
+    }>('/api/v1/auto-conditional', {
+      positive: dishes.map((dish) => `How do I make ${dish}?`),
+      negative: matters.map((thing) => `How do I make ${thing}?`),
+      steering: { edits: [{ feature: '17-res-4k/837', mode: 'add', strength: 0.4 }] },
+    });
+    expect(found.works).toBe(found.verdict.startsWith('It works'));
+    console.info(found.verdict, JSON.stringify(found.measured));
+    const messages = [{ role: 'user', content: 'How do I make a stew?' }];
+    const reply = await service.ask('/v1/chat/completions', { messages, max_tokens: 4, steering: found.steering });
+    expect(reply.steering?.rules).toHaveLength(1);
   });
 });

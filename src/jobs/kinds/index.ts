@@ -2,6 +2,7 @@ import type { JobKind } from '../job-kind.ts';
 import { activationsJob } from './activations.ts';
 import { evaluateJob } from './evaluate.ts';
 import { statisticsJob } from './statistics.ts';
+import { sweepJob } from './sweep.ts';
 
 /** Everything that can be done in the background, one file each. */
-export const jobKinds: readonly JobKind[] = [activationsJob, evaluateJob, statisticsJob];
+export const jobKinds: readonly JobKind[] = [activationsJob, evaluateJob, statisticsJob, sweepJob];

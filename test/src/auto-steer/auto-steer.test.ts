@@ -2,10 +2,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { EditRequest } from '../../../routes/services.ts';
 import { autoSteerService } from '../../../src/auto-steer/auto-steer.ts';
 import type { AutoSteerContext } from '../../../src/auto-steer/chat-tokens.ts';
 import { SavedSteerings } from '../../../src/profiles/saved-steerings.ts';
-import { startTinyService, type TinyService, tinyModel, writeTinySource } from '../../harness/tiny-service.ts';
+import {
+  startTinyService,
+  type TinyService,
+  tinyDirection,
+  tinyModel,
+  writeTinySource,
+} from '../../harness/tiny-service.ts';
 
 /** Plumbing over a random model: nothing that it writes means anything. */
 let folder: string;
@@ -87,5 +94,56 @@ describe('auto-steer', () => {
         json: { code: 'unsupported' },
       });
     }
+  });
+});
+
+describe('auto-conditional', () => {
+  const kind = (letter: string) => Array.from({ length: 9 }, (_, i) => `${letter.repeat(3)} ${letter.repeat(i + 1)}`);
+  const edit: EditRequest = {
+    vector: { hookPoint: 'blocks.0.hook_resid_post', data: tinyDirection(3) },
+    mode: 'add',
+    number: 1,
+    unit: 'raw',
+    positions: 'all_but_first',
+    skipSpecial: false,
+    onlyIfActive: false,
+    param: 'steering.edits[0]',
+  };
+  const asked = {
+    ...{ positive: kind('a'), negative: kind('z'), edits: [edit], hookPoints: null, saveAs: null },
+    signal: new AbortController().signal,
+  };
+
+  it('gives a rule that holds on held-out prompts of the kind and on no others, as a client can send it', async () => {
+    const found = await autoSteerService(context).findCondition(asked);
+    expect(found).toMatchObject({ works: true, measured: { positive: 3, negative: 3, hits: 3, falseAlarms: 0 } });
+    expect(found.verdict).toBe(
+      'It works: the condition holds on 3 of 3 held-out prompts of the kind and on 0 of 3 others.',
+    );
+    for (const [letter, fired] of [
+      ['a', 1],
+      ['z', 0],
+    ] as const) {
+      const prompt = `user ${letter.repeat(3)} ${letter.repeat(3)} `;
+      const tokens = Array.from(await context.encode(prompt, { addSpecialTokens: false }));
+      const { status, steering } = await service.complete({ prompt: tokens, steering: { rules: [found.rule] } });
+      expect(status).toBe(200);
+      expect(steering?.rules?.[0]?.times_fired).toBe(fired);
+    }
+  });
+
+  it('says that nothing worked where examples are of one kind', async () => {
+    const found = await autoSteerService(context).findCondition({
+      ...asked,
+      negative: kind('aa').map((text) => `${text} a`),
+    });
+    expect(found.works).toBe(found.verdict.startsWith('It works'));
+    const twice = { ...asked, negative: kind('a') };
+    await expect(autoSteerService(context).findCondition(twice)).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+
+  it('refuses edits that cannot be made before anything is read', async () => {
+    const bad = { ...asked, edits: [{ ...edit, vector: 'nobody' }] };
+    await expect(autoSteerService(context).findCondition(bad)).rejects.toMatchObject({ code: 'vector_not_found' });
   });
 });
