@@ -60,7 +60,7 @@ export interface Answer {
 /** Starts it with the bundled source, and beside it `bare`: the same dictionary without statistics, labels or card. The store
  * is a new file where no path is given. */
 export async function startRealService(
-  flags: Readonly<Record<string, string>> = {},
+  flags: Readonly<Record<string, string | readonly string[]>> = {},
   storePath: string | null = null,
 ): Promise<RealService> {
   const source = 'smollm2-135m-instruct/17-res-4k';
