@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkout } from './checkout.ts';
 import { encodeTables } from './encode/tables.ts';
+import { inspectionTables } from './inspection/tables.ts';
 import { modelsTables } from './models/tables.ts';
 import { qualityTables } from './quality/tables.ts';
 import { replaceTables } from './replace-tables.ts';
@@ -16,6 +17,7 @@ const documents = [
   ['docs/precisions.md', results.quality ? qualityTables(results.quality) : new Map<string, string>()],
   ['docs/models.md', modelsTables(results.models)],
   ['docs/encoding.md', encodeTables(results.encode)],
+  ['docs/inspection.md', inspectionTables(results.inspection)],
   ['docs/search.md', searchTables(results.search)],
 ] as const;
 for (const [name, tables] of documents) {

@@ -6,6 +6,7 @@ import { demoResults } from './demo/results.ts';
 import { encodeResults } from './encode/results.ts';
 import { enduranceResults } from './endurance/results.ts';
 import { engineResults } from './engine/results.ts';
+import { inspectionResults } from './inspection/results.ts';
 import { loadsResults } from './loads/results.ts';
 import { modelsResults } from './models/results.ts';
 import { prefixResults } from './prefix/results.ts';
@@ -31,6 +32,7 @@ const schemas = {
   quality: qualityResults,
   models: modelsResults,
   encode: encodeResults,
+  inspection: inspectionResults,
 } as const;
 export type ResultName = keyof typeof schemas;
 export type Results = { readonly [Name in ResultName]: z.infer<(typeof schemas)[Name]> };
@@ -70,6 +72,7 @@ export function readResults(): KeptResults {
     quality: read('quality', qualityResults),
     models: read('models', modelsResults),
     encode: read('encode', encodeResults),
+    inspection: read('inspection', inspectionResults),
   };
 }
 

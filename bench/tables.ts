@@ -19,8 +19,8 @@ import { starvationTable } from './starvation/tables.ts';
 import { checkSteering } from './steering/gates.ts';
 import { steeringTable } from './steering/tables.ts';
 
-/** Those of quality, models, encode and search are in docs/, by their own tables.ts. */
-type ReadmeResults = Omit<KeptResults, 'quality' | 'models' | 'encode' | 'search'>;
+/** Those of quality, models, encode, inspection and search are in docs/, by their own tables.ts. */
+type ReadmeResults = Omit<KeptResults, 'quality' | 'models' | 'encode' | 'inspection' | 'search'>;
 
 /** The README's tables by the name in their markers. */
 export function renderTables(results: ReadmeResults): ReadonlyMap<string, string> {

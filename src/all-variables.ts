@@ -1,4 +1,5 @@
 import { collectSettings, editSettings, pullSettings, steerSettings, targetSettings } from './command-settings.ts';
+import { activationsSettings, tapsSettings } from './inspection-settings.ts';
 import { labellerKeyVariable, labelSettings, labelsCompareSettings, scoreSettings } from './labelling-settings.ts';
 import { profileExportSettings, profileImportSettings, profileSaveSettings } from './profile-settings.ts';
 import {
@@ -18,6 +19,8 @@ const allTables: readonly SettingTable[] = [
   steerSettings,
   pullSettings,
   collectSettings,
+  activationsSettings,
+  tapsSettings,
   saeAddSettings,
   saeCompareSettings,
   statsSettings,

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { asTillerError } from '../../engine/core/index.ts';
+import { addActivations } from './activations.ts';
 import { addCollect } from './collect.ts';
 import type { CliContext } from './context.ts';
 import { addDoctor } from './doctor.ts';
@@ -11,6 +12,7 @@ import { addPull } from './pull.ts';
 import { addSae } from './sae.ts';
 import { addServe } from './serve.ts';
 import { addSteer } from './steer.ts';
+import { addTaps } from './taps.ts';
 
 /** The `tiller` command with all its subcommands. Throws CommanderError instead of ending the process. */
 export function createProgram(context: CliContext): Command {
@@ -29,6 +31,8 @@ export function createProgram(context: CliContext): Command {
     addServe,
     addPull,
     addSteer,
+    addActivations,
+    addTaps,
     addCollect,
     addDoctor,
     addSae,
