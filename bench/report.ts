@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { checkout } from './checkout.ts';
 import { contrastTables } from './contrast/tables.ts';
 import { encodeTables } from './encode/tables.ts';
+import { inspectionTables } from './inspection/tables.ts';
 import { interventionTables } from './interventions/tables.ts';
 import { modelsTables } from './models/tables.ts';
 import { qualityTables } from './quality/tables.ts';
@@ -19,6 +20,7 @@ const documents = [
   ['docs/models.md', modelsTables(results.models)],
   ['docs/encoding.md', encodeTables(results.encode)],
   ['docs/interventions.md', interventionTables(results.interventions)],
+  ['docs/inspection.md', inspectionTables(results.inspection)],
   ['docs/search.md', searchTables(results.search)],
   ['docs/contrast.md', contrastTables(results.contrast)],
 ] as const;

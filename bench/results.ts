@@ -7,6 +7,7 @@ import { demoResults } from './demo/results.ts';
 import { encodeResults } from './encode/results.ts';
 import { enduranceResults } from './endurance/results.ts';
 import { engineResults } from './engine/results.ts';
+import { inspectionResults } from './inspection/results.ts';
 import { interventionResults } from './interventions/results.ts';
 import { loadsResults } from './loads/results.ts';
 import { modelsResults } from './models/results.ts';
@@ -35,6 +36,7 @@ const schemas = {
   encode: encodeResults,
   contrast: contrastResults,
   interventions: interventionResults,
+  inspection: inspectionResults,
 } as const;
 export type ResultName = keyof typeof schemas;
 export type Results = { readonly [Name in ResultName]: z.infer<(typeof schemas)[Name]> };
@@ -76,6 +78,7 @@ export function readResults(): KeptResults {
     encode: read('encode', encodeResults),
     contrast: read('contrast', contrastResults),
     interventions: read('interventions', interventionResults),
+    inspection: read('inspection', inspectionResults),
   };
 }
 

@@ -19,8 +19,9 @@ import { starvationTable } from './starvation/tables.ts';
 import { checkSteering } from './steering/gates.ts';
 import { steeringTable } from './steering/tables.ts';
 
-/** Those of quality, models, encode, search, contrast and interventions are in docs/, by their own tables.ts. */
-type ReadmeResults = Omit<KeptResults, 'quality' | 'models' | 'encode' | 'search' | 'contrast' | 'interventions'>;
+/** Those of quality, models, encode, inspection, search, contrast and interventions are in docs/, by their own tables.ts. */
+type InDocuments = 'quality' | 'models' | 'encode' | 'inspection' | 'search' | 'contrast' | 'interventions';
+type ReadmeResults = Omit<KeptResults, InDocuments>;
 
 /** The README's tables by the name in their markers. */
 export function renderTables(results: ReadmeResults): ReadonlyMap<string, string> {

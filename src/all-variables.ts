@@ -7,6 +7,7 @@ import {
   targetSettings,
 } from './command-settings.ts';
 import { contrastSettings, demoSettings } from './contrast-settings.ts';
+import { activationsSettings, tapsSettings } from './inspection-settings.ts';
 import { interveneSettings, patchSettings } from './intervention-settings.ts';
 import { labellerKeyVariable, labelSettings, labelsCompareSettings, scoreSettings } from './labelling-settings.ts';
 import { logitsSettings } from './logits-settings.ts';
@@ -30,6 +31,8 @@ const allTables: readonly SettingTable[] = [
   steerSettings,
   pullSettings,
   collectSettings,
+  activationsSettings,
+  tapsSettings,
   saeAddSettings,
   saeCompareSettings,
   statsSettings,

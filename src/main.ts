@@ -19,6 +19,8 @@ process.exitCode = await runCli(process.argv.slice(2), {
     // Loaded when used: a server's worth of modules is not needed to print --help.
     runServe: async (config) => (await import('./serve.ts')).runServe(config),
     runCollect: async (config, options) => (await import('./collect-command.ts')).runCollect(config, options),
+    runActivations: async (...asked) => (await import('./inspection/inspect-command.ts')).runActivations(...asked),
+    runTaps: async (...asked) => (await import('./inspection/inspect-command.ts')).runTaps(...asked),
     runSaeLabel: async (...label) => (await import('./labelling/run-command.ts')).runSaeLabel(...label),
     runSaeScore: async (...score) => (await import('./labelling/run-command.ts')).runSaeScore(...score),
     runSteer: async (config, request) => (await import('./steer-command.ts')).runSteer(config, request),

@@ -1,16 +1,10 @@
 import { z } from 'zod';
 import { TillerError } from '../engine/index.ts';
 import type { SteeringBlock } from '../routes/services.ts';
-import { openStore, type Store } from '../sae-registry/index.ts';
-import { createApp } from './app.ts';
-import { createProgressDisplay } from './cli/progress-display.ts';
 import type { SteerReply, SteerRequest, SteerResult } from './cli/steer-result.ts';
-import { type Config, theModel } from './config.ts';
-import { storePath } from './data-directory.ts';
-import { createMetrics } from './metrics/create-metrics.ts';
-import { openModel } from './open-model.ts';
-import { AppServices, limitsOf, type ReadyModel } from './services.ts';
-import { readVersion } from './version.ts';
+import type { Config } from './config.ts';
+import { withInProcessApp } from './in-process-app.ts';
+import type { ReadyModel } from './services.ts';
 import { toWireEdit } from './wire-edit.ts';
 
 const finish_reason = z.enum(['stop', 'length', 'rule']);
@@ -31,23 +25,7 @@ const answerSchema = z.union([
 
 /** Generates the same reply twice, without and with the edits, through the very routes that a client would call. */
 export async function runSteer(config: Config, request: SteerRequest): Promise<SteerResult> {
-  theModel(config);
-  const store = await openStore(storePath(config));
-  try {
-    return await steerOver(store, config, request);
-  } finally {
-    store.close();
-  }
-}
-
-async function steerOver(store: Store, config: Config, request: SteerRequest): Promise<SteerResult> {
-  const display = createProgressDisplay(process.stderr);
-  const ready = await openModel({ ...config, maxRows: 2, warmUp: 'none' }, { ...display, store }).finally(display.stop);
-  try {
-    const metrics = createMetrics(() => [ready]).services;
-    const services = new AppServices({ version: readVersion(), limits: limitsOf(config), metrics, store });
-    services.serve(ready);
-    const app = createApp(services);
+  return withInProcessApp({ ...config, maxRows: 2 }, async (app, ready) => {
     const { path, body } = question(ready, request);
     const ask = async (steering?: unknown) => {
       const response = await app.request(path, {
@@ -66,9 +44,7 @@ async function steerOver(store: Store, config: Config, request: SteerRequest): P
     const [plain, steered] = await Promise.all([ask(), ask(wanted)]);
     if (!steered.steering) throw new TillerError('internal', 'The steered reply does not say how it was steered.');
     return { model: ready.id, unsteered: plain.reply, steered: steered.reply, steering: steered.steering };
-  } finally {
-    await ready.close();
-  }
+  });
 }
 
 /** One user message where the model has a chat template, plain text to go on from where it has none. */

@@ -1,6 +1,7 @@
 import type { acquireModel } from '../../engine/checkpoint/acquire/index.ts';
 import type { acquireEmbedder } from '../../sae-registry/embedder/embedder-files.ts';
 import type { Config } from '../config.ts';
+import type { runActivations, runTaps } from '../inspection/inspect-command.ts';
 import type { LabelSettings } from '../labelling/label-command.ts';
 import type { ScoreSettings } from '../labelling/score-command.ts';
 import type { Environment } from '../setting.ts';
@@ -25,6 +26,10 @@ export interface Actions {
   runSaeLabel(config: Config, source: string, settings: LabelSettings): Promise<string>;
   /** Scores labels of a source of the store, and returns what to print. */
   runSaeScore(config: Config, source: string, settings: ScoreSettings): Promise<string>;
+  /** Asks what features do on texts. */
+  readonly runActivations: typeof runActivations;
+  /** Writes the model's values on texts to a file. */
+  readonly runTaps: typeof runTaps;
   readonly acquireModel: typeof acquireModel;
   readonly acquireEmbedder: typeof acquireEmbedder;
 }

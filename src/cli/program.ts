@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { asTillerError } from '../../engine/core/index.ts';
+import { addActivations } from './activations.ts';
 import { addCollect } from './collect.ts';
 import type { CliContext } from './context.ts';
 import { addContrast } from './contrast.ts';
@@ -17,6 +18,7 @@ import { addPull } from './pull.ts';
 import { addSae } from './sae.ts';
 import { addServe } from './serve.ts';
 import { addSteer } from './steer.ts';
+import { addTaps } from './taps.ts';
 import { addVectors } from './vectors.ts';
 
 /** The `tiller` command with all its subcommands. Throws CommanderError instead of ending the process. */
@@ -37,6 +39,8 @@ export function createProgram(context: CliContext): Command {
     addPull,
     addSteer,
     addLogits,
+    addActivations,
+    addTaps,
     addCollect,
     addDoctor,
     addSae,

@@ -36,7 +36,7 @@ export async function cli(
     version: '1.2.3',
     actions: {
       ...{ runServe: refuse, runSteer: refuse, runCollect: refuse, acquireModel: refuse, acquireEmbedder: refuse },
-      ...{ runSaeLabel: refuse, runSaeScore: refuse },
+      ...{ runSaeLabel: refuse, runSaeScore: refuse, runActivations: refuse, runTaps: refuse },
       ...options.actions,
     },
   };
