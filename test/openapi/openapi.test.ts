@@ -55,6 +55,7 @@ describe('the OpenAPI document', () => {
       'GET /readyz',
       'GET /v1/models',
       'GET /v1/models/{model}',
+      'POST /api/v1/contrast',
       'POST /api/v1/features/lookup',
       'POST /api/v1/features/neighbors',
       'POST /api/v1/features/rerank',
