@@ -14,7 +14,7 @@ import { cacheDirectory } from '../checkout.ts';
 import { reportGates } from '../gates.ts';
 import { describeMachine } from '../machine.ts';
 import { count, decimals, readOptions, words } from '../options.ts';
-import { writeResults } from '../results.ts';
+import { readResults, writeResults } from '../results.ts';
 import { checkContrast, perplexityLimit } from './gates.ts';
 import type { ContrastResults } from './results.ts';
 
@@ -26,7 +26,7 @@ const options = readOptions('bench:contrast', 'Two behaviours told apart on held
     'ways to make a vector; the first is steered with',
   ],
   blocks: [words, '11,14,17,20', 'blocks whose stream is looked at'],
-  strengths: [decimals, '0.06,0.09,0.12', 'strengths that are tried, of both signs'],
+  strengths: [decimals, '0.06,0.075,0.09,0.105,0.12', 'strengths that are tried, of both signs'],
   'search-seeds': [count, '2', 'replies to each prompt by which the strength is chosen'],
   seeds: [count, '2', 'replies to each prompt by which it is measured'],
   'max-tokens': [count, '40', 'longest reply'],
@@ -75,8 +75,13 @@ const settings = {
 const results = await withLocalService(config, {}, async (service) => {
   let measured: ContrastResults = { machine, settings, sets: [] };
   for (const name of options.sets) {
-    measured = { ...measured, sets: [...measured.sets, await measureSet(service, name)] };
-    // a run that is cut off leaves what it has
+    const set = await measureSet(service, name);
+    // a run of some sets leaves what others found with the same settings
+    const before = readResults().contrast;
+    const isSame = before !== null && JSON.stringify(before.settings) === JSON.stringify(settings);
+    const others = isSame ? before.sets.filter((one) => one.name !== name) : [];
+    measured = { machine, settings, sets: [...others, set].toSorted((a, b) => a.name.localeCompare(b.name, 'en')) };
+    // and one that is cut off leaves what it has
     console.log(`Written to ${writeResults('contrast', measured)}`);
   }
   return measured;
