@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { TillerError } from '../engine/index.ts';
 import { openStore } from '../sae-registry/index.ts';
 import { createApp } from './app.ts';
@@ -54,13 +55,16 @@ export async function withLocalService<T>(
   }
 }
 
-/** What a problem document or OpenAI's error object says, as an error of this process. */
+const refusalSchema = z.union([
+  z.object({ detail: z.string(), param: z.string().nullish(), suggestions: z.array(z.string()).optional() }),
+  z
+    .object({ error: z.object({ message: z.string(), param: z.string().nullish() }) })
+    .transform(({ error }) => ({ detail: error.message, param: error.param, suggestions: undefined })),
+]);
+
+/** What a problem document or OpenAI's error object says, as an error of this process; a person is told the field, too. */
 function refusalOf(answer: unknown): TillerError {
-  const problem = answer as {
-    readonly detail?: string;
-    readonly suggestions?: readonly string[];
-    readonly error?: { readonly message?: string };
-  };
-  const message = problem.detail ?? problem.error?.message ?? 'The request failed.';
-  return new TillerError('invalid_request', message, { suggestions: problem.suggestions });
+  const { detail, param, suggestions } = refusalSchema.parse(answer);
+  const isSaid = param === null || param === undefined || detail.includes(param);
+  return new TillerError('invalid_request', isSaid ? detail : `${param}: ${detail}`, { suggestions });
 }

@@ -5,7 +5,7 @@ import type { ContrastResults } from './results.ts';
 const leastAuroc = 0.9;
 /** Standard deviations that steering moves the probe's score of fresh replies. */
 const leastChange = 1;
-const mostPerplexity = 1.5;
+export const perplexityLimit = 1.5;
 /** And that other unsteered replies may move it by chance. */
 const mostControlChange = 0.5;
 
@@ -16,7 +16,7 @@ export function checkContrast({ sets }: ContrastResults): Gate[] {
     atMost(
       `${name}: perplexity of those under the unsteered model, ratio`,
       fresh?.perplexityRatio ?? null,
-      mostPerplexity,
+      perplexityLimit,
     ),
     atMost(
       `${name}: change of the probe on other unsteered replies, deviations`,

@@ -13,9 +13,9 @@ import { type LocalService, withLocalService } from '../../src/local-service.ts'
 import { cacheDirectory } from '../checkout.ts';
 import { reportGates } from '../gates.ts';
 import { describeMachine } from '../machine.ts';
-import { count, readOptions, words } from '../options.ts';
-import { writeResults } from '../results.ts';
-import { checkContrast } from './gates.ts';
+import { count, decimals, readOptions, words } from '../options.ts';
+import { readResults, writeResults } from '../results.ts';
+import { checkContrast, perplexityLimit } from './gates.ts';
 import type { ContrastResults } from './results.ts';
 
 const options = readOptions('bench:contrast', 'Two behaviours told apart on held-out topics, and steered between', {
@@ -26,14 +26,16 @@ const options = readOptions('bench:contrast', 'Two behaviours told apart on held
     'ways to make a vector; the first is steered with',
   ],
   blocks: [words, '11,14,17,20', 'blocks whose stream is looked at'],
-  seeds: [count, '2', 'replies to each prompt'],
+  strengths: [decimals, '0.06,0.075,0.09,0.105,0.12', 'strengths that are tried, of both signs'],
+  'search-seeds': [count, '2', 'replies to each prompt by which the strength is chosen'],
+  seeds: [count, '2', 'replies to each prompt by which it is measured'],
   'max-tokens': [count, '40', 'longest reply'],
   threads: [count, String(availableParallelism()), 'threads of the engine'],
 });
 
 const temperature = 1;
-/** Both ways, as far as replies stay fluent. */
-const strengths = [0.06, 0.09, 0.12];
+/** Below the gate's 1.5: of what is chosen by few replies, others are a little worse. */
+const searchedPerplexity = 1.4;
 const prompts = [
   'What happened at work today?',
   'Describe the place where you live.',
@@ -61,25 +63,29 @@ const config = loadConfig(
   {},
 );
 const machine = describeMachine(null);
-const sets = await withLocalService(config, {}, async (service) => {
-  const measured: Set[] = [];
-  for (const name of options.sets) measured.push(await measureSet(service, name));
+const settings = {
+  model: defaultModelName,
+  positions: 'mean',
+  folds: 5,
+  temperature,
+  maxTokens: options['max-tokens'],
+  prompts: prompts.length,
+  seeds: options.seeds,
+};
+const results = await withLocalService(config, {}, async (service) => {
+  let measured: ContrastResults = { machine, settings, sets: [] };
+  for (const name of options.sets) {
+    const set = await measureSet(service, name);
+    // a run of some sets leaves what others found with the same settings
+    const before = readResults().contrast;
+    const isSame = before !== null && JSON.stringify(before.settings) === JSON.stringify(settings);
+    const others = isSame ? before.sets.filter((one) => one.name !== name) : [];
+    measured = { machine, settings, sets: [...others, set].toSorted((a, b) => a.name.localeCompare(b.name, 'en')) };
+    // and one that is cut off leaves what it has
+    console.log(`Written to ${writeResults('contrast', measured)}`);
+  }
   return measured;
 });
-const results: ContrastResults = {
-  machine,
-  settings: {
-    model: defaultModelName,
-    positions: 'mean',
-    folds: 5,
-    temperature,
-    maxTokens: options['max-tokens'],
-    prompts: prompts.length,
-    seeds: options.seeds,
-  },
-  sets,
-};
-console.log(`Written to ${writeResults('contrast', results)}`);
 process.exitCode = reportGates(checkContrast(results), options.check);
 
 async function measureSet(service: LocalService, name: string): Promise<Set> {
@@ -119,7 +125,12 @@ async function findDose(
   service: LocalService,
   vector: Answer['vector'],
 ): Promise<{ readonly strength: number | null; readonly search: Set['search'] }> {
-  const answer = await evaluate(service, vector, { strengths: strengths.flatMap((s) => [s, -s]), firstSeed: 1 });
+  const answer = await evaluate(service, vector, {
+    strengths: options.strengths.flatMap((strength) => [strength, -strength]),
+    firstSeed: 1,
+    seeds: options['search-seeds'],
+    perplexityRatio: searchedPerplexity,
+  });
   const search = answer.doses.map(effectOf);
   for (const dose of search) console.error(`  ${JSON.stringify(dose)}`);
   // one that is fluent beyond one that is not is chance
@@ -139,8 +150,9 @@ async function findDose(
 
 /** The chosen strength on seeds that it was not chosen by, and unsteered replies of yet other seeds. */
 async function confirm(service: LocalService, vector: Answer['vector'], strength: number): Promise<Set['fresh']> {
-  const answer = await evaluate(service, vector, { strengths: [strength], firstSeed: 101 });
-  const again = await evaluate(service, vector, { strengths: [strength], firstSeed: 201 });
+  const asked = { strengths: [strength], seeds: options.seeds, perplexityRatio: perplexityLimit };
+  const answer = await evaluate(service, vector, { ...asked, firstSeed: 101 });
+  const again = await evaluate(service, vector, { ...asked, firstSeed: 201 });
   const [control, other] = [answer.control.targets[0], again.control.targets[0]];
   const deviation = numeric(control?.deviation);
   const fresh = {
@@ -158,14 +170,20 @@ async function confirm(service: LocalService, vector: Answer['vector'], strength
 async function evaluate(
   service: LocalService,
   { hook_point, data }: Answer['vector'],
-  { strengths: asked, firstSeed }: { readonly strengths: readonly number[]; readonly firstSeed: number },
+  asked: {
+    readonly strengths: readonly number[];
+    readonly firstSeed: number;
+    readonly seeds: number;
+    readonly perplexityRatio: number;
+  },
 ): Promise<Doses> {
   const vector = { hook_point, data };
   const body = {
     steering: { edits: [{ vector, mode: 'add', unit: 'stream_norm', strength: 1 }] },
-    strengths: asked,
+    strengths: asked.strengths,
+    limits: { perplexity_ratio: asked.perplexityRatio },
     prompts,
-    seeds: Array.from({ length: options.seeds }, (_, i) => firstSeed + i),
+    seeds: Array.from({ length: asked.seeds }, (_, i) => asked.firstSeed + i),
     max_tokens: options['max-tokens'],
     temperature,
     targets: [{ probe: { vector } }],

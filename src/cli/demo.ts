@@ -42,7 +42,7 @@ export function personalityText(
   const { vector, bag_of_words: words } = contrast;
   const found = `${data}: vector at ${vector.hook_point}, held-out AUROC ${vector.held_out.auroc.toFixed(4)} (words alone ${words.auroc.toFixed(4)})`;
   const [left, right] = personas.map((persona) => ({
-    title: titleOf(persona),
+    title: persona.side,
     text: persona.reply ?? 'No strength moved the replies and left them fluent.',
   }));
   return [
@@ -53,13 +53,14 @@ export function personalityText(
     'unsteered',
     ...wrap(unsteered, columns),
     '',
-    ...(left && right ? [sideBySide(left, right, columns)] : []),
+    ...(left && right ? [sideBySide(left, right, columns), ''] : []),
+    ...personas.flatMap((persona) => wrap(doseOf(persona), columns)),
   ].join('\n');
 }
 
-function titleOf({ side, strength, change, perplexityRatio }: Persona): string {
-  if (strength === null) return side;
-  const moved = change === null ? '' : `, moved ${change.toFixed(1)} SD`;
+function doseOf({ side, strength, change, perplexityRatio }: Persona): string {
+  if (strength === null) return `${side}: no dose`;
+  const moved = change === null ? '' : `, moves test replies by ${change.toFixed(1)} standard deviations`;
   const cost = perplexityRatio === null ? '' : `, perplexity ×${perplexityRatio.toFixed(2)}`;
-  return `${side} (${strength}${moved}${cost})`;
+  return `${side}: strength ${strength}${moved}${cost}`;
 }

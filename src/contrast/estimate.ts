@@ -26,11 +26,10 @@ export interface ContrastSize {
 /** What a contrast would read, keep and compute. */
 export function estimateContrast({ tokens, samples, widths, folds, method }: ContrastSize) {
   const width = widths.reduce((sum, each) => sum + each, 0);
-  return {
-    tokens,
-    floats: samples * width,
-    multiplications: (folds + 1) * productsOf(method, samples) * samples * width,
-  };
+  // of several places the choice is held out too, for which each two folds are left out
+  const fits = 1 + folds + (widths.length > 1 ? (folds * (folds - 1)) / 2 : 0);
+  const multiplications = fits * productsOf(method, samples) * samples * width;
+  return { tokens, floats: samples * width, multiplications };
 }
 
 /** How often a fit goes over its samples. */

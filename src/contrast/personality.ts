@@ -31,7 +31,7 @@ export interface PersonalityDemo {
 }
 
 /** Strengths that are tried, in median norms of the stream. */
-const strengths = [0.1, 0.2, 0.3, 0.4];
+const strengths = [0.05, 0.08, 0.11, 0.14];
 /** Replies by which a strength is judged; not the prompt that is shown. */
 const testPrompts = [
   'What happened at work today?',
