@@ -31,9 +31,9 @@ export function activationPatching(
   context: number,
 ): (request: ActivationPatchingRequest) => Promise<ActivationPatching> {
   const turns = new OneAtATime(mostWaiting);
-  const shapes = hookPointShapes(config);
   return async (request) => {
     const { signal, ...rest } = request;
+    const shapes = hookPointShapes(config);
     refuseUnequal(rest);
     refuseTooMuch(rest, config.blocks, context, (name) => hookPointWidth(shapes, name) ?? config.dModel);
     const id = `patching-${++requests}`;
