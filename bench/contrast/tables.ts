@@ -31,7 +31,7 @@ function steeringTable({ sets, settings }: ContrastResults): string {
       ? [name, 'none was fluent', '', '', '']
       : [
           name,
-          signed(fresh.strength),
+          `${fresh.strength < 0 ? '−' : '+'}${Math.abs(fresh.strength)}`,
           `${signed(fresh.change)} ± ${fresh.standardErrorInDeviations.toFixed(2)}`,
           times(fresh.perplexityRatio),
           signed(fresh.controlChange),
