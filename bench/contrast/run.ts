@@ -151,8 +151,8 @@ async function findDose(
 /** The chosen strength on seeds that it was not chosen by, and unsteered replies of yet other seeds. */
 async function confirm(service: LocalService, vector: Answer['vector'], strength: number): Promise<Set['fresh']> {
   const asked = { strengths: [strength], seeds: options.seeds, perplexityRatio: perplexityLimit };
-  const answer = await evaluate(service, vector, { ...asked, firstSeed: 101 });
-  const again = await evaluate(service, vector, { ...asked, firstSeed: 201 });
+  const answer = await evaluate(service, vector, { ...asked, firstSeed: 1001 });
+  const again = await evaluate(service, vector, { ...asked, firstSeed: 2001 });
   const [control, other] = [answer.control.targets[0], again.control.targets[0]];
   const deviation = numeric(control?.deviation);
   const fresh = {

@@ -14,7 +14,7 @@ import {
 } from '../../sae-registry/index.ts';
 import { freezeSteering } from '../../src/profiles/freeze-steering.ts';
 import type { RunnableProfile, SavedLookup } from '../../src/profiles/saved-steerings.ts';
-import { resolveSteering } from '../../src/resolve-steering.ts';
+import { refuseRulesUnless, resolveSteering } from '../../src/resolve-steering.ts';
 
 const hookPoint = 'blocks.1.hook_resid_post';
 const card: ModelCard = {
@@ -74,6 +74,19 @@ const resolve = (rules: RuleBody[], edits: readonly EditRequest[] = [], profile:
 const nudge = (feature: string) => ({ feature, mode: 'add', strength: 1 }) as const;
 
 describe('rules that are resolved', () => {
+  it('are refused where nothing runs them', () => {
+    const steering = resolve([{ when: { feature: '3', above: 0.5 }, do: [nudge('4')] }]);
+    expect(() => refuseRulesUnless(false, steering)).toThrow(
+      expect.objectContaining({ code: 'edit_not_applicable', param: 'steering.rules' }),
+    );
+    expect(refuseRulesUnless(true, steering)).toBe(steering);
+    const plain = resolve(
+      [],
+      [{ ...nudge('4'), number: 1, unit: null, positions: 'all', skipSpecial: false, onlyIfActive: false, param: 'p' }],
+    );
+    expect(refuseRulesUnless(false, plain)).toBe(plain);
+  });
+
   it('compare in the probe’s own units, and read each thing once', () => {
     const { rules } = resolve([
       {
