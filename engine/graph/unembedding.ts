@@ -28,7 +28,7 @@ export function compileUnembedding(
   const asked = kind === 'direction' ? { ...config, finalSoftCap: null } : config;
   addUnembedding(graph, builder, asked, end, options.operators);
   return {
-    bytes: graph.serialize(`${config.family} unembedding`),
+    bytes: graph.serialize('unembedding'),
     inputs: graph.inputs,
     outputs: graph.outputs,
     weights: graph.weights,
