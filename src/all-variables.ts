@@ -21,6 +21,7 @@ import {
 import { evalSettings, saeAddSettings, saeCompareSettings, statsSettings } from './sae-settings.ts';
 import { serveSettings } from './serve-settings.ts';
 import type { SettingTable } from './setting.ts';
+import { sweepSettings } from './sweep-settings.ts';
 import { vectorsCombineSettings, vectorsEvaluateSettings, vectorsExportSettings } from './vector-settings.ts';
 
 const allTables: readonly SettingTable[] = [
@@ -49,6 +50,7 @@ const allTables: readonly SettingTable[] = [
   vectorsExportSettings,
   vectorsCombineSettings,
   vectorsEvaluateSettings,
+  sweepSettings,
   neuronpediaSettings,
   labelsImportSettings,
   labelsExportSettings,

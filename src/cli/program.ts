@@ -18,6 +18,7 @@ import { addPull } from './pull.ts';
 import { addSae } from './sae.ts';
 import { addServe } from './serve.ts';
 import { addSteer } from './steer.ts';
+import { addSweep } from './sweep.ts';
 import { addTaps } from './taps.ts';
 import { addVectors } from './vectors.ts';
 
@@ -51,6 +52,7 @@ export function createProgram(context: CliContext): Command {
     addImport,
     addExport,
     addContrast,
+    addSweep,
     addDemo,
     addIntervene,
     addPatch,
