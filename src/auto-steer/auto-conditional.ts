@@ -97,7 +97,7 @@ async function firings(
   signal: AbortSignal,
   context: AutoSteerContext,
 ): Promise<number> {
-  const { rules } = context.resolveSteering({ edits: [], rules: [rule] });
+  const { rules } = context.resolveSteering({ edits: [], rules: [rule] }, undefined, { rules: true });
   if (!rules) throw new TillerError('internal', 'a rule that came to nothing');
   const name = `auto-conditional-${randomUUID()}`;
   let fired = 0;
