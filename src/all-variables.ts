@@ -1,3 +1,4 @@
+import { autoConditionalSettings, autoSteerSettings } from './auto-steer-settings.ts';
 import {
   collectSettings,
   editSettings,
@@ -51,6 +52,8 @@ const allTables: readonly SettingTable[] = [
   vectorsCombineSettings,
   vectorsEvaluateSettings,
   sweepSettings,
+  autoSteerSettings,
+  autoConditionalSettings,
   neuronpediaSettings,
   labelsImportSettings,
   labelsExportSettings,

@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { asTillerError } from '../../engine/core/index.ts';
 import { addActivations } from './activations.ts';
+import { addAutoConditional } from './auto-conditional.ts';
+import { addAutoSteer } from './auto-steer.ts';
 import { addCollect } from './collect.ts';
 import type { CliContext } from './context.ts';
 import { addContrast } from './contrast.ts';
@@ -53,6 +55,8 @@ export function createProgram(context: CliContext): Command {
     addExport,
     addContrast,
     addSweep,
+    addAutoSteer,
+    addAutoConditional,
     addDemo,
     addIntervene,
     addPatch,

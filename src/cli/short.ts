@@ -17,3 +17,15 @@ export function shortened(text: string, width: number): string {
   }
   return `${line}…`;
 }
+
+/** JSON for people to read: the base64 of a direction in it says how long it is. */
+export function withoutNumbers(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNumbers);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => {
+      const isData = key === 'data' && typeof inner === 'string';
+      return [key, isData ? `(${Math.floor((inner.length * 3) / 16)} numbers)` : withoutNumbers(inner)];
+    }),
+  );
+}
