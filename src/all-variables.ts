@@ -23,7 +23,12 @@ import { evalSettings, saeAddSettings, saeCompareSettings, statsSettings } from 
 import { serveSettings } from './serve-settings.ts';
 import type { SettingTable } from './setting.ts';
 import { sweepSettings } from './sweep-settings.ts';
-import { vectorsCombineSettings, vectorsEvaluateSettings, vectorsExportSettings } from './vector-settings.ts';
+import {
+  vectorsCombineSettings,
+  vectorsEvaluateSettings,
+  vectorsExportSettings,
+  vectorsSimilaritySettings,
+} from './vector-settings.ts';
 
 const allTables: readonly SettingTable[] = [
   serveSettings,
@@ -51,6 +56,7 @@ const allTables: readonly SettingTable[] = [
   vectorsExportSettings,
   vectorsCombineSettings,
   vectorsEvaluateSettings,
+  vectorsSimilaritySettings,
   sweepSettings,
   autoSteerSettings,
   autoConditionalSettings,
