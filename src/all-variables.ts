@@ -10,6 +10,7 @@ import {
 import { contrastSettings, demoSettings } from './contrast-settings.ts';
 import { activationsSettings, tapsSettings } from './inspection-settings.ts';
 import { interveneSettings, patchSettings } from './intervention-settings.ts';
+import { jobSubmitSettings } from './job-settings.ts';
 import { labellerKeyVariable, labelSettings, labelsCompareSettings, scoreSettings } from './labelling-settings.ts';
 import { logitsSettings } from './logits-settings.ts';
 import { profileExportSettings, profileImportSettings, profileSaveSettings } from './profile-settings.ts';
@@ -57,6 +58,7 @@ const allTables: readonly SettingTable[] = [
   vectorsCombineSettings,
   vectorsEvaluateSettings,
   vectorsSimilaritySettings,
+  jobSubmitSettings,
   sweepSettings,
   autoSteerSettings,
   autoConditionalSettings,
