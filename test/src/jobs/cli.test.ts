@@ -79,7 +79,19 @@ describe('tiller jobs submit', () => {
     expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining('tiny') });
   });
 
+  it('says that a job failed', async () => {
+    const lines = ['a b c', 'd e f', 'g h i'].map((text) => ({ text, class: 'positive' }));
+    const failed = await submit('contrast', { parameters: {}, inputs: lines }, '--wait', '--json');
+    expect(failed).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('The job failed: The negative class has 0'),
+    });
+    expect(JSON.parse(failed.stdout)).toMatchObject({ state: 'failed', error: { code: 'invalid_request' } });
+  });
+
   it.each([
+    ['contrast', { inputs }, 1, "'inputs[0]' has no 'class'"],
+    ['sweep', { ...sweep, inputs: [...inputs, { text: 'a b', topic: 'x' }] }, 1, "'inputs[2]' has 'topic'"],
     ['sweep', '{', 2, 'is not JSON'],
     ['sweep', [], 2, 'holds no request'],
     ['sweep', { kind: 'evaluate', inputs }, 2, "kind 'evaluate', not 'sweep'"],
