@@ -1,9 +1,22 @@
 /** The port's part for work in the background. */
 
+/** What a contrast is told of a line besides its text (docs/contrast.md); nothing else takes it. */
+export interface JobInputLabels {
+  readonly class?: 'positive' | 'negative' | undefined;
+  /** The two lines of a pair have the same. */
+  readonly pair?: string | undefined;
+  /** Lines of one topic are held out together. */
+  readonly topic?: string | undefined;
+  /** For positions `answer`. */
+  readonly answer?: string | undefined;
+}
+
 /** One line of a data set. */
-export type JobInputRequest =
-  | { readonly text: string }
-  | { readonly messages: readonly { readonly role: 'system' | 'user' | 'assistant'; readonly content: string }[] };
+export type JobInputRequest = JobInputLabels &
+  (
+    | { readonly text: string }
+    | { readonly messages: readonly { readonly role: 'system' | 'user' | 'assistant'; readonly content: string }[] }
+  );
 
 export interface JobRequest {
   readonly kind: string;

@@ -1,3 +1,4 @@
+import { autoConditionalSettings, autoSteerSettings } from './auto-steer-settings.ts';
 import {
   collectSettings,
   editSettings,
@@ -9,6 +10,7 @@ import {
 import { contrastSettings, demoSettings } from './contrast-settings.ts';
 import { activationsSettings, tapsSettings } from './inspection-settings.ts';
 import { interveneSettings, patchSettings } from './intervention-settings.ts';
+import { jobSubmitSettings } from './job-settings.ts';
 import { labellerKeyVariable, labelSettings, labelsCompareSettings, scoreSettings } from './labelling-settings.ts';
 import { logitsSettings } from './logits-settings.ts';
 import { profileExportSettings, profileImportSettings, profileSaveSettings } from './profile-settings.ts';
@@ -21,7 +23,13 @@ import {
 import { evalSettings, saeAddSettings, saeCompareSettings, statsSettings } from './sae-settings.ts';
 import { serveSettings } from './serve-settings.ts';
 import type { SettingTable } from './setting.ts';
-import { vectorsCombineSettings, vectorsEvaluateSettings, vectorsExportSettings } from './vector-settings.ts';
+import { sweepSettings } from './sweep-settings.ts';
+import {
+  vectorsCombineSettings,
+  vectorsEvaluateSettings,
+  vectorsExportSettings,
+  vectorsSimilaritySettings,
+} from './vector-settings.ts';
 
 const allTables: readonly SettingTable[] = [
   serveSettings,
@@ -49,6 +57,11 @@ const allTables: readonly SettingTable[] = [
   vectorsExportSettings,
   vectorsCombineSettings,
   vectorsEvaluateSettings,
+  vectorsSimilaritySettings,
+  jobSubmitSettings,
+  sweepSettings,
+  autoSteerSettings,
+  autoConditionalSettings,
   neuronpediaSettings,
   labelsImportSettings,
   labelsExportSettings,

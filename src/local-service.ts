@@ -12,6 +12,7 @@ import { readVersion } from './version.ts';
 /** The routes over a model in this process, without a socket: what a command asks, any client could. */
 export interface LocalService {
   readonly model: ReadyModel;
+  readonly services: AppServices;
   /** POSTs JSON and gives the answer's JSON. Throws what a failed answer says. */
   post(path: string, body: unknown): Promise<unknown>;
 }
@@ -32,12 +33,13 @@ export async function withLocalService<T>(
     try {
       const metrics = createMetrics(() => [model]).services;
       const limits = { ...limitsOf(config), bodyBytes };
-      const services = new AppServices({ version: readVersion(), limits, metrics, store });
+      const services = new AppServices({ version: readVersion(), limits, metrics, store, dataDir: config.dataDir });
       services.serve(model);
       const app = createApp(services);
       const { signal } = options;
       return await work({
         model,
+        services,
         post: async (path, body) => {
           const headers = { 'content-type': 'application/json' };
           const request = { method: 'POST', headers, body: JSON.stringify(body), ...(signal ? { signal } : {}) };

@@ -1,5 +1,6 @@
 import type { Engine, LoadedModel } from '../engine/index.ts';
 import { hookPointShapes, TillerError, type Unembedding } from '../engine/index.ts';
+import type { JobView } from '../routes/jobs-port.ts';
 import type { ListedModel, ModelCapacity, ModelCard, ModelService, ModelUse, Services } from '../routes/services.ts';
 import { type FeatureSearch, formatSavedName, type Registry, type Store } from '../sae-registry/index.ts';
 import { autoSteerService } from './auto-steer/auto-steer.ts';
@@ -141,6 +142,12 @@ export class AppServices implements Services {
   /** Begins to work on what is queued. */
   startJobs(): void {
     this.#runner?.start();
+  }
+
+  /** Does a job that is queued, and no other (`JobRunner.finish`). */
+  async finishJob(id: string, signal: AbortSignal): Promise<JobView> {
+    await this.#runner?.finish(id, signal);
+    return this.jobs.get(id);
   }
 
   /** Gives the job in hand back to the queue. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { names, steerSettings } from './command-settings.ts';
 import { profileSaveSettings } from './profile-settings.ts';
-import { switchValue } from './serve-settings.ts';
+import { switchValue, wholeNumber } from './serve-settings.ts';
 import { setting, textSetting } from './setting.ts';
 
 /** What subcommands of `tiller vectors` that print something can be told. */
@@ -47,6 +47,18 @@ export const vectorsCombineSettings = {
     switchValue,
     false,
   ),
+} as const;
+
+/** What `tiller vectors similarity` can be told. */
+export const vectorsSimilaritySettings = {
+  nearest: setting(
+    '--nearest <n>',
+    'TILLER_VECTORS_NEAREST',
+    'so many features with the largest cosine with each, of either sign',
+    wholeNumber(0, 100),
+    0,
+  ),
+  json: steerSettings.json,
 } as const;
 
 const numbers = z

@@ -24,7 +24,7 @@ const requestSchema = z
   })
   .openapi('AutoConditionalRequest');
 
-const answerSchema = z
+export const autoConditionalAnswerSchema = z
   .object({
     model: z.string(),
     verdict: z.string(),
@@ -54,7 +54,7 @@ const route = createRoute({
   responses: {
     200: {
       description: 'The rule, and how often it holds.',
-      content: { 'application/json': { schema: answerSchema } },
+      content: { 'application/json': { schema: autoConditionalAnswerSchema } },
     },
     ...errorResponses([...generationErrors, 'cancelled']),
   },
@@ -83,7 +83,7 @@ export function registerAutoConditional(app: Router, services: Services): void {
   );
 }
 
-function toAnswer(found: AutoConditional, model: string): z.infer<typeof answerSchema> {
+function toAnswer(found: AutoConditional, model: string): z.infer<typeof autoConditionalAnswerSchema> {
   const { rule, contrast, measured, works, verdict } = found;
   const { positive, negative, hits, falseAlarms } = measured;
   return {

@@ -67,7 +67,7 @@ const requestSchema = z
 
 export const aurocSchema = z.object({ auroc: z.number(), low: z.number(), high: z.number() });
 
-const answerSchema = z
+export const autoSteerAnswerSchema = z
   .object({
     model: z.string(),
     specification: z.string(),
@@ -122,7 +122,7 @@ const route = createRoute({
   responses: {
     200: {
       description: 'What was tried, what each did and cost, and what to steer by.',
-      content: { 'application/json': { schema: answerSchema } },
+      content: { 'application/json': { schema: autoSteerAnswerSchema } },
     },
     ...errorResponses([...generationErrors, 'source_invalid', 'cancelled']),
   },
@@ -161,7 +161,7 @@ function toAnswer(
   model: string,
   specification: string,
   includeTexts: boolean,
-): z.infer<typeof answerSchema> {
+): z.infer<typeof autoSteerAnswerSchema> {
   const { targets, chosen, prompted, contrast, pairs, verdict } = found;
   return {
     ...{ model, specification, verdict },

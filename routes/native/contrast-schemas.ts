@@ -6,7 +6,7 @@ import { readingInputSchema } from './reading-input-schemas.ts';
 import { descriptionSchema, modelSchema, nameSchema, toVector, vectorSchema } from './saved-schemas.ts';
 
 /** Items of one class. */
-const mostItems = 4096;
+export const mostItems = 4096;
 
 const answerField = z.string().min(1).optional().openapi({
   description:

@@ -5,11 +5,8 @@ import { bodyHook, jsonBody } from '../http/json-body.ts';
 import type { Router } from '../http/router.ts';
 import { modelsOf } from '../http/use-model.ts';
 import type { Services } from '../services.ts';
-import { type NamedItem, toContrastItems } from './contrast-items.ts';
+import { mostContrastTokens, type NamedItem, toContrastItems } from './contrast-items.ts';
 import { contrastRequestSchema, contrastResponseSchema, toContrastBody } from './contrast-schemas.ts';
-
-/** Tokens of both classes together; reading a thousand takes about a second on two cores. */
-const mostTokens = 131_072;
 
 const route = createRoute({
   method: 'post',
@@ -38,7 +35,7 @@ export function registerContrast(app: Router, services: Services): void {
       const { signal } = c.req.raw;
       const { method, positions, features, save_as: saveAs, include_vector: includeVector } = body;
       const classes = namedItems(body);
-      const options = { positions, mostTokens, signal };
+      const options = { positions, mostTokens: mostContrastTokens, signal };
       const items = await toContrastItems(model, [...classes.positive, ...classes.negative], options);
       const contrast = await model.contrast({
         positive: items.slice(0, classes.positive.length),

@@ -8,12 +8,23 @@ import { messageSchema } from './reading-prompt.ts';
 
 const states = ['queued', 'running', 'done', 'failed', 'cancelled'] as const;
 
+/** What a contrast is told of an item besides its text. */
+const labels = {
+  class: z.enum(['positive', 'negative']).optional(),
+  pair: z.string().min(1).max(200).optional(),
+  topic: z.string().min(1).max(200).optional(),
+  answer: z.string().min(1).optional(),
+};
+
 const requestSchema = z
   .strictObject({
     kind: z
       .string()
       .min(1)
-      .openapi({ description: '`activations`, `evaluate` or `statistics`.', example: 'activations' }),
+      .openapi({
+        description: '`activations`, `contrast`, `evaluate`, `statistics` or `sweep`.',
+        example: 'activations',
+      }),
     model: z.string().min(1).nullish().openapi({ description: 'Default: the first model.' }),
     parameters: z
       .record(z.string(), z.unknown())
@@ -22,13 +33,16 @@ const requestSchema = z
     inputs: z
       .array(
         z.union([
-          z.strictObject({ text: z.string().min(1) }),
-          z.strictObject({ messages: z.array(messageSchema).min(1) }),
+          z.strictObject({ text: z.string().min(1), ...labels }),
+          z.strictObject({ messages: z.array(messageSchema).min(1), ...labels }),
         ]),
       )
       .min(1)
       .nullish()
-      .openapi({ description: 'The data set. Exactly one of `inputs` and `file`.' }),
+      .openapi({
+        description:
+          'The data set. Exactly one of `inputs` and `file`. `class`, `pair`, `topic` and `answer` are for jobs of kind `contrast` alone.',
+      }),
     file: z.string().min(1).nullish().openapi({
       description: 'A file of JSON lines, `{"text"}` or `{"messages"}`, in the data directory\'s folder `datasets`.',
     }),

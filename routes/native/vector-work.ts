@@ -113,7 +113,7 @@ const similaritySchema = z
   })
   .openapi('VectorSimilarityRequest');
 
-const similarityAnswer = z
+export const similarityAnswerSchema = z
   .object({
     model: z.string(),
     hook_points: z.array(
@@ -142,7 +142,7 @@ const similarityRoute = createRoute({
   tags: ['Vectors'],
   request: { body: { required: true, content: json(similaritySchema) } },
   responses: {
-    200: { description: 'For each hook point that any of them has.', content: json(similarityAnswer) },
+    200: { description: 'For each hook point that any of them has.', content: json(similarityAnswerSchema) },
     ...errorResponses([...lookupErrors, 'queue_full', 'cancelled']),
   },
 });

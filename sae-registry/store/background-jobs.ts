@@ -65,9 +65,9 @@ export function readBackgroundJob({ db }: Pick<Store, 'db'>, id: string): Backgr
 
 /**
  * The job that `holder`, a service of this process, is to run next: the oldest that waits, or that was run by a process that has
- * ended. Of several that ask at once one gets it. Null: there is none.
+ * ended; with `only` that one and no other. Of several that ask at once one gets it. Null: there is none.
  */
-export function claimBackgroundJob(store: Store, holder: string): BackgroundJob | null {
+export function claimBackgroundJob(store: Store, holder: string, only: string | null = null): BackgroundJob | null {
   return writeStore(store, (db) => {
     const rows = db
       .select()
@@ -75,7 +75,9 @@ export function claimBackgroundJob(store: Store, holder: string): BackgroundJob 
       .where(inArray(backgroundJobs.state, ['queued', 'running']))
       .orderBy(asc(backgroundJobs.addedAt), asc(backgroundJobs.id))
       .all();
-    const row = rows.find((one) => one.state === 'queued' || isAbandoned(one, holder));
+    const row = rows.find(
+      (one) => (only === null || one.id === only) && (one.state === 'queued' || isAbandoned(one, holder)),
+    );
     if (!row) return null;
     const now = Date.now();
     const claim = { state: 'running' as const, holder, process: process.pid, host: hostname(), changedAt: now };

@@ -4,13 +4,15 @@ import { loadConfig, loadSettings } from '../config.ts';
 import { profileSettings } from '../profile-settings.ts';
 import { serveSettings } from '../serve-settings.ts';
 import type { CliContext } from './context.ts';
+import { time, withTimes } from './job-times.ts';
+import { addJobsSubmit } from './jobs-submit.ts';
 import { addSettings, pick, usage } from './options.ts';
 import { textTable } from './text-table.ts';
 
 /** `tiller jobs`: what the service does in the background on this machine. */
 export function addJobs(program: Command, context: CliContext): void {
-  const group = program.command('jobs').description('Work in the background: list, inspect, cancel.');
-  for (const add of [addList, addShow, addCancel]) add(group, context);
+  const group = program.command('jobs').description('Work in the background: submit, list, inspect, cancel.');
+  for (const add of [addJobsSubmit, addList, addShow, addCancel]) add(group, context);
 }
 
 function addList(group: Command, context: CliContext): void {
@@ -68,11 +70,6 @@ function progressOf({ done, total }: BackgroundJob): string {
   return total === null ? String(done) : `${done} of ${total}`;
 }
 
-function time(at: number | null): string | null {
-  return at === null ? null : new Date(at).toISOString();
-}
-
-function forPrograms({ addedAt, startedAt, endedAt, cancel, ...job }: BackgroundJob) {
-  const cancelling = cancel && job.state === 'running';
-  return { ...job, cancelling, created: time(addedAt), started: time(startedAt), ended: time(endedAt) };
+function forPrograms({ cancel, ...job }: BackgroundJob) {
+  return { ...withTimes(job), cancelling: cancel && job.state === 'running' };
 }

@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { asTillerError } from '../../engine/core/index.ts';
 import { addActivations } from './activations.ts';
+import { addAutoConditional } from './auto-conditional.ts';
+import { addAutoSteer } from './auto-steer.ts';
 import { addCollect } from './collect.ts';
 import type { CliContext } from './context.ts';
 import { addContrast } from './contrast.ts';
@@ -18,6 +20,7 @@ import { addPull } from './pull.ts';
 import { addSae } from './sae.ts';
 import { addServe } from './serve.ts';
 import { addSteer } from './steer.ts';
+import { addSweep } from './sweep.ts';
 import { addTaps } from './taps.ts';
 import { addVectors } from './vectors.ts';
 
@@ -51,6 +54,9 @@ export function createProgram(context: CliContext): Command {
     addImport,
     addExport,
     addContrast,
+    addSweep,
+    addAutoSteer,
+    addAutoConditional,
     addDemo,
     addIntervene,
     addPatch,

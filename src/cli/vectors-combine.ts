@@ -47,6 +47,6 @@ function toTerm(text: string) {
 }
 
 /** Names of vectors have no slash, ids of features do. */
-function toReference(name: string) {
+export function toReference(name: string) {
   return name.includes('/') ? { feature: name } : { vector: name };
 }

@@ -4,6 +4,7 @@ import { addVectorsCombine } from './vectors-combine.ts';
 import { addVectorsEvaluate } from './vectors-evaluate.ts';
 import { addVectorsDelete, addVectorsExport, addVectorsImport } from './vectors-files.ts';
 import { addVectorsList, addVectorsShow } from './vectors-list.ts';
+import { addVectorsSimilarity } from './vectors-similarity.ts';
 
 const subcommands = [
   addVectorsList,
@@ -11,12 +12,15 @@ const subcommands = [
   addVectorsImport,
   addVectorsExport,
   addVectorsCombine,
+  addVectorsSimilarity,
   addVectorsEvaluate,
   addVectorsDelete,
 ];
 
 /** `tiller vectors`: saved directions on this machine. */
 export function addVectors(program: Command, context: CliContext): void {
-  const group = program.command('vectors').description('Saved vectors: list, exchange, combine, evaluate, delete.');
+  const group = program
+    .command('vectors')
+    .description('Saved vectors: list, exchange, combine, compare, evaluate, delete.');
   for (const add of subcommands) add(group, context);
 }

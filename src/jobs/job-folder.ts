@@ -7,10 +7,17 @@ import { TillerError } from '../../engine/core/index.ts';
 import { eachJsonLine } from '../../sae-registry/index.ts';
 import type { JobInput } from './job-kind.ts';
 
+const labels = {
+  class: z.enum(['positive', 'negative']).optional(),
+  pair: z.string().min(1).max(200).optional(),
+  topic: z.string().min(1).max(200).optional(),
+  answer: z.string().min(1).optional(),
+};
 const inputSchema: z.ZodType<JobInput> = z.union([
-  z.strictObject({ text: z.string().min(1) }),
+  z.strictObject({ text: z.string().min(1), ...labels }),
   z.strictObject({
     messages: z.array(z.strictObject({ role: z.enum(['system', 'user', 'assistant']), content: z.string() })).min(1),
+    ...labels,
   }),
 ]);
 
@@ -32,13 +39,17 @@ export class JobFolder {
     this.tensors = join(this.path, 'results.safetensors');
   }
 
-  /** Keeps a data set, so that the job goes on with it whatever becomes of where it was. Says how many lines it has. */
-  async keep(data: readonly JobInput[] | { readonly file: string }): Promise<number> {
+  /** Keeps a data set, so that the job goes on with it whatever becomes of where it was. `check` refuses lines. Says how many it has. */
+  async keep(
+    data: readonly JobInput[] | { readonly file: string },
+    check: (input: JobInput, param: string) => void = () => {},
+  ): Promise<number> {
     mkdirSync(this.path, { recursive: true });
     if ('file' in data) await copyFile(data.file, this.inputs);
     else await writeFile(this.inputs, data.map((input) => `${JSON.stringify(input)}\n`).join(''));
     let count = 0;
-    for await (const _ of this.lines()) {
+    for await (const { key, input } of this.lines()) {
+      check(input, `inputs[${key}]`);
       if (++count > mostInputs) {
         throw new TillerError('invalid_request', `A data set has ${mostInputs} lines at most; this one has more.`, {
           param: 'file',

@@ -1,4 +1,6 @@
 import type { z } from 'zod';
+import { TillerError } from '../../engine/core/index.ts';
+import type { JobInputRequest } from '../../routes/jobs-port.ts';
 import type { ModelService } from '../../routes/services.ts';
 import type { ReadyModel } from '../services.ts';
 
@@ -9,9 +11,7 @@ export interface JobModel {
 }
 
 /** One line of a job's data set. */
-export type JobInput =
-  | { readonly text: string }
-  | { readonly messages: readonly { readonly role: 'system' | 'user' | 'assistant'; readonly content: string }[] };
+export type JobInput = JobInputRequest;
 
 /** What a job has to work with. */
 export interface JobRun {
@@ -55,6 +55,8 @@ export interface JobKind<Parameters = unknown> {
   readonly name: string;
   readonly summary: string;
   readonly parameters: z.ZodType<Parameters>;
+  /** Refuses a line of the data set, before it is queued. Left out: one that says what only a contrast heeds is refused. */
+  checkInput?(input: JobInput, param: string): void;
   /** Refuses what cannot work, before it is queued: sources that are not there, an answer that would be too large. */
   check(parameters: Parameters, model: JobModel, inputs: number): void;
   open(parameters: Parameters, run: JobRun): JobWork;
@@ -67,4 +69,12 @@ export function jobKind<Parameters>(kind: JobKind<Parameters>): JobKind {
     check: (parameters, model, inputs) => kind.check(kind.parameters.parse(parameters), model, inputs),
     open: (parameters, run) => kind.open(kind.parameters.parse(parameters), run),
   };
+}
+
+/** Refuses a line that says what only a contrast heeds. */
+export function refuseLabels(kind: string, { class: of, pair, topic, answer }: JobInput, param: string): void {
+  const [name] = Object.entries({ class: of, pair, topic, answer }).find(([, value]) => value !== undefined) ?? [];
+  if (name === undefined) return;
+  const message = `'${param}' has '${name}', which jobs of kind '${kind}' do not heed: it is for 'contrast'. Leave it out.`;
+  throw new TillerError('invalid_request', message, { param: `${param}.${name}` });
 }

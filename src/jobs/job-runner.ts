@@ -7,6 +7,7 @@ import {
   endBackgroundJob,
   jobHeartbeat,
   noteBackgroundJob,
+  readBackgroundJob,
   type Store,
 } from '../../sae-registry/index.ts';
 import { JobFolder } from './job-folder.ts';
@@ -69,6 +70,28 @@ export class JobRunner {
   /** Ends the job at once where this runner has it. */
   cancel(id: string): void {
     if (this.#current?.id === id) this.#current.cancel.abort(new TillerError('cancelled', 'The job was cancelled.'));
+  }
+
+  /**
+   * Does this job and no other, or waits until whoever has it is done: whichever comes first. Where `signal` aborts the job goes back to
+   * the queue. Returns it as it has ended, or as it was left.
+   */
+  async finish(id: string, signal: AbortSignal): Promise<BackgroundJob> {
+    const { store, pollMilliseconds = 2_000 } = this.#options;
+    const stop = () => void this.stop();
+    signal.addEventListener('abort', stop);
+    if (signal.aborted) stop();
+    try {
+      for (;;) {
+        const job = this.#stop.signal.aborted ? null : claimBackgroundJob(store, this.#holder, id);
+        if (job) await this.#work(job);
+        const now = readBackgroundJob(store, id);
+        if (this.#stop.signal.aborted || (now.state !== 'queued' && now.state !== 'running')) return now;
+        await this.#wait(pollMilliseconds);
+      }
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
   }
 
   /** Gives the job in hand back to the queue and takes no other. */

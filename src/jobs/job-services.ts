@@ -15,7 +15,7 @@ import {
   type Store,
 } from '../../sae-registry/index.ts';
 import { JobFolder } from './job-folder.ts';
-import type { JobKind, JobModel } from './job-kind.ts';
+import { type JobKind, type JobModel, refuseLabels } from './job-kind.ts';
 import type { JobRunner } from './job-runner.ts';
 
 export interface JobServiceOptions {
@@ -48,7 +48,10 @@ export function createJobService(options: JobServiceOptions): JobService {
       const id = randomUUID();
       const files = new JobFolder(jobs, id);
       try {
-        const total = await files.keep(dataOf(request, datasets));
+        const total = await files.keep(dataOf(request, datasets), (input, param) => {
+          if (kind.checkInput) kind.checkInput(input, param);
+          else refuseLabels(kind.name, input, param);
+        });
         kind.check(parameters, model, total);
         const job = { id, kind: kind.name, model: model.ready.id, parameters, total };
         const added = addBackgroundJob(store, job);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { generationPrompts } from '../../../routes/native/generation-prompts.ts';
 import { sweepRowSchema, sweepSchema, toSteerings, toSweepRow } from '../../../routes/native/sweep-schemas.ts';
 import { toSampling, toTargets } from '../../../routes/native/text-request.ts';
-import { defaultFluencyLimits, doseResponse, type ScoredText } from '../../../sae-registry/index.ts';
+import { type SummedRow, sumUpSweep } from '../../evaluation/sweep-summary.ts';
 import { type JobInput, type JobWork, jobKind } from '../job-kind.ts';
 
 /** Those of `POST /api/v1/sweeps`; the lines of the data set are its prompts. */
@@ -10,7 +10,6 @@ const parametersSchema = sweepSchema.omit({ model: true, prompts: true });
 type Parameters = z.infer<typeof parametersSchema>;
 
 const lineSchema = z.object({ rows: z.array(sweepRowSchema.omit({ steering: true })).optional() });
-type Row = NonNullable<z.infer<typeof lineSchema>['rows']>[number];
 
 /** Edits that a steering of a sweep may have; the service's own limit holds when they are resolved. */
 const mostEdits = 64;
@@ -44,9 +43,9 @@ export const sweepJob = jobKind({
         }
       })(),
       async finish({ lines }) {
-        const rows: Row[] = [];
+        const rows: SummedRow[] = [];
         for await (const line of lines()) rows.push(...(lineSchema.parse(line).rows ?? []));
-        return summaryOf(
+        return sumUpSweep(
           rows,
           toTargets(parameters.targets).map(({ name }) => name),
         );
@@ -83,45 +82,4 @@ function requestOf(
 
 function promptOf(input: JobInput) {
   return 'text' in input ? { text: input.text } : { messages: [...input.messages] };
-}
-
-/** What each steering's doses did, where there is a control to compare with. */
-function summaryOf(rows: readonly Row[], targets: readonly string[]) {
-  const control = rows.filter(({ name }) => name === null).map(scored);
-  const names = [...new Set(rows.flatMap(({ name }) => name ?? []))];
-  const steerings = names.map((name) => {
-    const own = rows.filter((row) => row.name === name);
-    const strengths = [...new Set(own.flatMap(({ strength }) => strength ?? []))];
-    const doses = strengths.map((strength) => ({
-      strength,
-      texts: own.filter((row) => row.strength === strength).map(scored),
-    }));
-    if (control.length === 0) return { name, texts: own.length };
-    const found = doseResponse(control, doses, defaultFluencyLimits);
-    return {
-      name,
-      texts: own.length,
-      strongest_fluent: found.strongestFluent,
-      best: found.best,
-      doses: found.doses.map(({ strength, perplexityRatio, fluent, effects }) => ({
-        ...{ strength, perplexity_ratio: perplexityRatio, fluent },
-        changes: effects.map(({ change }, k) => ({ target: targets[k], change })),
-      })),
-    };
-  });
-  return { texts: rows.length, steerings };
-}
-
-function scored(row: Row): ScoredText {
-  return {
-    tokens: row.tokens,
-    logprob: row.perplexity === null ? 0 : -row.tokens * Math.log(row.perplexity),
-    repetition: {
-      distinctTrigrams: row.distinct_trigrams,
-      longestRepeat: row.longest_repeat,
-      repeatedShare: row.repeated_share,
-    },
-    relativeDose: row.relative_dose,
-    scores: row.scores,
-  };
 }

@@ -115,6 +115,49 @@ describe('jobs give way', () => {
   });
 });
 
+describe('a job that is waited for', () => {
+  it('is done alone, whatever else waits', async () => {
+    const { store, create } = await setUp();
+    const { runner, jobs } = create();
+    const before = await jobs.submit(request, signal);
+    const { id } = await jobs.submit(request, signal);
+    expect(await runner.finish(id, signal)).toMatchObject({ id, state: 'done', done: 3, summary: { sum: 6 } });
+    expect(readBackgroundJob(store, before.id)).toMatchObject({ state: 'queued', done: 0 });
+  });
+
+  it('goes back to the queue when whoever waits is interrupted', async () => {
+    const stop = new AbortController();
+    const { store, create } = await setUp({
+      onItem: (text) => {
+        if (text === 'bc') stop.abort();
+      },
+    });
+    const { runner, jobs } = create();
+    const { id } = await jobs.submit(request, signal);
+    expect(await runner.finish(id, stop.signal)).toMatchObject({ state: 'queued', done: 2 });
+    // and goes on from there
+    expect(await create().runner.finish(id, signal)).toMatchObject({ state: 'done', done: 3 });
+    expect(readBackgroundJob(store, id).summary).toEqual({ sum: 6 });
+  });
+
+  it('is left to the service that has it', async () => {
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { store, create } = await setUp({ onItem: () => held });
+    const service = create();
+    service.runner.start();
+    const { id } = await service.jobs.submit(request, signal);
+    await until(store, id, 'running');
+    const stop = new AbortController();
+    const { runner } = create();
+    const waiting = runner.finish(id, stop.signal);
+    release();
+    expect(await waiting).toMatchObject({ state: 'done', done: 3 });
+  });
+});
+
 describe('a job', () => {
   it('does each item once, in order, and says what it came to', async () => {
     const { store, create } = await setUp();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addVector, openStore, readVectorFile } from '../../../sae-registry/index.ts';
-import { tinyDirection, tinyModel } from '../../harness/tiny-service.ts';
+import { tinyDirection, tinyModel, writeTinySource } from '../../harness/tiny-service.ts';
 import { cli } from '../cli-harness.ts';
 
 let folder: string;
@@ -66,6 +66,35 @@ describe('tiller vectors', () => {
     expect(await overModel('combine', '--name', 'none')).toMatchObject({ code: 2 });
     const nothing = await overModel('combine', '--name', 'none', '--term', 'a', '--orthogonal-to', 'a');
     expect(nothing).toMatchObject({ code: 1, stderr: expect.stringContaining('Nothing is left') });
+  });
+
+  it('compares, hook point by hook point', async () => {
+    const about = { model: tinyModel, name: 'c', description: '', method: 'uploaded', origin: 'test' } as const;
+    const store = await openStore(join(folder, 'data', 'tiller.db'));
+    const negated = tinyDirection(1).map((value) => -2 * value);
+    const directions = [
+      { hookPoint: 'blocks.0.hook_resid_post', values: tinyDirection(2) },
+      { hookPoint: post, values: negated },
+    ];
+    addVector(store, { ...about, directions });
+    store.close();
+    const source = ['--source', writeTinySource(folder, 2)];
+    const { code, stdout } = await overModel('similarity', 'a', 'c:1', 'tiny/1', '--nearest', '2', ...source);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^blocks\.0\.hook_resid_post +length +c:1\nc:1 +\S+ +1\.0000$/m);
+    expect(stdout).toMatch(/^blocks\.1\.hook_resid_post +length +a:1 +c:1.*\na:1 +\S+ +1\.0000 +-1\.0000/m);
+    expect(stdout.match(/^nearest to c:1 +cosine +label\n\S+\/tiny\/\d+ +-?0\.\d{4}\n\S+\/tiny\/\d+ /gm)).toHaveLength(
+      2,
+    );
+    const { hook_points } = JSON.parse((await overModel('similarity', 'a', 'c', '--json')).stdout) as {
+      readonly hook_points: readonly { readonly vectors: readonly object[] }[];
+    };
+    expect(hook_points.map(({ vectors }) => vectors.length).sort()).toEqual([1, 2]);
+    expect(hook_points[0]?.vectors[0]).not.toHaveProperty('nearest');
+    expect(await overModel('similarity', 'a', 'nobody')).toMatchObject({
+      ...{ code: 1, stderr: expect.stringContaining('nobody') },
+    });
+    expect(await overModel('similarity')).toMatchObject({ code: 2 });
   });
 
   it('deletes', async () => {
