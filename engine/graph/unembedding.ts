@@ -1,4 +1,4 @@
-import type { ModelConfig, UnembeddingKind } from '../core/index.ts';
+import type { ModelConfig, OperatorSet, UnembeddingKind } from '../core/index.ts';
 import type { CompiledGraph } from './compile.ts';
 import { LinearBuilder, type LinearOptions } from './linear.ts';
 import { addUnembedding } from './logits.ts';
@@ -23,7 +23,7 @@ export function compileUnembedding(
   const weights = normWeights(graph, kind === 'direction' ? 'rms' : config.norm, 'model.norm', config.dModel);
   const end =
     kind === 'stream'
-      ? addFinalNorm(graph, config, vectors, weights)
+      ? addFinalNorm(graph, config, vectors, weights, options.operators)
       : addGain(graph, kind === 'direction' && config.norm === 'layer' ? centred(graph, vectors) : vectors, weights);
   const asked = kind === 'direction' ? { ...config, finalSoftCap: null } : config;
   addUnembedding(graph, builder, asked, end, options.operators);
@@ -37,10 +37,24 @@ export function compileUnembedding(
   };
 }
 
-/** As the decoder's last norm, which sums the last sublayer's output meanwhile: here that is nothing. */
-function addFinalNorm(graph: OnnxGraph, config: ModelConfig, value: string, weights: NormWeights): string {
-  const pending = graph.node('unembedding/nothing', 'Mul', [value, graph.scalar(0)]);
+/** By the operator of the decoder's last norm (stream.ts), which sums the last sublayer's output meanwhile: here that is nothing. */
+function addFinalNorm(
+  graph: OnnxGraph,
+  config: ModelConfig,
+  value: string,
+  weights: NormWeights,
+  operators: OperatorSet,
+): string {
   const name = 'unembedding/norm';
+  if (operators === 'tiller' && weights.bias === null) {
+    graph.node(name, 'ResidualNorm', [value, '', '', weights.weight], {
+      attributes: { epsilon: { float: config.normEpsilon } },
+      domain: 'tiller',
+      outputs: ['', name],
+    });
+    return name;
+  }
+  const pending = graph.node('unembedding/nothing', 'Mul', [value, graph.scalar(0)]);
   addSkipNorm(graph, config, { name, value, pending, sum: 'unembedding/sum' }, weights);
   return name;
 }
