@@ -1,4 +1,5 @@
 /** npm run bench:inspection. What is measured and how: bench/README.md. */
+import { setMaxListeners } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
@@ -155,6 +156,8 @@ async function post(path: string, body: object, accept: string): Promise<number>
 async function beside(text: readonly number[]): Promise<Pick<Figures, 'without' | 'during'>> {
   const cut = new AbortController();
   const arrivals: number[][] = Array.from({ length: streams }, () => []);
+  // each of the streams listens to it
+  setMaxListeners(0, cut.signal);
   const ends = Promise.allSettled(arrivals.map((times) => follow(text, times, cut.signal)));
   const generated = () => Math.min(...arrivals.map((times) => times.length));
   try {

@@ -49,10 +49,10 @@ export class BenchStore {
     return ids;
   }
 
-  /** Stores embeddings, in the order of the labels. */
+  /** Stores embeddings, in the order of the labels, in place of those that the embedder may have made of some meanwhile. */
   embed(labels: readonly number[], embedder: string, values: (at: number) => Int8Array): void {
     const insert = this.store.connection.prepare(
-      'insert into label_embeddings (label, embedder, embedding) values (?, ?, ?)',
+      'insert or replace into label_embeddings (label, embedder, embedding) values (?, ?, ?)',
     );
     const many = 10_000;
     const addFrom = this.store.connection.transaction((from: number) => {
