@@ -18,13 +18,10 @@ const labels = {
 
 const requestSchema = z
   .strictObject({
-    kind: z
-      .string()
-      .min(1)
-      .openapi({
-        description: '`activations`, `contrast`, `evaluate`, `statistics` or `sweep`.',
-        example: 'activations',
-      }),
+    kind: z.string().min(1).openapi({
+      description: '`activations`, `contrast`, `evaluate`, `statistics` or `sweep`.',
+      example: 'activations',
+    }),
     model: z.string().min(1).nullish().openapi({ description: 'Default: the first model.' }),
     parameters: z
       .record(z.string(), z.unknown())
