@@ -3,7 +3,7 @@ import { TillerError } from '../engine/index.ts';
 import type { SteeringBlock } from '../routes/services.ts';
 import type { SteerReply, SteerRequest, SteerResult } from './cli/steer-result.ts';
 import type { Config } from './config.ts';
-import { withInProcessApp } from './in-process-app.ts';
+import { withShownService } from './local-service.ts';
 import type { ReadyModel } from './services.ts';
 import { toWireEdit } from './wire-edit.ts';
 
@@ -25,7 +25,7 @@ const answerSchema = z.union([
 
 /** Generates the same reply twice, without and with the edits, through the very routes that a client would call. */
 export async function runSteer(config: Config, request: SteerRequest): Promise<SteerResult> {
-  return withInProcessApp({ ...config, maxRows: 2 }, async (app, ready) => {
+  return withShownService({ ...config, maxRows: 2 }, async ({ app, model: ready }) => {
     const { path, body } = question(ready, request);
     const ask = async (steering?: unknown) => {
       const response = await app.request(path, {

@@ -7,12 +7,11 @@ import {
   createDictionary,
   findSource,
   findVector,
-  openStore,
   type Store,
   statisticsOf,
 } from '../../sae-registry/index.ts';
 import type { Config } from '../config.ts';
-import { storePath } from '../data-directory.ts';
+import { withStore } from '../with-store.ts';
 import { readKnownDictionary } from './known-dictionary.ts';
 
 export interface ControlVectorRequest {
@@ -32,8 +31,7 @@ export interface ControlVectorRequest {
  * `statistics_missing`, `edit_not_applicable` for places that a control vector does not reach.
  */
 export async function exportControlVector(config: Config, request: ControlVectorRequest): Promise<string> {
-  const store = await openStore(storePath(config));
-  try {
+  return withStore(config, async (store) => {
     const directions: AddedDirection[] = [];
     const models = new Set<string>();
     for (const text of request.features) {
@@ -60,9 +58,7 @@ export async function exportControlVector(config: Config, request: ControlVector
     const path = resolve(request.out);
     await writeFile(path, controlVectorFile(directions, request.modelHint ?? model));
     return path;
-  } finally {
-    store.close();
-  }
+  });
 }
 
 function parseTarget(text: string, param: string): { readonly name: string; readonly strength: number } {

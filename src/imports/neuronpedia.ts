@@ -2,11 +2,10 @@ import {
   importNeuronpedia,
   type NeuronpediaImport,
   type NeuronpediaImportOptions,
-  openStore,
   requireSource,
 } from '../../sae-registry/index.ts';
 import type { Config } from '../config.ts';
-import { storePath } from '../data-directory.ts';
+import { withStore } from '../with-store.ts';
 
 /** Reads a Neuronpedia export into the store. Throws `source_not_found`, `invalid_request`, `source_invalid`. */
 export async function importNeuronpediaExport(
@@ -14,10 +13,7 @@ export async function importNeuronpediaExport(
   source: string,
   options: NeuronpediaImportOptions,
 ): Promise<NeuronpediaImport> {
-  const store = await openStore(storePath(config));
-  try {
+  return withStore(config, async (store) => {
     return await importNeuronpedia(store, requireSource(store, source, 'source'), options);
-  } finally {
-    store.close();
-  }
+  });
 }

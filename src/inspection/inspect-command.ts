@@ -2,10 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import { TillerError } from '../../engine/index.ts';
 import type { activationsResponseSchema } from '../../routes/native/activation-schemas.ts';
-import type { App } from '../app.ts';
 import type { Config } from '../config.ts';
-import { withInProcessApp } from '../in-process-app.ts';
 import type { activationsSettings, tapsSettings } from '../inspection-settings.ts';
+import { type LocalService, withShownService } from '../local-service.ts';
 import type { SettingValues } from '../setting.ts';
 
 export type ActivationsAnswerBody = z.infer<typeof activationsResponseSchema>;
@@ -36,9 +35,9 @@ export async function runActivations(
     rank_by: rankBy,
     include_sinks: includeSinks,
   };
-  return withInProcessApp(config, async (app) => {
-    if (out !== null) return { file: out, bytes: await save(app, '/api/v1/activations', body, out) };
-    return { answer: (await (await ask(app, '/api/v1/activations', body)).json()) as ActivationsAnswerBody };
+  return withShownService(fewRows(config), async (service) => {
+    if (out !== null) return { file: out, bytes: await save(service, '/api/v1/activations', body, out) };
+    return { answer: (await (await service.request('/api/v1/activations', body)).json()) as ActivationsAnswerBody };
   });
 }
 
@@ -50,24 +49,19 @@ export async function runTaps(
 ): Promise<{ readonly file: string; readonly bytes: number }> {
   const file = out ?? 'taps.safetensors';
   const body = { inputs: texts.map((text) => ({ text })), hook_points: hookPoint, positions, dtype };
-  return withInProcessApp(config, async (app) => ({ file, bytes: await save(app, '/api/v1/taps', body, file) }));
+  return withShownService(fewRows(config), async (service) => {
+    return { file, bytes: await save(service, '/api/v1/taps', body, file) };
+  });
 }
 
-async function save(app: App, path: string, body: object, file: string): Promise<number> {
-  const response = await ask(app, path, body, { Accept: 'application/vnd.safetensors' });
+/** A command reads a few texts: memory for many rows would be reserved for nothing. */
+function fewRows(config: Config): Config {
+  return { ...config, maxRows: config.maxRows ?? 2 };
+}
+
+async function save(service: LocalService, path: string, body: object, file: string): Promise<number> {
+  const response = await service.request(path, body, { Accept: 'application/vnd.safetensors' });
   const bytes = new Uint8Array(await response.arrayBuffer());
   await writeFile(file, bytes);
   return bytes.byteLength;
-}
-
-/** Throws what the route refuses with. */
-async function ask(app: App, path: string, body: object, headers: Record<string, string> = {}): Promise<Response> {
-  const response = await app.request(path, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
-    body: JSON.stringify(body),
-  });
-  if (response.status === 200) return response;
-  const { detail, suggestions } = (await response.json()) as { detail: string; suggestions?: string[] };
-  throw new TillerError('invalid_request', detail, { suggestions });
 }

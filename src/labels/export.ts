@@ -4,10 +4,10 @@ import { rename, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { exportLabels, openStore, requireSource } from '../../sae-registry/index.ts';
+import { exportLabels, requireSource } from '../../sae-registry/index.ts';
 import type { Output } from '../cli/context.ts';
 import type { Config } from '../config.ts';
-import { storePath } from '../data-directory.ts';
+import { withStore } from '../with-store.ts';
 
 /** Writes a source's labels as a label file, whole or not at all; without a file, on `stdout`. Throws `source_not_found`. */
 export async function exportLabelFile(
@@ -15,8 +15,7 @@ export async function exportLabelFile(
   { source: id, out }: { readonly source: string; readonly out: string | null },
   stdout: Output,
 ): Promise<void> {
-  const store = await openStore(storePath(config));
-  try {
+  return withStore(config, async (store) => {
     const lines = exportLabels(store, requireSource(store, id, 'source'));
     if (out === null) {
       for (const text of lines) if (stdout.write(text) === false && isStream(stdout)) await once(stdout, 'drain');
@@ -29,9 +28,7 @@ export async function exportLabelFile(
     } finally {
       await rm(`${path}.new`, { force: true });
     }
-  } finally {
-    store.close();
-  }
+  });
 }
 
 function isStream(output: Output): output is Output & NodeJS.EventEmitter {

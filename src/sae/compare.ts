@@ -7,17 +7,16 @@ import {
   compareActivations,
   compareDictionaries,
   loadDictionary,
-  openStore,
   readSourceCard,
   type Source,
   sourcePath,
 } from '../../sae-registry/index.ts';
 import { type Config, theModel } from '../config.ts';
-import { storePath } from '../data-directory.ts';
 import { type OpenModelOptions, openModel } from '../open-model.ts';
 import { readSources } from '../read-sources.ts';
 import { textSequences } from '../reading-texts.ts';
 import type { CompareSettings } from '../sae-settings.ts';
+import { withStore } from '../with-store.ts';
 import { listKnownSources } from './list.ts';
 import { upTo } from './up-to.ts';
 
@@ -64,8 +63,7 @@ async function byActivation(
   theModel(config);
   const path = texts ?? join(bundledFolder(), 'calibration.jsonl');
   if (path !== '-') await stat(path);
-  const store = await openStore(storePath(config));
-  try {
+  return withStore(config, async (store) => {
     const source = [...new Set([a, b])];
     const opened = { ...config, source, maxRows: 2, warmUp: 'none' } as const;
     const ready = await openModel(opened, { onProgress, onNotice, signal, store });
@@ -82,7 +80,5 @@ async function byActivation(
     } finally {
       await ready.close();
     }
-  } finally {
-    store.close();
-  }
+  });
 }

@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { DictionaryHealth } from '../../routes/services.ts';
-import { bundledFolder, openStore } from '../../sae-registry/index.ts';
+import { bundledFolder } from '../../sae-registry/index.ts';
 import { type Config, theModel } from '../config.ts';
-import { storePath } from '../data-directory.ts';
 import { type OpenModelOptions, openModel } from '../open-model.ts';
 import { textSequences } from '../reading-texts.ts';
 import type { EvalSettings } from '../sae-settings.ts';
+import { withStore } from '../with-store.ts';
 import { evaluateSource } from './evaluate.ts';
 import { upTo } from './up-to.ts';
 
@@ -20,8 +20,7 @@ export async function runSaeEval(
   theModel(config);
   const path = texts ?? join(bundledFolder(), 'calibration.jsonl');
   const total = path === '-' ? null : (await stat(path)).size;
-  const store = await openStore(storePath(config));
-  try {
+  return withStore(config, async (store) => {
     const ready = await openModel({ ...config, maxRows: 2, warmUp: 'none' }, { onProgress, onNotice, signal, store });
     try {
       const [source] = ready.registry.sourcesNamed([name], 'source');
@@ -37,7 +36,5 @@ export async function runSaeEval(
     } finally {
       await ready.close();
     }
-  } finally {
-    store.close();
-  }
+  });
 }

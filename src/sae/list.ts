@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { bundledFolder, bundledSources, listSources, openStore, rememberedSources } from '../../sae-registry/index.ts';
+import { bundledFolder, bundledSources, listSources, rememberedSources } from '../../sae-registry/index.ts';
 import type { Config } from '../config.ts';
-import { storePath } from '../data-directory.ts';
+import { withStore } from '../with-store.ts';
 
 export interface ListedSource {
   readonly id: string;
@@ -18,8 +18,7 @@ export interface ListedSource {
 
 /** Every dictionary that Tiller knows of on this machine; opens none. */
 export async function listKnownSources(config: Config): Promise<readonly ListedSource[]> {
-  const store = await openStore(storePath(config));
-  try {
+  return withStore(config, async (store) => {
     const kept = new Map(listSources(store).map((source) => [`${source.model}/${source.name}`, source]));
     const added = new Map(rememberedSources(store).map((source) => [`${source.model}/${source.name}`, source]));
     const bundled = bundledSources();
@@ -38,7 +37,5 @@ export async function listKnownSources(config: Config): Promise<readonly ListedS
         origin: here?.origin ?? null,
       };
     });
-  } finally {
-    store.close();
-  }
+  });
 }

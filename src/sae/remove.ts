@@ -1,21 +1,14 @@
 import { nearest, TillerError } from '../../engine/core/index.ts';
-import {
-  bundledSources,
-  forgetAddedSource,
-  openStore,
-  profilesWithSource,
-  rememberedSources,
-} from '../../sae-registry/index.ts';
+import { bundledSources, forgetAddedSource, profilesWithSource, rememberedSources } from '../../sae-registry/index.ts';
 import type { Config } from '../config.ts';
-import { storePath } from '../data-directory.ts';
+import { withStore } from '../with-store.ts';
 
 /**
  * From the next start on an added dictionary is loaded no more; its files, labels and statistics stay. Throws `source_not_found`, and
  * `in_use` where saved steerings were made with it.
  */
 export async function removeAddedSource(config: Config, id: string): Promise<void> {
-  const store = await openStore(storePath(config));
-  try {
+  return withStore(config, async (store) => {
     const known = rememberedSources(store).map(({ model, name }) => ({ model, name, id: `${model}/${name}` }));
     const source = known.find((candidate) => candidate.id === id);
     if (!source)
@@ -29,9 +22,7 @@ export async function removeAddedSource(config: Config, id: string): Promise<voi
       throw new TillerError('in_use', message, { param: 'source' });
     }
     forgetAddedSource(store, source.model, source.name);
-  } finally {
-    store.close();
-  }
+  });
 }
 
 function notAdded(id: string, ids: readonly string[]): TillerError {

@@ -1,13 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type ProgressListener, readActivations } from '../../engine/index.ts';
-import { bundledFolder, openStore, runStatisticsJob, type StatisticsOutcome } from '../../sae-registry/index.ts';
+import { bundledFolder, runStatisticsJob, type StatisticsOutcome } from '../../sae-registry/index.ts';
 import { type Config, theModel } from '../config.ts';
-import { storePath } from '../data-directory.ts';
 import { type OpenModelOptions, openModel } from '../open-model.ts';
 import { textSequences } from '../reading-texts.ts';
 import type { StatsSettings } from '../sae-settings.ts';
 import type { ReadyModel } from '../services.ts';
+import { withStore } from '../with-store.ts';
 import { answeredSequences } from './answered-sequences.ts';
 
 /** Most activations of a token that are read: those of a token that counts are far fewer. */
@@ -25,17 +25,14 @@ export async function runSaeStats(
   { onProgress, onNotice, signal }: OpenModelOptions & { readonly signal?: AbortSignal } = {},
 ): Promise<StatsRun> {
   theModel(config);
-  const store = await openStore(storePath(config));
-  try {
+  return withStore(config, async (store) => {
     const ready = await openModel({ ...config, maxRows: 2, warmUp: 'none' }, { onProgress, onNotice, signal, store });
     try {
       return await collect(ready, name, settings, { onProgress, signal });
     } finally {
       await ready.close();
     }
-  } finally {
-    store.close();
-  }
+  });
 }
 
 async function collect(

@@ -1,18 +1,18 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { nearest, safetensorsHead, TillerError } from '../../engine/core/index.ts';
+import { safetensorsHead } from '../../engine/core/index.ts';
 import {
   controlVectorFile,
   deleteVector,
   findVector,
   listVectors,
-  openStore,
   type SavedVector,
   type Store,
   type VectorSummary,
 } from '../../sae-registry/index.ts';
 import type { Config } from '../config.ts';
-import { storePath } from '../data-directory.ts';
+import { locateSaved } from '../locate-saved.ts';
+import { withStore } from '../with-store.ts';
 
 /** What commands do with saved vectors without any model: `[model@]name[:version]` names one, of whatever model. */
 
@@ -68,32 +68,6 @@ function safetensors({ model, name, version, method, directions }: SavedVector):
 }
 
 /** Whose vector it is; `name` keeps its version. */
-function locate(store: Store, reference: string): { readonly model: string; readonly name: string } {
-  const at = reference.lastIndexOf('@');
-  const name = reference.slice(at + 1);
-  if (at >= 0) return { model: reference.slice(0, at), name };
-  const all = listVectors(store, null);
-  const models = [...new Set(all.flatMap((one) => (one.name === name.split(':')[0] ? [one.model] : [])))];
-  const [model, ...others] = models;
-  if (model !== undefined && others.length === 0) return { model, name };
-  const choices = models.map((one) => `${one}@${name}`);
-  if (model !== undefined) {
-    const message = `Several models have a vector '${name}': say which, as ${choices.join(' or ')}.`;
-    throw new TillerError('invalid_request', message, { param: 'name', suggestions: choices });
-  }
-  const names = [...new Set(all.map((one) => one.name))];
-  const known = names.length === 0 ? 'none is saved' : 'tiller vectors list shows those that are';
-  throw new TillerError('vector_not_found', `There is no vector '${name}': ${known}.`, {
-    param: 'name',
-    suggestions: nearest(name, names),
-  });
-}
-
-async function withStore<T>(config: Config, work: (store: Store) => T): Promise<T> {
-  const store = await openStore(storePath(config));
-  try {
-    return work(store);
-  } finally {
-    store.close();
-  }
+function locate(store: Store, reference: string) {
+  return locateSaved('vector', reference, () => listVectors(store, null));
 }
