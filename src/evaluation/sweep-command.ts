@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { TillerError } from '../../engine/index.ts';
 import { sweepAnswerSchema } from '../../routes/native/sweep-schemas.ts';
 import type { Config } from '../config.ts';
 import { withLocalService } from '../local-service.ts';
 import type { OpenModelOptions } from '../open-model.ts';
+import { readJsonFile } from '../read-json-file.ts';
 import type { SettingValues } from '../setting.ts';
 import type { sweepSettings } from '../sweep-settings.ts';
 
@@ -52,14 +52,7 @@ const steeringsSchema = z.array(z.looseObject({ name: z.string(), edits: z.array
 
 function readSteerings(path: string | null): z.infer<typeof steeringsSchema> {
   if (path === null) return [];
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (cause) {
-    const why = cause instanceof SyntaxError ? `is not JSON: ${cause.message}` : 'cannot be read';
-    throw new TillerError('invalid_request', `The file ${path} ${why}.`, { param: 'steerings', cause });
-  }
-  const parsed = steeringsSchema.safeParse(json);
+  const parsed = steeringsSchema.safeParse(readJsonFile(path, 'steerings'));
   if (parsed.success) return parsed.data;
   const message = `${path} holds no steerings: a list of {"name", "edits"} is wanted, as in POST /api/v1/sweeps.`;
   throw new TillerError('invalid_request', message, { param: 'steerings' });

@@ -71,6 +71,19 @@ export function jobKind<Parameters>(kind: JobKind<Parameters>): JobKind {
   };
 }
 
+/** An item for each line of the data set, which the model works on. */
+export function itemOfEachInput(
+  run: JobRun,
+  work: (model: JobModel, input: JobInput) => Promise<Readonly<Record<string, unknown>>>,
+): Pick<JobWork, 'total' | 'items'> {
+  async function* items(): AsyncGenerator<JobItem> {
+    for await (const { key, input } of run.inputs()) {
+      yield { key, run: () => run.use((model) => work(model, input)) };
+    }
+  }
+  return { total: run.inputCount, items: items() };
+}
+
 /** Refuses a line that says what only a contrast heeds. */
 export function refuseLabels(kind: string, { class: of, pair, topic, answer }: JobInput, param: string): void {
   const [name] = Object.entries({ class: of, pair, topic, answer }).find(([, value]) => value !== undefined) ?? [];

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { TillerError } from '../../engine/index.ts';
 import type { JobView } from '../../routes/jobs-port.ts';
 import type { Config } from '../config.ts';
 import { withLocalService } from '../local-service.ts';
 import type { OpenModelOptions } from '../open-model.ts';
+import { readJsonFile } from '../read-json-file.ts';
 import { JobFolder } from './job-folder.ts';
 import { jobFolders } from './job-services.ts';
 
@@ -23,17 +23,10 @@ export interface SubmittedJob {
 
 /** A request's file as the body of `POST /api/v1/jobs`. Throws `invalid_request` where it is none, or says another kind or a model. */
 export function readJobRequest(path: string, kind: string): object {
-  const refuse = (message: string, cause?: unknown): never => {
-    throw new TillerError('invalid_request', message, { param: 'request', cause });
+  const refuse = (message: string): never => {
+    throw new TillerError('invalid_request', message, { param: 'request' });
   };
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (cause) {
-    const why = cause instanceof SyntaxError ? `is not JSON: ${cause.message}` : 'cannot be read';
-    return refuse(`The file ${path} ${why}.`, cause);
-  }
-  const parsed = requestSchema.safeParse(json);
+  const parsed = requestSchema.safeParse(readJsonFile(path, 'request'));
   if (!parsed.success) return refuse(`${path} holds no request: an object with 'inputs' or 'file' is wanted.`);
   const { kind: said = kind, model, ...body } = parsed.data;
   if (said !== kind) return refuse(`${path} is a request for a job of kind '${said}', not '${kind}'.`);

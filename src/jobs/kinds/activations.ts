@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { TillerError } from '../../../engine/core/index.ts';
 import { writeSafetensors } from '../../../sae-registry/index.ts';
 import { encodeInput } from '../encode-input.ts';
-import { type JobWork, jobKind } from '../job-kind.ts';
+import { itemOfEachInput, type JobWork, jobKind } from '../job-kind.ts';
 
 const parametersSchema = z.strictObject({
   sources: z.array(z.string().min(1)).min(1).max(16).nullish(),
@@ -36,29 +36,18 @@ export const activationsJob = jobKind({
   },
   open({ sources = null, by, limit }, run): JobWork {
     return {
-      total: run.inputCount,
-      items: (async function* () {
-        for await (const { key, input } of run.inputs()) {
-          yield {
-            key,
-            run: () =>
-              run.use(async ({ service }) => {
-                const { signal } = run;
-                const tokenIds = await encodeInput(service, input, signal);
-                const found = await service.searchByActivation({ tokenIds, sources, by, limit, signal });
-                return {
-                  tokens: tokenIds.length,
-                  sources: found.sources.map(({ id, features }) => ({
-                    source: id,
-                    features: features.map(({ index, max, mean, count, position }) => ({
-                      ...{ index, max, mean, count, position },
-                    })),
-                  })),
-                };
-              }),
-          };
-        }
-      })(),
+      ...itemOfEachInput(run, async ({ service }, input) => {
+        const { signal } = run;
+        const tokenIds = await encodeInput(service, input, signal);
+        const found = await service.searchByActivation({ tokenIds, sources, by, limit, signal });
+        return {
+          tokens: tokenIds.length,
+          sources: found.sources.map(({ id, features }) => ({
+            source: id,
+            features: features.map(({ index, max, mean, count, position }) => ({ index, max, mean, count, position })),
+          })),
+        };
+      }),
       async finish({ lines, tensorsPath }) {
         const rows = new Map<string, { offsets: number[]; indices: number[]; max: number[] }>();
         let texts = 0;

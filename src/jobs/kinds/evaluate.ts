@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { encodeInput } from '../encode-input.ts';
-import { type JobWork, jobKind } from '../job-kind.ts';
+import { itemOfEachInput, type JobWork, jobKind } from '../job-kind.ts';
 
 const parametersSchema = z.strictObject({ source: z.string().min(1) });
 
@@ -22,26 +22,17 @@ export const evaluateJob = jobKind({
   },
   open({ source }, run): JobWork {
     return {
-      total: run.inputCount,
-      items: (async function* () {
-        for await (const { key, input } of run.inputs()) {
-          yield {
-            key,
-            run: () =>
-              run.use(async ({ service }) => {
-                const { signal } = run;
-                const tokenIds = await encodeInput(service, input, signal);
-                const health = await service.evaluateSource({ source, sequences: [tokenIds], signal });
-                return {
-                  tokens: health.tokens,
-                  explained_variance: health.explainedVariance,
-                  l0: health.l0,
-                  loss: health.loss,
-                };
-              }),
-          };
-        }
-      })(),
+      ...itemOfEachInput(run, async ({ service }, input) => {
+        const { signal } = run;
+        const tokenIds = await encodeInput(service, input, signal);
+        const health = await service.evaluateSource({ source, sequences: [tokenIds], signal });
+        return {
+          tokens: health.tokens,
+          explained_variance: health.explainedVariance,
+          l0: health.l0,
+          loss: health.loss,
+        };
+      }),
       async finish({ lines }) {
         const sums = { tokens: 0, texts: 0, variance: 0, l0: 0, plain: 0, spliced: 0, zeroed: 0 };
         for await (const line of lines()) {

@@ -3,7 +3,7 @@ import { generationPrompts } from '../../../routes/native/generation-prompts.ts'
 import { sweepRowSchema, sweepSchema, toSteerings, toSweepRow } from '../../../routes/native/sweep-schemas.ts';
 import { toSampling, toTargets } from '../../../routes/native/text-request.ts';
 import { type SummedRow, sumUpSweep } from '../../evaluation/sweep-summary.ts';
-import { type JobInput, type JobWork, jobKind } from '../job-kind.ts';
+import { itemOfEachInput, type JobInput, type JobWork, jobKind } from '../job-kind.ts';
 
 /** Those of `POST /api/v1/sweeps`; the lines of the data set are its prompts. */
 const parametersSchema = sweepSchema.omit({ model: true, prompts: true });
@@ -25,23 +25,14 @@ export const sweepJob = jobKind({
   },
   open(parameters, run): JobWork {
     return {
-      total: run.inputCount,
-      items: (async function* () {
-        for await (const { key, input } of run.inputs()) {
-          yield {
-            key,
-            run: () =>
-              run.use(async ({ service }) => {
-                const prompts = await generationPrompts(service, [promptOf(input)], run.signal);
-                const rows: object[] = [];
-                for await (const row of service.evaluation.sweep(requestOf(parameters, prompts, run.signal)).rows) {
-                  rows.push(toSweepRow(row));
-                }
-                return { rows };
-              }),
-          };
+      ...itemOfEachInput(run, async ({ service }, input) => {
+        const prompts = await generationPrompts(service, [promptOf(input)], run.signal);
+        const rows: object[] = [];
+        for await (const row of service.evaluation.sweep(requestOf(parameters, prompts, run.signal)).rows) {
+          rows.push(toSweepRow(row));
         }
-      })(),
+        return { rows };
+      }),
       async finish({ lines }) {
         const rows: SummedRow[] = [];
         for await (const line of lines()) rows.push(...(lineSchema.parse(line).rows ?? []));

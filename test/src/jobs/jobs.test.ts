@@ -14,7 +14,7 @@ import {
   type Store,
 } from '../../../sae-registry/index.ts';
 import { JobFolder } from '../../../src/jobs/job-folder.ts';
-import { type JobModel, jobKind } from '../../../src/jobs/job-kind.ts';
+import { itemOfEachInput, type JobModel, jobKind } from '../../../src/jobs/job-kind.ts';
 import { JobRunner } from '../../../src/jobs/job-runner.ts';
 import { createJobService } from '../../../src/jobs/job-services.ts';
 import { mayRun, type Traffic } from '../../../src/jobs/yield-policy.ts';
@@ -42,20 +42,11 @@ async function setUp({ onItem, traffic = () => ({ running: 0, waiting: 0, rows: 
       if (times > 9) throw new TillerError('invalid_request', 'too many', { param: 'parameters.times' });
     },
     open: ({ times }, run) => ({
-      total: run.inputCount,
-      items: (async function* () {
-        for await (const { key, input } of run.inputs()) {
-          yield {
-            key,
-            run: () =>
-              run.use(async () => {
-                const text = 'text' in input ? input.text : '';
-                await onItem?.(text, run.signal);
-                return { length: text.length * times };
-              }),
-          };
-        }
-      })(),
+      ...itemOfEachInput(run, async (_, input) => {
+        const text = 'text' in input ? input.text : '';
+        await onItem?.(text, run.signal);
+        return { length: text.length * times };
+      }),
       async finish({ lines }) {
         let sum = 0;
         for await (const { length } of lines()) sum += typeof length === 'number' ? length : 0;
