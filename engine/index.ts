@@ -2,7 +2,7 @@
 export * from './core/index.ts';
 export { createEngine, type EngineOptions } from './engine.ts';
 export { greedyRequest } from './greedy-request.ts';
-export { inParallel } from './in-parallel.ts';
+export { inParallelPatiently } from './in-parallel-patiently.ts';
 export { defaultUnembeddingBytes, keepUnembedding } from './kept-unembedding.ts';
 export { type LoadedModel, type LoadModelOptions, loadModel } from './load-model.ts';
 export { type ModelNeeds, modelNeeds, possiblePrecisions } from './model-needs.ts';

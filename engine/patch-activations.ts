@@ -5,7 +5,7 @@ import { KeptRun } from './core/kept-run.ts';
 import { logitsAfter, type PositionLogits } from './core/prompt-logits.ts';
 import type { Branch, GenerateRequest } from './core/request.ts';
 import { greedyRequest } from './greedy-request.ts';
-import { inParallel } from './in-parallel.ts';
+import { inParallelPatiently } from './in-parallel-patiently.ts';
 import { entryOfBlock, planStarts, tappedPlaces } from './patch-starts.ts';
 
 /** Which activations of one prompt are put into a run of another. */
@@ -81,19 +81,24 @@ export async function patchActivations(engine: Engine, options: PatchingOptions)
       group.hookPoints.flatMap((hookPoint) => longAndShort(positions).map((column) => ({ group, hookPoint, column }))),
     );
     let done = 0;
-    await inParallel(runs, options.together ?? defaultTogether, left, async ({ group, hookPoint, column }, at) => {
-      const { block, hookPoints: open } = group;
-      const position = positions[column] as number;
-      const stream = block === 0 ? null : tapped(base.taps, entryOfBlock(block));
-      const branch: Branch = { run: kept, position, entry: stream && { block, stream }, open };
-      const mask = new Uint8Array(corrupted.length);
-      mask[position] = 1;
-      const replacements = [{ hookPoint, values: tapped(source.taps, hookPoint), mask }];
-      const request = { branch, replacements, promptLogits: logitsAfter(corrupted.length, tokens), signal, deadline };
-      const { logits } = await readRun(engine, greedyRequest(`${id}-${at}`, corrupted, 0, request));
-      patched.set(logits.values, ((row.get(hookPoint) as number) * positions.length + column) * tokens.length);
-      options.onRun?.(++done, runs.length);
-    });
+    await inParallelPatiently(
+      runs,
+      options.together ?? defaultTogether,
+      left,
+      async ({ group, hookPoint, column }, at) => {
+        const { block, hookPoints: open } = group;
+        const position = positions[column] as number;
+        const stream = block === 0 ? null : tapped(base.taps, entryOfBlock(block));
+        const branch: Branch = { run: kept, position, entry: stream && { block, stream }, open };
+        const mask = new Uint8Array(corrupted.length);
+        mask[position] = 1;
+        const replacements = [{ hookPoint, values: tapped(source.taps, hookPoint), mask }];
+        const request = { branch, replacements, promptLogits: logitsAfter(corrupted.length, tokens), signal, deadline };
+        const { logits } = await readRun(engine, greedyRequest(`${id}-${at}`, corrupted, 0, request));
+        patched.set(logits.values, ((row.get(hookPoint) as number) * positions.length + column) * tokens.length);
+        options.onRun?.(++done, runs.length);
+      },
+    );
     return { clean: source.logits.values, corrupted: base.logits.values, patched, runs: runs.length };
   } finally {
     left.abort();

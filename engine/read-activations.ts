@@ -2,6 +2,7 @@ import type { Edit } from './core/edit.ts';
 import { concatenateActivations, type Encoding, type SparseActivations } from './core/encoder.ts';
 import type { Engine } from './core/engine.ts';
 import { TillerError } from './core/errors.ts';
+import { inOrder } from './core/in-order.ts';
 import type { GenerateRequest } from './core/request.ts';
 import { greedyRequest } from './greedy-request.ts';
 
@@ -30,32 +31,15 @@ export interface SequenceReading {
  * hook point that is read. Results come in the order of the sequences, each as soon as it and those before it are there. Throws what
  * `Engine.submit` throws; leaving the iteration cancels what is still with the engine.
  */
-export async function* readActivations(
+export function readActivations(
   engine: Engine,
   sequences: Iterable<Int32Array> | AsyncIterable<Int32Array>,
   options: ReadingOptions,
 ): AsyncGenerator<SequenceReading> {
-  const { together = 2, signal = null } = options;
-  const left = new AbortController();
-  const stop = signal === null ? left.signal : AbortSignal.any([signal, left.signal]);
-  const underway: Promise<SequenceReading>[] = [];
-  let count = 0;
-  const next = async () => {
-    const reading = await (underway.shift() as Promise<SequenceReading>);
-    return reading;
-  };
-  try {
-    for await (const tokenIds of sequences) {
-      const reading = readOne(engine, tokenIds, { ...options, id: `${options.id}-${count++}`, signal: stop });
-      // whoever waits for an earlier one that fails must not leave this one's failure unheard
-      reading.catch(() => undefined);
-      underway.push(reading);
-      if (underway.length >= Math.max(1, together)) yield await next();
-    }
-    while (underway.length > 0) yield await next();
-  } finally {
-    left.abort();
-  }
+  const { id, together = 2, signal = null } = options;
+  return inOrder(sequences, { together, signal }, (tokenIds, stop, index) =>
+    readOne(engine, tokenIds, { ...options, id: `${id}-${index}`, signal: stop }),
+  );
 }
 
 async function readOne(engine: Engine, tokenIds: Int32Array, options: ReadingOptions): Promise<SequenceReading> {

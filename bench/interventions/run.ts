@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { acquireModel, defaultModelName } from '../../engine/checkpoint/acquire/index.ts';
-import { type Engine, greedyRequest, inParallel, logitsAfter, patchActivations } from '../../engine/index.ts';
+import { type Engine, greedyRequest, inParallelPatiently, logitsAfter, patchActivations } from '../../engine/index.ts';
 import { cacheDirectory } from '../checkout.ts';
 import { reportGates } from '../gates.ts';
 import { describeMachine } from '../machine.ts';
@@ -80,7 +80,7 @@ async function prefills(
   { corrupted, tokens, together, runs }: { corrupted: Int32Array; tokens: Int32Array; together: number; runs: number },
 ): Promise<void> {
   const items = Array.from({ length: runs }, (_, at) => at);
-  await inParallel(items, together, new AbortController(), async (at) => {
+  await inParallelPatiently(items, together, new AbortController(), async (at) => {
     const promptLogits = logitsAfter(corrupted.length, tokens);
     let told = false;
     for await (const event of engine.submit(greedyRequest(`whole-${at}`, corrupted, 0, { promptLogits }))) {

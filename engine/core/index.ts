@@ -10,6 +10,8 @@ export * from './half.ts';
 export * from './hook-point.ts';
 export * from './hook-point-names.ts';
 export * from './hook-point-shapes.ts';
+export * from './in-order.ts';
+export * from './in-parallel.ts';
 export * from './kept-run.ts';
 export * from './model-config.ts';
 export * from './nearest.ts';

@@ -1,10 +1,9 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { TillerError } from '../../engine/core/index.ts';
+import { inOrder, TillerError } from '../../engine/core/index.ts';
 import { acceptedType, jsonType, safetensorsType } from '../http/accept.ts';
 import { type ClientPresence, watchClient, whilePresent } from '../http/cancel.ts';
 import { errorResponses, readingErrors, steeringErrors } from '../http/error-responses.ts';
-import { inOrder } from '../http/in-order.ts';
 import { bodyHook, jsonBody } from '../http/json-body.ts';
 import { jsonPiecesResponse } from '../http/json-pieces.ts';
 import type { AppEnv, Router } from '../http/router.ts';
@@ -110,7 +109,9 @@ async function answer(
   }
   const runs: InspectedRun[] = [];
   try {
-    const read = inOrder(reading.requests, reading.together, (_, index) => wholeRun(reading, inspection, index));
+    const read = inOrder(reading.requests, { together: reading.together, signal: null }, (_, _left, index) =>
+      wholeRun(reading, inspection, index),
+    );
     for await (const run of read) runs.push(run);
   } catch (error) {
     presence.complete();

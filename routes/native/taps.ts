@@ -1,8 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { inOrder } from '../../engine/core/index.ts';
 import { acceptedType, safetensorsType } from '../http/accept.ts';
 import { watchClient, whilePresent } from '../http/cancel.ts';
 import { errorResponses, readingErrors, steeringErrors } from '../http/error-responses.ts';
-import { inOrder } from '../http/in-order.ts';
 import { bodyHook, jsonBody } from '../http/json-body.ts';
 import type { Router, Warning } from '../http/router.ts';
 import { type AnswerTensor, safetensorsResponse } from '../http/safetensors.ts';
@@ -47,7 +47,7 @@ export function registerTaps(app: Router, services: Services): void {
       const wishes = { positions: body.positions, half: body.dtype === 'f16' };
       const runs: TappedRun[] = [];
       try {
-        const each = inOrder(reading.requests, reading.together, (_, index) =>
+        const each = inOrder(reading.requests, { together: reading.together, signal: null }, (_, _left, index) =>
           tapRun(reading, hookPoints, index, { ...wishes, chosen: chosen[index] ?? null }),
         );
         for await (const run of each) runs.push(run);

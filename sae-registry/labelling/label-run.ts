@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
+import { inParallel } from '../../engine/core/index.ts';
 import { Failures } from './failures.ts';
-import { inParallel } from './in-parallel.ts';
 import { type LabelPlan, type LabelTask, planLabels } from './label-plan.ts';
 import { labelPrompt } from './label-prompt.ts';
 import type { Labeller } from './labeller.ts';

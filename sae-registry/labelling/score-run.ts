@@ -1,7 +1,7 @@
+import { inParallel } from '../../engine/core/index.ts';
 import { detectionTrials } from './detection-trials.ts';
 import { Failures } from './failures.ts';
 import { fuzzingTrials } from './fuzzing-trials.ts';
-import { inParallel } from './in-parallel.ts';
 import { judgementPrompt } from './judgement-prompt.ts';
 import type { Labeller } from './labeller.ts';
 import { beginJob, endJob, failJob } from './labelling-job.ts';

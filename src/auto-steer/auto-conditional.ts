@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { greedyRequest, TillerError } from '../../engine/index.ts';
+import { greedyRequest, inOrder, TillerError } from '../../engine/index.ts';
 import type {
   AutoConditional,
   AutoConditionalRequest,
@@ -10,7 +10,6 @@ import type {
 } from '../../routes/services.ts';
 import { formatSavedName } from '../../sae-registry/index.ts';
 import { togetherOf } from '../evaluation/context.ts';
-import { inOrder } from '../evaluation/in-order.ts';
 import { submitPatiently } from '../evaluation/submit-patiently.ts';
 import { toWireEdit } from '../wire-edit.ts';
 import { type AutoSteerContext, chatTokens } from './chat-tokens.ts';

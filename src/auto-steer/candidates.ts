@@ -1,8 +1,8 @@
+import { inOrder } from '../../engine/index.ts';
 import type { AutoSteerCandidate, AutoSteerRequest, Contrast, EditRequest } from '../../routes/services.ts';
 import { formatSavedName, outputScore, type ReplyLikelihoods } from '../../sae-registry/index.ts';
 import { togetherOf } from '../evaluation/context.ts';
 import { scaledEdit } from '../evaluation/dose-evaluation.ts';
-import { inOrder } from '../evaluation/in-order.ts';
 import { readReply } from '../evaluation/read-reply.ts';
 import type { AutoSteerContext } from './chat-tokens.ts';
 import type { TokenPair } from './written-pairs.ts';

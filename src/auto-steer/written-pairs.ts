@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { greedyRequest, TillerError } from '../../engine/index.ts';
+import { greedyRequest, inOrder, TillerError } from '../../engine/index.ts';
 import type { AutoSteerRequest, EvaluationPrompt, ReplyPair } from '../../routes/services.ts';
 import { togetherOf } from '../evaluation/context.ts';
 import { generateText } from '../evaluation/generated-text.ts';
-import { inOrder } from '../evaluation/in-order.ts';
 import { type AutoSteerContext, chatTokens, systemPrompt } from './chat-tokens.ts';
 import { writingQuestions } from './questions.ts';
 

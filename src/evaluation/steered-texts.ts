@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import type { GenerateRequest } from '../../engine/index.ts';
+import { type GenerateRequest, inOrder } from '../../engine/index.ts';
 import type { EvaluationPrompt, EvaluationSampling, ResolvedSteering, SteeredText } from '../../routes/services.ts';
 import { perplexityOf, repetitionOf, type ScoredText, spreadOf } from '../../sae-registry/index.ts';
 import { type EvaluationContext, togetherOf } from './context.ts';
 import { generateText } from './generated-text.ts';
-import { inOrder } from './in-order.ts';
 import { readReply } from './read-reply.ts';
 import type { Scorer } from './scorers.ts';
 

@@ -1,34 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TillerError } from './core/errors.ts';
+import { inParallel } from './core/in-parallel.ts';
 
 /** Milliseconds after which one that found the queue full tries again. */
 const tryAgainAfter = 100;
 
 /**
- * Does something for each item, so many at once, in order. One that finds the queue full waits and tries again: others have it then. Ends
- * with the first failure, and aborts `left` so that what is underway ends too.
+ * As `inParallel`, for work with the engine: one that finds the queue full waits and tries again, for others have it then. The first failure
+ * aborts `left`, so that what is underway ends too.
  */
-export async function inParallel<Item>(
+export function inParallelPatiently<Item>(
   items: readonly Item[],
   together: number,
   left: AbortController,
   work: (item: Item, index: number) => Promise<void>,
 ): Promise<void> {
-  let next = 0;
-  const worker = async () => {
-    while (next < items.length && !left.signal.aborted) {
-      const index = next++;
-      await patiently(() => work(items[index] as Item, index), left.signal);
+  return inParallel([...items.entries()], together, async ([index, item]) => {
+    try {
+      await patiently(() => work(item, index), left.signal);
+    } catch (error) {
+      left.abort();
+      throw error;
     }
-  };
-  const workers = Array.from({ length: Math.max(1, Math.min(together, items.length)) }, worker);
-  try {
-    await Promise.all(workers);
-  } catch (error) {
-    left.abort();
-    await Promise.allSettled(workers);
-    throw error;
-  }
+  });
 }
 
 async function patiently(work: () => Promise<void>, signal: AbortSignal): Promise<void> {

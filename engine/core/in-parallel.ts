@@ -19,6 +19,6 @@ export async function inParallel<T>(
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(count, items.length) }, worker));
+  await Promise.all(Array.from({ length: Math.max(1, Math.min(count, items.length)) }, worker));
   if (failure !== null) throw (failure as { readonly error: unknown }).error;
 }
